@@ -1,0 +1,79 @@
+# Two commands matter: `make book` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+# Touched after an installation, so that nothing is installed twice.
+READY := $(VENV)/.installed
+
+# The TOC must be absolute: a relative one is looked for inside book/.
+BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" \
+	--path-output . -W -n --keep-going -q
+
+.PHONY: help book serve test colab notebooks lint format lock address clean
+.DEFAULT_GOAL := help
+
+# Two processes on two cores: one thread each, in kernels too. The stored outputs
+# are made the same way, because the order of a sum depends on the threads.
+test colab notebooks: export OMP_NUM_THREADS = 1
+test colab notebooks: export MKL_NUM_THREADS = 1
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+$(READY): requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "The book needs Python 3.11 or newer. Name one: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the packages of requirements.txt into $(VENV) (a minute or more, once)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# A page that failed must be read again next time, or its warning would be
+# forgotten: hence the doctrees go when the build fails.
+book: $(READY) ## Build the site
+	@$(BUILD) || { rm -rf _build/.doctrees; exit 1; }
+	@echo "The book is built: open $(CURDIR)/_build/html/index.html (or: make serve)"
+
+serve: book ## Build the site and serve it on PORT (8000)
+	@echo "Serving http://localhost:$(PORT) (stop with Ctrl-C)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+# One pytest run for unit tests, notebooks and their hygiene keeps both cores busy;
+# loadfile because the cells of a notebook must stay together.
+test: $(READY) ## Check everything: style, unit tests, notebooks, site
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n 2 --dist loadfile \
+		--nbval --nbval-current-env --nbval-sanitize-with sanitize.cfg tests book
+	$(BUILD) --all
+
+colab: $(READY) ## Run every notebook alone in an environment like Colab's
+	$(BIN)/python -m pytest -m colab -n 2 tests/test_colab.py
+
+notebooks: $(READY) ## Execute the notebooks and store their outputs (ONLY=book/x.ipynb for one)
+	@$(BIN)/python tools/notebooks.py $(ONLY)
+
+lint: $(READY) ## Check the style of the code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY) ## Mend the style of the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## Resolve requirements.in again and write requirements.txt
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install -qq -r requirements.in
+	.venv-lock/bin/python tools/lock.py > requirements.new
+	mv requirements.new requirements.txt
+	rm -rf .venv-lock
+
+address: $(READY) ## Change the repository's address everywhere (URL=https://github.com/you/repo)
+	@$(BIN)/python tools/repository.py "$(URL)"
+
+clean: ## Remove everything that was built; .venv stays
+	rm -rf _build build *.egg-info .pytest_cache .ruff_cache book/.ruff_cache .hypothesis
