@@ -1,0 +1,19 @@
+"""Figures of the book: one look, and the few plots that return on every page."""
+
+from coordlib.figures.plots import (
+    position_map,
+    probe_panel,
+    show_images,
+    signed,
+)
+from coordlib.figures.style import COLORS, WIDTH, use
+
+__all__ = [
+    "COLORS",
+    "WIDTH",
+    "position_map",
+    "probe_panel",
+    "show_images",
+    "signed",
+    "use",
+]

@@ -1,0 +1,362 @@
+"""The instrument of this book: shift, apply, shift back, compare.
+
+A map ``f`` is *equivariant* to a shift ``s`` when shifting first and applying
+then gives what applying first and shifting then gives::
+
+    f(shift(x, s)) == shift(f(x), s / stride)
+
+and *invariant* when the shift leaves no trace: ``f(shift(x, s)) == f(x)``.
+:func:`probe` measures the difference of the two sides for a set of shifts. An
+output that has lost its spatial axes (a vector of class scores, say) cannot be
+shifted, so there the same comparison measures invariance.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import product
+from math import ceil, floor, prod
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Shift = tuple[int, ...]
+Mode = Literal["circular", "zero", "cropped"]
+Between = Literal["nearest", "linear"]
+
+SHIFT_MODES = ("circular", "zero")
+PROBE_MODES = ("circular", "zero", "cropped")
+BETWEEN = ("nearest", "linear")
+
+
+def shift(x: Tensor, by: int | Shift, mode: str = "circular") -> Tensor:
+    """Move the content of ``x`` by whole pixels along its last axes.
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., *size)
+    by : int or tuple of int
+        Pixels along the last ``len(by)`` axes, in the order of the axes: for an
+        image ``(down, right)``. Negative numbers move up and left.
+    mode : {"circular", "zero"}
+        What enters at the border: what left on the other side, or zeros.
+
+    Returns
+    -------
+    Tensor, of the shape of ``x``
+
+    Raises
+    ------
+    TypeError
+        If ``by`` holds anything but integers.
+    ValueError
+        If ``mode`` is unknown or ``x`` has fewer axes than ``by``.
+    """
+    by = _as_shift(by)
+    _check_choice("mode", mode, SHIFT_MODES)
+    if x.ndim < len(by):
+        raise ValueError(f"by has {len(by)} entries but x only {x.ndim} axes")
+    axes = tuple(range(-len(by), 0))
+    rolled = torch.roll(x, by, axes)
+    if mode == "circular":
+        return rolled
+    kept = _kept(x.shape[-len(by) :], by, device=x.device)
+    return torch.where(kept, rolled, torch.zeros_like(rolled))
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What :func:`probe` measured.
+
+    Attributes
+    ----------
+    shifts : list of tuple of int
+        The input shifts that were tried.
+    errors : Tensor, shape (len(shifts),)
+        Relative error of each: ``||f(shift x) - shift f(x)|| / ||shift f(x)||``
+        over the places compared (0 where both sides vanish).
+    largest : Tensor, shape (len(shifts),)
+        The largest absolute difference of each.
+    maps : Tensor, shape (len(shifts), *output size)
+        Mean absolute difference over batch and channels at each output place;
+        ``nan`` where the two sides cannot be compared. For an output without
+        spatial axes the shape is (len(shifts),).
+    scale : float
+        Largest absolute value of ``f(x)``: what ``largest`` is to be held against.
+    stride : tuple of int
+        Input pixels to one output pixel, per axis.
+    tolerance : float
+        ``largest / scale`` up to which a shift counts as exact.
+    kind : {"equivariance", "invariance"}
+    panels : list of 4 Tensors
+        For each shift, if asked for: ``x``, ``shift(x)``, ``f(shift(x))`` and
+        ``shift(f(x))``; see :func:`coordlib.figures.probe_panel`.
+    """
+
+    shifts: list[Shift]
+    errors: Tensor
+    largest: Tensor
+    maps: Tensor
+    scale: float
+    stride: Shift
+    tolerance: float
+    kind: str
+    panels: list[tuple[Tensor, Tensor, Tensor, Tensor]] = field(repr=False)
+
+    @property
+    def exact(self) -> list[Shift]:
+        """The shifts to which the map is exactly equivariant (or invariant)."""
+        bound = self.tolerance * max(self.scale, torch.finfo(torch.float32).tiny)
+        exact = zip(self.shifts, self.largest.tolist(), strict=True)
+        return [s for s, worst in exact if worst <= bound]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every shift tried is exact."""
+        return len(self.exact) == len(self.shifts)
+
+    def summary(self) -> str:
+        """One sentence: how many shifts are exact, and the worst error."""
+        worst = int(self.errors.argmax())
+        return (
+            f"{self.kind}: {len(self.exact)} of {len(self.shifts)} shifts exact, "
+            f"worst relative error {self.errors[worst]:.2g} "
+            f"at shift {self.shifts[worst]}"
+        )
+
+    def error_grid(self) -> Tensor:
+        """Errors of a full 2-D set of shifts as an image, rows by first entry.
+
+        Raises
+        ------
+        ValueError
+            If the shifts are not all combinations of a set of row shifts with a
+            set of column shifts.
+        """
+        rows = sorted({s[0] for s in self.shifts})
+        columns = sorted({s[-1] for s in self.shifts})
+        place = {s: n for n, s in enumerate(self.shifts)}
+        wanted = list(product(rows, columns))
+        if len(wanted) != len(self.shifts) or any(s not in place for s in wanted):
+            raise ValueError(
+                f"error_grid needs every combination of row and column shifts; "
+                f"got {len(self.shifts)} shifts, a full grid has {len(wanted)}"
+            )
+        order = torch.tensor([place[s] for s in wanted])
+        return self.errors[order].reshape(len(rows), len(columns))
+
+
+@torch.no_grad()
+def probe(
+    f: Callable[[Tensor], Tensor],
+    x: Tensor,
+    shifts: Iterable[int | Shift],
+    *,
+    mode: Mode = "circular",
+    stride: int | Shift = 1,
+    between: Between = "nearest",
+    tolerance: float = 1e-5,
+    keep_panels: bool = False,
+) -> Probe:
+    """Measure to which shifts a map is equivariant, and by how much it fails.
+
+    Parameters
+    ----------
+    f : callable
+        A layer, a network or a plain function from ``(N, C, *size)`` to
+        ``(N, C', *size')``, or to a tensor without spatial axes.
+    x : Tensor, shape (N, C, *size)
+        The input, with one to three spatial axes.
+    shifts : iterable of int or tuple of int
+        Shifts in input pixels along the last axes: integers move along the last
+        axis only, pairs move ``(down, right)``.
+    mode : {"circular", "zero", "cropped"}
+        The domain. *circular*: ``x`` lives on a ring, everything is compared.
+        *zero*: zeros enter at the border, and only places whose content did not
+        fall off are compared. *cropped*: ``x`` is a larger picture through whose
+        window ``f`` looks; real content enters, and the overlap is compared.
+    stride : int or tuple of int
+        Input pixels to one output pixel, per shifted axis.
+    between : {"nearest", "linear"}
+        How the output is moved when the shift is no multiple of the stride: by
+        whichever neighbouring whole shift fits best, or by linear interpolation.
+    tolerance : float
+        Largest difference, relative to the largest value of ``f(x)``, that still
+        counts as exact.
+    keep_panels : bool
+        Keep both sides of every shift, for drawing. Takes memory.
+
+    Returns
+    -------
+    Probe
+
+    Raises
+    ------
+    ValueError, TypeError
+        On an empty set of shifts, unknown options, shifts that leave nothing to
+        compare, a non-positive stride, or an output that changes its shape.
+
+    Notes
+    -----
+    The protocol of Zhang (2019), section 4.2 and figure 5, moves the output by
+    interpolation (``between="linear"``) and rolls the input (``"circular"``); its
+    consistency on ImageNet crops out of a larger picture (``"cropped"``).
+    """
+    shifts = [_as_shift(s) for s in shifts]
+    _check_choice("mode", mode, PROBE_MODES)
+    _check_choice("between", between, BETWEEN)
+    if not shifts:
+        raise ValueError("shifts is empty: give at least one shift")
+    if len({len(s) for s in shifts}) != 1:
+        raise ValueError("shifts must all have the same number of entries")
+    axes = len(shifts[0])
+    if x.ndim < axes + 1:
+        raise ValueError(f"x has shape {tuple(x.shape)}: too few axes for {shifts[0]}")
+    stride = (stride,) * axes if isinstance(stride, int) else tuple(stride)
+    if len(stride) != axes or any(s < 1 for s in stride):
+        raise ValueError(
+            f"stride must be a positive int or {axes} of them, got {stride}"
+        )
+
+    window = _windows(x, shifts, mode)
+    reference = f(window((0,) * axes))
+    sides = [
+        _compare(f, window(s), reference, s, stride, mode, between) for s in shifts
+    ]
+    return Probe(
+        shifts=shifts,
+        errors=torch.tensor([side.error for side in sides]),
+        largest=torch.tensor([side.largest for side in sides]),
+        maps=torch.stack([side.difference for side in sides]),
+        scale=float(reference.abs().max()),
+        stride=stride,
+        tolerance=tolerance,
+        kind="equivariance" if reference.ndim == x.ndim else "invariance",
+        panels=[
+            (window((0,) * axes), window(s), side.f_of_shifted, side.shifted_f)
+            for s, side in zip(shifts, sides, strict=True)
+        ]
+        if keep_panels
+        else [],
+    )
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """The two sides of the equation for one shift, and how far they are apart."""
+
+    f_of_shifted: Tensor
+    shifted_f: Tensor
+    difference: Tensor
+    error: float
+    largest: float
+
+
+def _compare(
+    f: Callable[[Tensor], Tensor],
+    moved: Tensor,
+    reference: Tensor,
+    s: Shift,
+    stride: Shift,
+    mode: str,
+    between: str,
+) -> _Sides:
+    output = f(moved)
+    if output.shape != reference.shape:
+        raise ValueError(
+            f"f gives shape {tuple(output.shape)} for shift {s} "
+            f"but {tuple(reference.shape)} for none"
+        )
+    if reference.ndim != moved.ndim:
+        return _difference(output, reference, None, axes=0)
+    candidates = _output_shifts(reference, s, stride, mode, between)
+    return min(
+        (_difference(output, y, kept, axes=len(s)) for y, kept in candidates),
+        key=lambda side: side.error,
+    )
+
+
+def _windows(x: Tensor, shifts: list[Shift], mode: str) -> Callable[[Shift], Tensor]:
+    """Return the function that gives the input moved by a shift."""
+    if mode != "cropped":
+        return lambda s: shift(x, s, mode)
+    axes = len(shifts[0])
+    margin = [max(abs(s[a]) for s in shifts) for a in range(axes)]
+    size = x.shape[-axes:]
+    if any(n <= 2 * m for n, m in zip(size, margin, strict=True)):
+        raise ValueError(
+            f"x of size {tuple(size)} is too small to crop {margin} pixels "
+            "off every side: give a larger picture or smaller shifts"
+        )
+
+    def crop(s: Shift) -> Tensor:
+        # Content moves by +s when the window moves by -s.
+        window = (
+            slice(m - d, n - m - d) for m, n, d in zip(margin, size, s, strict=True)
+        )
+        return x[(..., *window)]
+
+    return crop
+
+
+def _output_shifts(
+    y: Tensor, s: Shift, stride: Shift, mode: str, between: str
+) -> list[tuple[Tensor, Tensor | None]]:
+    """Give each candidate for the shifted output with the mask of valid places."""
+    fractions = [d / r for d, r in zip(s, stride, strict=True)]
+    corners = list(product(*({floor(v), ceil(v)} for v in fractions)))
+    size = y.shape[-len(s) :]
+
+    def kept(by: Shift) -> Tensor | None:
+        return None if mode == "circular" else _kept(size, by, device=y.device)
+
+    if between == "nearest":
+        return [(shift(y, by), kept(by)) for by in corners]
+    moved, mask = torch.zeros_like(y), None
+    for by in corners:
+        weight = prod(1 - abs(v - b) for v, b in zip(fractions, by, strict=True))
+        moved = moved + weight * shift(y, by)
+        if (part := kept(by)) is not None:
+            mask = part if mask is None else mask & part
+    return [(moved, mask)]
+
+
+def _difference(a: Tensor, b: Tensor, kept: Tensor | None, axes: int) -> _Sides:
+    """Compare the two sides over the kept places of the last ``axes`` axes."""
+    difference, compared = (a - b).abs(), b
+    if kept is not None:
+        if not kept.any():
+            raise ValueError("a shift leaves no place of the output to compare")
+        difference, compared = difference * kept, b * kept
+    norm, apart = float(compared.norm()), float(difference.norm())
+    image = difference.mean(dim=tuple(range(difference.ndim - axes)))
+    if kept is not None:
+        image = image.masked_fill(~kept, float("nan"))
+    return _Sides(
+        f_of_shifted=a,
+        shifted_f=b,
+        difference=image,
+        error=0.0 if apart == 0 else apart / norm if norm else float("inf"),
+        largest=float(difference.max()),
+    )
+
+
+def _kept(size: Iterable[int], by: Shift, device: torch.device) -> Tensor:
+    """Mask of the places that still hold content after a shift that loses some."""
+    mask = torch.ones((), dtype=torch.bool, device=device)
+    for n, d in zip(size, by, strict=True):
+        place = torch.arange(n, device=device)
+        mask = mask[..., None] & (place >= d) & (place < n + d)
+    return mask
+
+
+def _as_shift(by: int | Shift) -> Shift:
+    entries = (by,) if isinstance(by, int) else tuple(by)
+    if not entries or not all(isinstance(d, int) for d in entries):
+        raise TypeError(f"a shift is an int or a tuple of int, got {by!r}")
+    return entries
+
+
+def _check_choice(name: str, value: str, accepted: tuple[str, ...]) -> None:
+    if value not in accepted:
+        raise ValueError(f"{name} must be one of {accepted}, got {value!r}")

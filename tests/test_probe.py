@@ -1,0 +1,169 @@
+"""The probe: what it calls equivariant is, and what it does not is not."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from coordlib.probe import probe, shift
+
+RING = list(range(8))
+
+
+def ring_conv(stride=1):
+    torch.manual_seed(0)
+    return nn.Conv2d(2, 3, 3, stride, 1, padding_mode="circular")
+
+
+def picture(size=8):
+    return torch.rand(2, 2, size, size, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_shift_moves_content_down_and_right():
+    x = torch.zeros(1, 1, 3, 4)
+    x[0, 0, 0, 1] = 1
+    assert shift(x, (1, 2))[0, 0, 1, 3] == 1
+    assert shift(x, 1)[0, 0, 0, 2] == 1
+
+
+def test_a_zero_filled_shift_loses_what_leaves_and_a_circular_one_does_not():
+    x = torch.ones(1, 1, 3, 3)
+    assert shift(x, (1, 0), "zero").sum() == 6
+    assert shift(x, (-1, 2), "zero").sum() == 2
+    assert shift(x, (5, 0), "zero").sum() == 0
+    assert shift(x, (1, 0), "circular").sum() == 9
+
+
+@given(st.integers(-9, 9), st.integers(-9, 9))
+@settings(max_examples=25, deadline=None, derandomize=True)
+def test_circular_shifts_add(a, b):
+    x = picture()
+    assert torch.equal(shift(shift(x, (a, b)), (b, a)), shift(x, (a + b, a + b)))
+
+
+def test_circular_convolution_commutes_with_every_shift():
+    result = probe(ring_conv(), picture(), [(i, j) for i in RING for j in RING])
+    assert result.is_exact
+    assert result.kind == "equivariance"
+    assert "64 of 64" in result.summary()
+
+
+def test_zero_padding_breaks_circular_equivariance_at_the_border_only():
+    conv = nn.Conv2d(2, 3, 3, padding=1)
+    result = probe(conv, picture(), [(0, 1)])
+    assert not result.is_exact
+    wrong = result.maps[0] > 1e-5
+    assert wrong[:, [0, 1, -1]].any()
+    assert not wrong[1:-1, 2:-1].any()
+
+
+def test_a_stride_leaves_its_multiples():
+    result = probe(ring_conv(2), picture(), [(0, d) for d in RING], stride=2)
+    assert result.exact == [(0, 0), (0, 2), (0, 4), (0, 6)]
+
+
+def test_linear_interpolation_is_exact_on_multiples_too():
+    result = probe(
+        ring_conv(2), picture(), [(0, 2), (2, 4)], stride=2, between="linear"
+    )
+    assert result.is_exact
+
+
+def test_a_strided_average_of_a_ramp_moves_by_half_a_pixel():
+    ramp = torch.arange(16.0).expand(1, 1, 16, 16)
+    pool = nn.AvgPool2d(2)
+    halves = {"stride": 2, "mode": "cropped"}
+    linear = probe(pool, ramp, [(0, 1)], between="linear", **halves)
+    nearest = probe(pool, ramp, [(0, 1)], between="nearest", **halves)
+    assert linear.is_exact
+    assert not nearest.is_exact
+
+
+def test_global_average_pooling_after_a_ring_convolution_is_invariant():
+    def network(x):
+        return ring_conv()(x).mean(dim=(2, 3))
+
+    result = probe(network, picture(), [(i, i) for i in RING])
+    assert result.kind == "invariance"
+    assert result.is_exact
+
+
+def test_a_position_dependent_bias_is_seen():
+    bias = torch.linspace(-1, 1, 8)
+    result = probe(lambda x: x + bias, picture(), [(0, 3), (3, 0)])
+    assert result.exact == [(3, 0)]
+
+
+def test_cropping_compares_real_content_without_a_border():
+    big = picture(16)
+    shifts = [(1, 0), (0, 3), (-2, 2)]
+    valid = nn.Conv2d(2, 3, 3)
+    padded = nn.Conv2d(2, 3, 3, padding=1)
+    assert probe(valid, big, shifts, mode="cropped").is_exact
+    assert not probe(padded, big, shifts, mode="cropped").is_exact
+
+
+def test_places_without_content_are_not_compared():
+    result = probe(nn.Identity(), picture(), [(2, 0)], mode="zero")
+    assert result.is_exact
+    assert result.maps[0, :2].isnan().all()
+    assert not result.maps[0, 2:].isnan().any()
+
+
+def test_the_error_grid_has_rows_down_and_columns_right():
+    bias = torch.linspace(-1, 1, 8)
+    shifts = [(i, j) for j in (2, 0) for i in (0, 1)]
+    grid = probe(lambda x: x + bias, picture(), shifts).error_grid()
+    assert grid.shape == (2, 2)
+    assert (grid[:, 0] == 0).all()
+    assert (grid[:, 1] > 0).all()
+
+
+def test_one_and_three_spatial_axes_are_probed_alike():
+    line = torch.rand(1, 1, 8)
+    volume = torch.rand(1, 1, 4, 4, 4)
+    conv1 = nn.Conv1d(1, 1, 3, padding=1, padding_mode="circular")
+    conv3 = nn.Conv3d(1, 1, 3, padding=1, padding_mode="circular")
+    assert probe(conv1, line, [1, 2, 3]).is_exact
+    assert probe(conv3, volume, [(1, 2, 3), (3, 0, 1)]).is_exact
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"shifts": []}, "at least one shift"),
+        ({"shifts": [(1, 0), 2]}, "same number"),
+        ({"shifts": [(1, 0)], "mode": "wrap"}, "mode must be one of"),
+        ({"shifts": [(1, 0)], "between": "cubic"}, "between must be one of"),
+        ({"shifts": [(1, 0)], "stride": 0}, "positive"),
+        ({"shifts": [(9, 0)], "mode": "zero"}, "no place of the output"),
+        ({"shifts": [(4, 0)], "mode": "cropped"}, "too small to crop"),
+        ({"shifts": [(1, 1, 1, 1, 1)]}, "too few axes"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        probe(nn.Identity(), picture(), **arguments)
+
+
+def test_a_shift_of_fractions_is_refused():
+    with pytest.raises(TypeError, match="int or a tuple of int"):
+        shift(picture(), (0.5, 1))
+    with pytest.raises(TypeError, match="int or a tuple of int"):
+        probe(nn.Identity(), picture(), [(0.5, 1)])
+
+
+def test_a_map_whose_output_changes_shape_is_refused():
+    def fickle(x):
+        return x[:, :, : 4 + int(x[0, 0, 0, 0] > 0.9)]
+
+    x = picture()
+    x[0, 0, 0, 0], x[0, 0, 0, 7] = 0, 1
+    with pytest.raises(ValueError, match="gives shape"):
+        probe(fickle, x, [(0, 1)])
+
+
+def test_an_incomplete_set_of_shifts_has_no_error_grid():
+    with pytest.raises(ValueError, match="every combination"):
+        probe(nn.Identity(), picture(), [(0, 0), (1, 1)]).error_grid()
