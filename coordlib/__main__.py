@@ -1,0 +1,63 @@
+"""The command line: ``python -m coordlib list | run | show``."""
+
+import argparse
+import sys
+
+from coordlib import experiments, results
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; errors of the user end in one line, not in a traceback."""
+    parser = argparse.ArgumentParser(prog="python -m coordlib", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="the experiments and their presets")
+    run = commands.add_parser("run", help="measure, and keep the result")
+    show = commands.add_parser("show", help="print what was measured")
+    for command in (run, show):
+        command.add_argument("name")
+        command.add_argument("--preset", default="quick", choices=results.PRESETS)
+    run.add_argument("--seeds", type=int, default=1, help="how many (default 1)")
+    run.add_argument("--device", default="auto", help="auto, cpu, cuda, mps ...")
+    options = parser.parse_args(arguments)
+    try:
+        match options.command:
+            case "list":
+                _list()
+            case "run":
+                experiments.run(
+                    options.name,
+                    options.preset,
+                    seeds=range(options.seeds),
+                    device=options.device,
+                )
+                _show(options.name, options.preset)
+            case "show":
+                _show(options.name, options.preset)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _list() -> None:
+    for name in experiments.NAMES:
+        purpose = experiments.find(name).__doc__.splitlines()[0]
+        print(f"{name}  [{', '.join(experiments.presets(name))}]\n    {purpose}")
+
+
+def _show(name: str, preset: str) -> None:
+    experiments.find(name)
+    file = results.path(name, preset)
+    if not file.exists():
+        raise ValueError(
+            f"{name} was not measured at {preset}; measure it with "
+            f"'python -m coordlib run {name} --preset {preset}'"
+        )
+    result = results.load(file)
+    for metric in sorted(next(iter(result.seeds.values()), {})):
+        mean, spread = result.mean(metric), result.spread(metric)
+        print(f"{metric:48s} {mean:12.5g} ± {spread:.2g}  ({len(result.seeds)} seeds)")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,96 @@
+"""Results: what is written comes back, and what is damaged is named."""
+
+import json
+
+import pytest
+
+from coordlib import results
+from coordlib.results import Result, ResultError
+
+
+def measured():
+    return Result(
+        "trial", "cpu", {"size": 8}, seeds={"0": {"loss": 1.0}, "1": {"loss": 3.0}}
+    )
+
+
+def test_a_saved_result_loads_unchanged(tmp_path):
+    file = results.save(measured(), tmp_path)
+    assert results.load(file) == measured()
+    assert [p.name for p in tmp_path.iterdir()] == ["trial.cpu.json"]
+
+
+def test_mean_and_spread_run_over_seeds():
+    result = measured()
+    assert result.values("loss") == [1.0, 3.0]
+    assert result.mean("loss") == 2.0
+    assert result.spread("loss") == pytest.approx(2**0.5)
+
+
+def test_an_unknown_metric_is_answered_with_the_known_ones():
+    with pytest.raises(KeyError, match="it has loss"):
+        measured().values("accuracy")
+
+
+def test_the_best_result_is_the_one_of_the_largest_preset(tmp_path):
+    assert results.best("trial", tmp_path) is None
+    results.save(measured(), tmp_path)
+    paper = Result("trial", "paper", {})
+    results.save(paper, tmp_path)
+    assert results.best("trial", tmp_path) == paper
+
+
+def test_only_finite_numbers_are_written(tmp_path):
+    with pytest.raises(ValueError, match="'loss' is nan"):
+        results.save(
+            Result("trial", "cpu", {}, {"0": {"loss": float("nan")}}), tmp_path
+        )
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[:40], "is no JSON"),
+        (lambda text: "[]", "no result of format"),
+        (lambda text: text.replace('"format": 1', '"format": 99'), "of format 1"),
+        (lambda text: text.replace('"config"', '"konfig"'), "lacks or adds fields"),
+        (lambda text: text.replace('"cpu"', '"huge"'), "unknown preset"),
+        (lambda text: text.replace("1.0", '"one"'), "non-number"),
+        (lambda text: text.replace('"trial"', '"other"'), "holds other at cpu"),
+    ],
+)
+def test_a_damaged_file_is_named_with_the_remedy(tmp_path, damage, message):
+    file = results.save(measured(), tmp_path)
+    file.write_text(damage(file.read_text()))
+    with pytest.raises(ResultError, match=message) as caught:
+        results.load(file)
+    assert str(file) in str(caught.value)
+    assert "run the experiment again" in str(caught.value)
+
+
+def test_a_failed_write_leaves_the_old_result(tmp_path, monkeypatch):
+    file = results.save(measured(), tmp_path)
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(results.os, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        results.save(Result("trial", "cpu", {}), tmp_path)
+    assert results.load(file) == measured()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_unknown_presets_are_refused():
+    with pytest.raises(ValueError, match="preset must be one of"):
+        results.path("trial", "huge")
+
+
+def test_every_committed_result_is_valid():
+    files = sorted(results.folder().glob("*.json"))
+    assert files
+    for file in files:
+        result = results.load(file)
+        assert result.seeds
+        assert set(result.provenance) == set(result.seeds)
+        assert "dirty" not in json.dumps(result.provenance)
