@@ -1,0 +1,58 @@
+"""coordlib: where convolutional networks know, lose and recover position."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from coordlib.about import about
+from coordlib.layers import (
+    AddCoords,
+    BlurPool1d,
+    BlurPool2d,
+    BlurPool3d,
+    CoordConv1d,
+    CoordConv2d,
+    CoordConv3d,
+    CoordConvTranspose1d,
+    CoordConvTranspose2d,
+    CoordConvTranspose3d,
+    MaxBlurPool1d,
+    MaxBlurPool2d,
+    MaxBlurPool3d,
+    PolyphasePool1d,
+    PolyphasePool2d,
+    PolyphasePool3d,
+    SoftArgmax1d,
+    SoftArgmax2d,
+    SoftArgmax3d,
+)
+from coordlib.probe import Probe, probe, shift
+
+try:
+    __version__ = version("coordlib")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+__all__ = [
+    "AddCoords",
+    "BlurPool1d",
+    "BlurPool2d",
+    "BlurPool3d",
+    "CoordConv1d",
+    "CoordConv2d",
+    "CoordConv3d",
+    "CoordConvTranspose1d",
+    "CoordConvTranspose2d",
+    "CoordConvTranspose3d",
+    "MaxBlurPool1d",
+    "MaxBlurPool2d",
+    "MaxBlurPool3d",
+    "PolyphasePool1d",
+    "PolyphasePool2d",
+    "PolyphasePool3d",
+    "Probe",
+    "SoftArgmax1d",
+    "SoftArgmax2d",
+    "SoftArgmax3d",
+    "about",
+    "probe",
+    "shift",
+]

@@ -1,0 +1,224 @@
+"""Index and unit coordinate grids: the one place that knows the convention.
+
+A position is ``(i, j)`` = (row, column), in that order; in three dimensions it is
+``(depth, row, column)``. Unit coordinates run over [-1, 1] along each axis, with the
+ends on the centres of the corner pixels. An axis of length 1 has coordinate 0.
+"""
+
+from collections.abc import Sequence
+from numbers import Integral
+
+import torch
+from torch import Tensor
+
+__all__ = ["from_unit", "index_grid", "to_unit", "unit_grid"]
+
+
+def index_grid(
+    size: Sequence[int],
+    *,
+    dtype: torch.dtype = torch.long,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Integer coordinates of every pixel.
+
+    Parameters
+    ----------
+    size : sequence of int
+        Length of each spatial axis, ``(H, W)`` for an image; each at least 1.
+    dtype : torch.dtype, default torch.long
+        Type of the result.
+    device : torch.device or str, optional
+        Where the result lives.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(D, *size)``, D being ``len(size)``. Channel d holds the index along
+        axis d, from 0 to ``size[d] - 1``: rows first, then columns.
+
+    Raises
+    ------
+    TypeError
+        If ``size`` is not a sequence of integers.
+    ValueError
+        If ``size`` is empty or a length is below 1.
+
+    Examples
+    --------
+    >>> index_grid((2, 3))[1]
+    tensor([[0, 1, 2],
+            [0, 1, 2]])
+    """
+    axes = [torch.arange(n, dtype=dtype, device=device) for n in _checked(size)]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"))
+
+
+def unit_grid(
+    size: Sequence[int],
+    *,
+    with_r: bool = False,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Unit coordinates of every pixel: the channels that CoordConv adds.
+
+    Computed in float32 (float64 if ``dtype`` is float64) and cast last. Bear in mind
+    what the cast does: bfloat16 tells neighbouring pixels apart up to 512 pixels an
+    axis, float16 up to 4096.
+
+    Parameters
+    ----------
+    size : sequence of int
+        Length of each spatial axis, each at least 1.
+    with_r : bool, default False
+        Append the distance from the centre of the grid, where it is 0. It is
+        ``sqrt(D)`` at the corners and not rescaled.
+    dtype : torch.dtype, default torch.float32
+        A floating point type.
+    device : torch.device or str, optional
+        Where the result lives.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(D, *size)``, or ``(D + 1, *size)`` with r as the last channel.
+
+    Raises
+    ------
+    TypeError
+        If ``dtype`` is not floating point, or ``size`` not a sequence of integers.
+    ValueError
+        If ``size`` is empty or a length is below 1.
+
+    Notes
+    -----
+    Liu et al., "An intriguing failing of convolutional neural networks and the
+    CoordConv solution" (2018), section 3. Their x is our last axis, their y the one
+    before.
+
+    Examples
+    --------
+    >>> unit_grid((2, 3))[1]
+    tensor([[-1.,  0.,  1.],
+            [-1.,  0.,  1.]])
+    """
+    if not dtype.is_floating_point:
+        raise TypeError(f"dtype must be a floating point type, got {dtype}")
+    work = torch.promote_types(dtype, torch.float32)
+    axes = [
+        _to_unit(torch.arange(n, dtype=work, device=device), n) for n in _checked(size)
+    ]
+    grid = torch.stack(torch.meshgrid(*axes, indexing="ij"))
+    if with_r:
+        r = grid.square().sum(0, keepdim=True).sqrt()
+        grid = torch.cat([grid, r])
+    return grid.to(dtype)
+
+
+def to_unit(position: Tensor, size: Sequence[int]) -> Tensor:
+    """Turn pixel positions into unit coordinates.
+
+    Parameters
+    ----------
+    position : Tensor
+        Shape ``(..., D)``; integer or floating point, so between pixels is fine. A
+        position outside the image becomes a coordinate outside [-1, 1].
+    size : sequence of int
+        Length of each of the D axes.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(..., D)``: float32 for integers, otherwise the type of ``position``.
+
+    Raises
+    ------
+    TypeError
+        If ``position`` is not a tensor of numbers, or ``size`` not a sequence of
+        integers.
+    ValueError
+        If the last axis of ``position`` does not have one entry an axis.
+
+    Examples
+    --------
+    >>> to_unit(torch.tensor([[0, 4], [2, 2]]), (3, 5))
+    tensor([[-1.,  1.],
+            [ 1.,  0.]])
+    """
+    position, work, dtype = _positions(position, size, "position")
+    axes = zip(position.to(work).unbind(-1), _checked(size), strict=True)
+    return torch.stack([_to_unit(p, n) for p, n in axes], -1).to(dtype)
+
+
+def from_unit(coordinate: Tensor, size: Sequence[int]) -> Tensor:
+    """Turn unit coordinates into pixel positions: the inverse of :func:`to_unit`.
+
+    Parameters
+    ----------
+    coordinate : Tensor
+        Shape ``(..., D)``, usually in [-1, 1].
+    size : sequence of int
+        Length of each of the D axes. Along an axis of length 1 every coordinate
+        means position 0.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(..., D)``, floating point and not rounded: a coordinate between two
+        pixels gives a position between them.
+
+    Raises
+    ------
+    TypeError
+        If ``coordinate`` is not a tensor of numbers, or ``size`` not a sequence of
+        integers.
+    ValueError
+        If the last axis of ``coordinate`` does not have one entry an axis.
+
+    Examples
+    --------
+    >>> from_unit(torch.tensor([[-1.0, 1.0], [0.0, 0.5]]), (3, 5))
+    tensor([[0., 4.],
+            [1., 3.]])
+    """
+    coordinate, work, dtype = _positions(coordinate, size, "coordinate")
+    axes = zip(coordinate.to(work).unbind(-1), _checked(size), strict=True)
+    return torch.stack([(c + 1) * (n - 1) / 2 for c, n in axes], -1).to(dtype)
+
+
+def _to_unit(index: Tensor, n: int) -> Tensor:
+    # An integer divided by an integer: correctly rounded, so exactly symmetric about
+    # the centre. The last term keeps the single pixel of a length of 1 from 0 / 0.
+    return (2 * index - (n - 1)) / (n - 1 + (n == 1))
+
+
+def _checked(size: Sequence[int]) -> Sequence[int]:
+    if isinstance(size, str) or not isinstance(size, Sequence):
+        raise TypeError(f"size must be a sequence of integers, got {size!r}")
+    if len(size) == 0:
+        raise ValueError("size must name at least one axis, got an empty sequence")
+    for n in size:
+        if isinstance(n, bool) or not isinstance(n, Integral | torch.SymInt):
+            raise TypeError(f"size must hold integers, got {n!r} in {tuple(size)}")
+        if n < 1:
+            raise ValueError(f"size must hold lengths of at least 1, got {tuple(size)}")
+    return size
+
+
+def _positions(
+    value: Tensor, size: Sequence[int], name: str
+) -> tuple[Tensor, torch.dtype, torch.dtype]:
+    """Check; return the tensor, the type to compute in and the type to return."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
+    if value.dtype.is_complex or value.dtype == torch.bool:
+        raise TypeError(f"{name} must hold real numbers, got {value.dtype}")
+    axes = len(_checked(size))
+    if value.ndim == 0 or value.shape[-1] != axes:
+        raise ValueError(
+            f"{name} must have shape (..., {axes}) for size {tuple(size)}, "
+            f"got {tuple(value.shape)}"
+        )
+    work = torch.promote_types(value.dtype, torch.float32)
+    return value, work, value.dtype if value.is_floating_point() else work

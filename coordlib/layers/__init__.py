@@ -1,0 +1,45 @@
+"""Layers: coordinates in (CoordConv), aliasing out (BlurPool, PolyphasePool)."""
+
+from coordlib.layers.blurpool import (
+    BlurPool1d,
+    BlurPool2d,
+    BlurPool3d,
+    MaxBlurPool1d,
+    MaxBlurPool2d,
+    MaxBlurPool3d,
+    binomial_filter,
+)
+from coordlib.layers.coordconv import (
+    AddCoords,
+    CoordConv1d,
+    CoordConv2d,
+    CoordConv3d,
+    CoordConvTranspose1d,
+    CoordConvTranspose2d,
+    CoordConvTranspose3d,
+)
+from coordlib.layers.polyphase import PolyphasePool1d, PolyphasePool2d, PolyphasePool3d
+from coordlib.layers.softargmax import SoftArgmax1d, SoftArgmax2d, SoftArgmax3d
+
+__all__ = [
+    "AddCoords",
+    "BlurPool1d",
+    "BlurPool2d",
+    "BlurPool3d",
+    "CoordConv1d",
+    "CoordConv2d",
+    "CoordConv3d",
+    "CoordConvTranspose1d",
+    "CoordConvTranspose2d",
+    "CoordConvTranspose3d",
+    "MaxBlurPool1d",
+    "MaxBlurPool2d",
+    "MaxBlurPool3d",
+    "PolyphasePool1d",
+    "PolyphasePool2d",
+    "PolyphasePool3d",
+    "SoftArgmax1d",
+    "SoftArgmax2d",
+    "SoftArgmax3d",
+    "binomial_filter",
+]

@@ -1,0 +1,353 @@
+"""BlurPool: blur, then subsample, so that subsampling aliases less.
+
+A pooling or strided layer of stride s is a dense layer followed by keeping every s-th
+value. Keeping every s-th value of a signal with finer detail than that is aliasing; a
+low-pass filter in between takes the detail out. Blurring makes the output change *less*
+under shifts that are not multiples of the stride; it does not make it equivariant.
+"""
+
+import math
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coordlib.layers._arguments import check_input, check_integer, per_axis
+
+__all__ = [
+    "BlurPool1d",
+    "BlurPool2d",
+    "BlurPool3d",
+    "MaxBlurPool1d",
+    "MaxBlurPool2d",
+    "MaxBlurPool3d",
+    "binomial_filter",
+]
+
+# coordlib says "zeros" as torch.nn does; torch.nn.functional.pad says "constant".
+_PAD_MODES = {
+    "reflect": "reflect",
+    "replicate": "replicate",
+    "zeros": "constant",
+    "circular": "circular",
+}
+
+
+def binomial_filter(
+    size: int,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """A row of Pascal's triangle, scaled to sum 1: the low-pass filter of BlurPool.
+
+    Parameters
+    ----------
+    size : int
+        Number of taps, at least 1: 1 is no blur, 2 the box ``[1, 1] / 2``, 3 the
+        triangle ``[1, 2, 1] / 4``, 5 ``[1, 4, 6, 4, 1] / 16``.
+    dtype : torch.dtype, default torch.float32
+        A floating point type.
+    device : torch.device or str, optional
+        Where the result lives.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(size,)``.
+
+    Raises
+    ------
+    TypeError
+        If ``size`` is not an integer, or ``dtype`` not floating point.
+    ValueError
+        If ``size`` is below 1.
+
+    Notes
+    -----
+    Zhang, "Making convolutional networks shift-invariant again" (2019), section 3.
+
+    Examples
+    --------
+    >>> binomial_filter(3)
+    tensor([0.2500, 0.5000, 0.2500])
+    """
+    check_integer("size", size, at_least=1)
+    if not dtype.is_floating_point:
+        raise TypeError(f"dtype must be a floating point type, got {dtype}")
+    row = [math.comb(size - 1, k) / 2 ** (size - 1) for k in range(size)]
+    return torch.tensor(row, dtype=dtype, device=device)
+
+
+class _BlurPool(nn.Module):
+    rank: ClassVar[int]
+    kernel: Tensor
+
+    def __init__(
+        self,
+        channels: int | None = None,
+        filter_size: int | tuple[int, ...] = 3,
+        stride: int | tuple[int, ...] = 2,
+        padding_mode: str = "reflect",
+    ) -> None:
+        super().__init__()
+        if channels is not None:
+            check_integer("channels", channels, at_least=1)
+        self.channels = channels
+        self.filter_size = per_axis("filter_size", filter_size, self.rank)
+        self.stride = per_axis("stride", stride, self.rank)
+        self.padding_mode = _check_mode(padding_mode)
+        # A buffer, so that it moves with the model and no initialisation of weights
+        # finds it; not persistent, so that state dicts stay those of the plain network.
+        self.register_buffer("kernel", self._make_kernel(), persistent=False)
+
+    def _make_kernel(self) -> Tensor:
+        """The outer product of one row an axis: shape ``(1, 1, *filter_size)``."""
+        kernel = torch.ones(1, 1)
+        for size in self.filter_size:
+            kernel = kernel.unsqueeze(-1) * binomial_filter(size)
+        return kernel
+
+    def reset_parameters(self) -> None:
+        """Write the filter again, for models that are made on the meta device."""
+        self.kernel.copy_(self._make_kernel())
+
+    def forward(self, input: Tensor) -> Tensor:
+        check_input(input, self.rank)
+        channels = input.shape[-self.rank - 1]
+        if self.channels is not None and channels != self.channels:
+            raise ValueError(
+                f"input must have {self.channels} channels, got {channels} "
+                f"in shape {tuple(input.shape)}"
+            )
+        before = [(k - 1) // 2 for k in self.filter_size]
+        after = [k // 2 for k in self.filter_size]
+        padded = _pad(input, before, after, self.padding_mode)
+        kernel = self.kernel.to(input.dtype).expand(channels, 1, *self.filter_size)
+        convolve = (F.conv1d, F.conv2d, F.conv3d)[self.rank - 1]
+        return convolve(padded, kernel, stride=self.stride, groups=channels)
+
+    def extra_repr(self) -> str:
+        channels = "" if self.channels is None else f"{self.channels}, "
+        return (
+            f"{channels}filter_size={self.filter_size}, stride={self.stride}, "
+            f"padding_mode={self.padding_mode!r}"
+        )
+
+
+class BlurPool1d(_BlurPool):
+    """Blur a signal and keep every ``stride``-th sample; see :class:`BlurPool2d`.
+
+    ``(N, C, L)`` to ``(N, C, ceil(L / stride))``, or unbatched.
+    """
+
+    rank = 1
+
+
+class BlurPool2d(_BlurPool):
+    """Blur each channel with a binomial filter and keep every ``stride``-th pixel.
+
+    Replaces plain subsampling ``x[..., ::2, ::2]``, and average pooling.
+
+    Parameters
+    ----------
+    channels : int, optional
+        Number of channels to insist on; any number if left out.
+    filter_size : int or tuple of int, default 3
+        Taps of the filter, per axis if a tuple. 1 does not blur; 2 is the box, 3 the
+        triangle, and so on, see :func:`binomial_filter`. The literature uses 1 to 7.
+    stride : int or tuple of int, default 2
+        Keep every how many pixels, per axis if a tuple; 1 blurs without subsampling.
+    padding_mode : {"reflect", "replicate", "zeros", "circular"}, default "reflect"
+        What lies beyond the border. With ``"zeros"`` a constant image darkens there.
+
+    Raises
+    ------
+    TypeError
+        If ``channels``, ``filter_size`` or ``stride`` is not made of integers. In
+        forward: if the input is not floating point.
+    ValueError
+        If one of these is below 1, a tuple has not one entry an axis, or the mode is
+        unknown. In forward: if the input has another number of axes or channels, or is
+        too small for the border to be reflected or wrapped.
+
+    Notes
+    -----
+    ``(N, C, H, W)`` to ``(N, C, ceil(H / stride), ceil(W / stride))``, or unbatched
+    ``(C, H, W)``, for every filter size: it pads ``(k - 1) // 2`` pixels before and
+    ``k // 2`` after. With an even ``filter_size`` the filter is not centred on a pixel
+    but reaches one further after than before.
+
+    No parameters and nothing in the state dict: a network with blurred pooling loads
+    the weights of the one without.
+
+    Zhang, "Making convolutional networks shift-invariant again" (2019), section 3.
+
+    Examples
+    --------
+    >>> BlurPool2d(filter_size=4)(torch.rand(8, 16, 32, 32)).shape
+    torch.Size([8, 16, 16, 16])
+    """
+
+    rank = 2
+
+
+class BlurPool3d(_BlurPool):
+    """Blur a volume and keep every ``stride``-th voxel; see :class:`BlurPool2d`.
+
+    ``(N, C, D, H, W)`` to ``ceil(size / stride)`` on each axis, or unbatched.
+    """
+
+    rank = 3
+
+
+class _MaxBlurPool(nn.Module):
+    rank: ClassVar[int]
+    blurpool: ClassVar[type[_BlurPool]]
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 2,
+        padding: int | tuple[int, ...] | str | None = None,
+        *,
+        filter_size: int | tuple[int, ...] = 3,
+        padding_mode: str = "reflect",
+    ) -> None:
+        super().__init__()
+        self.kernel_size = per_axis("kernel_size", kernel_size, self.rank)
+        if padding is None:
+            padding = "same" if padding_mode == "circular" else 0
+        if isinstance(padding, str):
+            if padding != "same":
+                raise ValueError(
+                    f"padding must be 'same', an int or a tuple, got {padding!r}"
+                )
+            self.before = tuple((k - 1) // 2 for k in self.kernel_size)
+            self.after = tuple(k // 2 for k in self.kernel_size)
+        else:
+            self.before = per_axis("padding", padding, self.rank, at_least=0)
+            self.after = self.before
+            if any(
+                2 * p > k for p, k in zip(self.before, self.kernel_size, strict=True)
+            ):
+                raise ValueError(
+                    "padding must be at most half of kernel_size, "
+                    f"got {padding} for {self.kernel_size}"
+                )
+        self.padding = padding
+        self.blur = self.blurpool(None, filter_size, stride, padding_mode)
+
+    def forward(self, input: Tensor) -> Tensor:
+        check_input(input, self.rank)
+        # Beyond the border there is nothing that a maximum could find, unless the image
+        # wraps around.
+        circular = self.blur.padding_mode == "circular"
+        mode, beyond = ("circular", None) if circular else ("zeros", -math.inf)
+        padded = _pad(input, self.before, self.after, mode, beyond)
+        pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[self.rank - 1]
+        return self.blur(pool(padded, self.kernel_size, stride=1))
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, padding={self.padding!r}"
+
+
+class MaxBlurPool1d(_MaxBlurPool):
+    """Max pooling of a signal with less aliasing; see :class:`MaxBlurPool2d`."""
+
+    rank = 1
+    blurpool = BlurPool1d
+
+
+class MaxBlurPool2d(_MaxBlurPool):
+    """Max pooling with less aliasing: the maximum everywhere, then :class:`BlurPool2d`.
+
+    ``MaxPool2d(k, stride=s)`` is ``MaxPool2d(k, stride=1)`` followed by subsampling.
+    The first half commutes with shifts; the second aliases, and is blurred here.
+
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        The window of the maximum, per axis if a tuple.
+    stride : int or tuple of int, default 2
+        Keep every how many pixels.
+    padding : int, tuple of int or "same", optional
+        Padding of the maximum on both sides, at most half of the window. ``"same"``
+        pads ``(k - 1) // 2`` before and ``k // 2`` after, which keeps the size. What
+        lies beyond the border never wins, except in circular mode, where the window
+        wraps around. Default: 0, as in ``torch.nn.MaxPool2d`` and the paper's code; in
+        circular mode ``"same"``, for without the windows that wrap the layer would not
+        commute with circular shifts.
+    filter_size : int or tuple of int, default 3
+        Taps of the blur.
+    padding_mode : {"reflect", "replicate", "zeros", "circular"}, default "reflect"
+        What lies beyond the border, for the blur. In circular mode the layer commutes
+        exactly with circular shifts by multiples of the stride.
+
+    Raises
+    ------
+    TypeError
+        If a size is not made of integers. In forward: if the input is not floating
+        point.
+    ValueError
+        If an option is out of its range. In forward: if the input has another number of
+        axes or is too small.
+
+    Notes
+    -----
+    ``(N, C, H, W)`` or unbatched ``(C, H, W)``. The output has
+    ``ceil((H + 2 * padding - kernel_size + 1) / stride)`` rows, or ``ceil(H / stride)``
+    for ``padding="same"``; columns likewise. For even H, stride 2 and a window of 2
+    both are H / 2, as in ``torch.nn.MaxPool2d``.
+
+    Zhang, "Making convolutional networks shift-invariant again" (2019), section 3.
+
+    Examples
+    --------
+    >>> MaxBlurPool2d(kernel_size=2)(torch.rand(8, 16, 32, 32)).shape
+    torch.Size([8, 16, 16, 16])
+    """
+
+    rank = 2
+    blurpool = BlurPool2d
+
+
+class MaxBlurPool3d(_MaxBlurPool):
+    """Max pooling of a volume with less aliasing; see :class:`MaxBlurPool2d`."""
+
+    rank = 3
+    blurpool = BlurPool3d
+
+
+def _pad(
+    input: Tensor,
+    before: Any,
+    after: Any,
+    mode: str,
+    value: float | None = None,
+) -> Tensor:
+    """Pad the last axes; say clearly where an axis is too short for the mode."""
+    if not any((*before, *after)):
+        return input
+    size = input.shape[-len(before) :]
+    # A reflection needs one pixel more than it pads, a wrap exactly as many.
+    spare = {"reflect": 1, "circular": 0}.get(mode)
+    for n, pad in zip(size, map(max, before, after), strict=True):
+        if spare is not None and n < pad + spare:
+            raise ValueError(
+                f"padding_mode {mode!r} needs at least {pad + spare} pixels along an "
+                f"axis padded by {pad}, got size {tuple(size)}; use a smaller filter, "
+                "a larger input, or padding_mode 'replicate' or 'zeros'"
+            )
+    # torch.nn.functional.pad counts axes from the last.
+    pads = [p for pair in zip(before[::-1], after[::-1], strict=True) for p in pair]
+    return F.pad(input, pads, mode=_PAD_MODES[mode], value=value)
+
+
+def _check_mode(mode: str) -> str:
+    if mode not in _PAD_MODES:
+        raise ValueError(
+            f"padding_mode must be one of {', '.join(_PAD_MODES)}, got {mode!r}"
+        )
+    return mode

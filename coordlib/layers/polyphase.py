@@ -1,0 +1,174 @@
+"""Adaptive polyphase sampling: subsample on a grid that moves with the image.
+
+Keeping every s-th pixel can start at any of s phases along each axis. Starting always
+at the same one is what breaks equivariance. Starting where the image itself says (at
+the phase whose pixels have the largest norm) makes the choice shift with the image.
+"""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from coordlib.layers._arguments import check_input, per_axis
+
+__all__ = ["PolyphasePool1d", "PolyphasePool2d", "PolyphasePool3d"]
+
+
+class _PolyphasePool(nn.Module):
+    rank: ClassVar[int]
+
+    def __init__(
+        self,
+        stride: int | tuple[int, ...] = 2,
+        norm: float = 2,
+        *,
+        return_phase: bool = False,
+    ) -> None:
+        super().__init__()
+        self.stride = per_axis("stride", stride, self.rank)
+        if norm not in (1, 2, math.inf):
+            raise ValueError(f"norm must be 1, 2 or inf, got {norm!r}")
+        self.norm = norm
+        self.return_phase = return_phase
+
+    def forward(
+        self, input: Tensor, phase: Tensor | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        check_input(input, self.rank)
+        if input.ndim == self.rank + 1:
+            given = None if phase is None else phase.unsqueeze(0)
+            output, phase = self._pool(input.unsqueeze(0), given)
+            output, phase = output.squeeze(0), phase.squeeze(0)
+        else:
+            output, phase = self._pool(input, phase)
+        return (output, phase) if self.return_phase else output
+
+    def _pool(self, input: Tensor, phase: Tensor | None) -> tuple[Tensor, Tensor]:
+        parts = self._components(input)
+        if phase is None:
+            best = self._largest(parts.flatten(1, self.rank))
+            phase = torch.stack(torch.unravel_index(best, self.stride), 1)
+        elif phase.shape != (input.shape[0], self.rank) or phase.dtype != torch.long:
+            raise ValueError(
+                f"phase must be a long tensor of shape {(input.shape[0], self.rank)}, "
+                f"got {phase.dtype} of shape {tuple(phase.shape)}"
+            )
+        sample = torch.arange(parts.shape[0], device=parts.device)
+        return parts[(sample, *phase.unbind(1))], phase
+
+    def _components(self, input: Tensor) -> Tensor:
+        """All polyphase components: ``(N, *stride, C, *size / stride)``."""
+        size = input.shape[2:]
+        if any(n % s for n, s in zip(size, self.stride, strict=True)):
+            raise ValueError(
+                f"input size {tuple(size)} must be divisible by stride {self.stride}: "
+                "otherwise a circular shift does not permute the phases; "
+                "crop or pad the input"
+            )
+        for axis, s in enumerate(self.stride):
+            # Split the axis into (n / s, s); move the phase to the front.
+            split = input.unflatten(2 + 2 * axis, (-1, s))
+            input = split.movedim(3 + 2 * axis, 1 + axis)
+        return input
+
+    @torch.no_grad()
+    def _largest(self, parts: Tensor) -> Tensor:
+        """The phase with the largest norm; among equal norms, the roughest."""
+        best = torch.ones(parts.shape[:2], dtype=torch.bool, device=parts.device)
+        differences = [parts - parts.roll(1, axis) for axis in range(-self.rank, 0)]
+        for values in [parts, *differences]:
+            size = _exact_norm(values, self.norm).where(best, -1)
+            best = size == size.amax(1, keepdim=True)
+        return best.long().argmax(1)
+
+    def extra_repr(self) -> str:
+        return f"stride={self.stride}, norm={self.norm}"
+
+
+def _exact_norm(parts: Tensor, norm: float) -> Tensor:
+    """Order the parts of each sample by norm: one integer a part, ``(N, phases)``.
+
+    A sum of floats depends on the order of its terms, which a shift changes; near a tie
+    that could change the choice. So the terms are rounded to integers, whose sum does
+    not, after scaling by the largest value of the sample.
+    """
+    size = parts.abs().to(torch.promote_types(parts.dtype, torch.float32)).flatten(2)
+    largest = size.amax((1, 2), keepdim=True)
+    size = size / largest.where(largest > 0, 1)
+    if norm == math.inf:
+        return (size.amax(2) * 2**30).long()
+    if norm == 2:
+        size = size.square()
+    return (size * 2**30).long().sum(2)
+
+
+class PolyphasePool1d(_PolyphasePool):
+    """Adaptive polyphase sampling of a signal; see :class:`PolyphasePool2d`."""
+
+    rank = 1
+
+
+class PolyphasePool2d(_PolyphasePool):
+    """Keep every ``stride``-th pixel, starting where the result has the largest norm.
+
+    Drop-in for ``x[..., ::2, ::2]``. Of the ``stride ** 2`` ways to subsample an image
+    (its polyphase components) each sample keeps the one with the largest norm over all
+    channels. Follow a dense layer with it, for example ``MaxPool2d(2, stride=1)``, and
+    put a ``BlurPool2d(stride=1)`` in between to alias less as well.
+
+    Parameters
+    ----------
+    stride : int or tuple of int, default 2
+        Keep every how many pixels, per axis if a tuple.
+    norm : {1, 2, inf}, default 2
+        The norm that is compared; ``inf`` compares the largest magnitudes.
+    return_phase : bool, default False
+        Whether forward returns ``(output, phase)``.
+
+    Raises
+    ------
+    TypeError
+        If ``stride`` is not made of integers. In forward: if the input is not floating
+        point.
+    ValueError
+        If ``stride`` is below 1 or ``norm`` unknown. In forward: if the input has
+        another number of axes or a size that ``stride`` does not divide, or ``phase``
+        has another shape or type.
+
+    Notes
+    -----
+    ``(N, C, H, W)`` to ``(N, C, H / stride, W / stride)``, or unbatched ``(C, H, W)``.
+
+    ``forward(input, phase=None)``: the phase chosen, ``(N, 2)`` from 0 to
+    ``stride - 1`` (row, column), may be handed to the layer of a parallel branch, which
+    must subsample on the same grid.
+
+    Exact under *every circular* shift, up to a circular shift of the output: if the
+    input shifts by d, the output shifts by ``(phase + d) // stride``. Hence a network
+    of circular convolutions, pointwise functions, these layers and a global pool is
+    invariant. Two things limit it. Content that enters at a border breaks it, as it
+    breaks all circular statements. And two components may tie in norm and, second, in
+    roughness (norm of the differences of neighbours) without being shifts of each
+    other: then the first is taken, whatever the shift.
+
+    The gradient flows through the component that is kept.
+
+    Chaman and Dokmanić, "Truly shift-invariant convolutional neural networks" (2021),
+    section 4.
+
+    Examples
+    --------
+    >>> image = torch.tensor([[0.0, 1.0, 0.0, 2.0]])
+    >>> PolyphasePool1d()(image)
+    tensor([[1., 2.]])
+    """
+
+    rank = 2
+
+
+class PolyphasePool3d(_PolyphasePool):
+    """Adaptive polyphase sampling of a volume; see :class:`PolyphasePool2d`."""
+
+    rank = 3

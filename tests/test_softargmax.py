@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from coordlib.grid import from_unit, to_unit
+from coordlib.layers import SoftArgmax1d, SoftArgmax2d, SoftArgmax3d
+
+KINDS = [SoftArgmax1d, SoftArgmax2d, SoftArgmax3d]
+sizes = st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple)
+
+
+def mean_position(image, temperature):
+    """The definition: the softmax-weighted mean of all pixel positions."""
+    weights = np.exp(image / temperature)
+    weights /= weights.sum()
+    return [(weights * index).sum() for index in np.indices(image.shape)]
+
+
+# The law
+
+
+@given(sizes, st.sampled_from([0.1, 1.0, 3.0]), st.integers(0, 99))
+def test_it_is_the_softmax_weighted_mean_of_the_positions(size, temperature, seed):
+    torch.manual_seed(seed)
+    x = torch.randn(2, 3, *size, dtype=torch.float64)
+    output = KINDS[len(size) - 1](temperature, unit=False)(x)
+    expected = [
+        [mean_position(channel.numpy(), temperature) for channel in sample]
+        for sample in x
+    ]
+    assert_close(output, torch.tensor(expected, dtype=torch.float64))
+
+
+@given(sizes)
+def test_units_and_pixels_are_the_same_position(size):
+    x = torch.randn(2, 3, *size)
+    kind = KINDS[len(size) - 1]
+    assert_close(kind()(x), to_unit(kind(unit=False)(x), size))
+    assert_close(from_unit(kind()(x), size), kind(unit=False)(x))
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.data())
+def test_a_high_peak_is_read_off_exactly(height, width, data):
+    i = data.draw(st.integers(0, height - 1))
+    j = data.draw(st.integers(0, width - 1))
+    x = torch.zeros(1, 1, height, width)
+    x[0, 0, i, j] = 200
+    assert SoftArgmax2d(unit=False)(x).tolist() == [[[i, j]]]
+
+
+def test_a_constant_map_points_at_the_centre():
+    assert_close(SoftArgmax2d()(torch.full((1, 1, 4, 7), 5.0)), torch.zeros(1, 1, 2))
+    centre = SoftArgmax2d(unit=False)(torch.zeros(1, 1, 4, 7))
+    assert_close(centre, torch.tensor([[[1.5, 3.0]]]))
+
+
+def test_a_low_peak_is_pulled_towards_the_centre_more_in_a_larger_image():
+    distances = []
+    for size in 8, 32, 128:
+        x = torch.zeros(1, 1, size, size)
+        x[0, 0, 0, 0] = 6.0
+        distances.append(SoftArgmax2d()(x)[0, 0, 0].item())
+    assert -1 < distances[0] < distances[1] < distances[2] < 0
+    x[0, 0, 0, 0] = np.log(128 * 128) + 10
+    assert_close(SoftArgmax2d()(x), torch.full((1, 1, 2), -1.0), atol=1e-3, rtol=0)
+
+
+def test_a_lower_temperature_comes_closer_to_the_maximum():
+    torch.manual_seed(0)
+    x = torch.randn(1, 1, 9, 9)
+    top = torch.tensor(np.unravel_index(int(x.argmax()), (9, 9)))
+    errors = [
+        (SoftArgmax2d(t, unit=False)(x)[0, 0] - top).norm().item()
+        for t in (1, 0.1, 0.01, 0.001)
+    ]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 1e-3
+
+
+# What a layer of this kind should be
+
+
+def test_gradients_are_those_of_the_definition():
+    x = torch.randn(2, 2, 3, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(SoftArgmax2d(0.5), x)
+
+
+def test_large_scores_do_not_overflow():
+    x = torch.zeros(1, 1, 3, 3, dtype=torch.float16)
+    x[0, 0, 2, 0] = 60000
+    assert SoftArgmax2d(0.01)(x).tolist() == [[[1, -1]]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_every_float_type_goes_in_and_comes_out(dtype):
+    x = torch.randn(2, 3, 64, 64)
+    output = SoftArgmax2d()(x.to(dtype))
+    assert output.dtype == dtype
+    assert_close(output.float(), SoftArgmax2d()(x), rtol=0, atol=5e-3)
+
+
+def test_positions_beyond_512_are_found_in_half_precision_too():
+    x = torch.zeros(1, 1, 1024, dtype=torch.bfloat16)
+    x[0, 0, 513] = 100
+    assert_close(
+        SoftArgmax1d()(x).float(), torch.tensor([[[3 / 1023]]]), rtol=1e-2, atol=0
+    )
+
+
+def test_autocast_does_not_round_positions():
+    x = torch.randn(1, 1, 64, 64)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = SoftArgmax2d()(x)
+    assert_close(inside, SoftArgmax2d()(x))
+
+
+@pytest.mark.parametrize(("kind", "rank"), list(zip(KINDS, [1, 2, 3], strict=True)))
+def test_a_single_image_needs_no_batch_axis(kind, rank):
+    x = torch.randn(3, *[4, 6, 2][:rank])
+    assert kind()(x).shape == (3, rank)
+    assert_close(kind()(x), kind()(x[None])[0])
+
+
+def test_it_compiles_and_exports_once_for_all_sizes():
+    torch.compiler.reset()
+    layer = SoftArgmax2d()
+    compiled = torch.compile(layer, backend="eager", fullgraph=True, dynamic=True)
+    axes = {axis: torch.export.Dim.DYNAMIC for axis in (0, 2, 3)}
+    example = torch.randn(2, 4, 8, 9)
+    exported = torch.export.export(layer, (example,), dynamic_shapes=(axes,)).module()
+    for shape in [(2, 4, 8, 9), (3, 4, 5, 12)]:
+        x = torch.randn(shape)
+        assert_close(compiled(x), layer(x))
+        assert_close(exported(x), layer(x))
+
+
+def test_the_representation_shows_the_options():
+    assert repr(SoftArgmax2d(0.5)) == "SoftArgmax2d(temperature=0.5, unit=True)"
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("inf"), float("nan")])
+def test_a_temperature_that_is_not_positive_is_refused(temperature):
+    with pytest.raises(ValueError, match="temperature must be positive"):
+        SoftArgmax2d(temperature)
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(ValueError, match=r"2 spatial axes .* got shape \(8, 8\)"):
+        SoftArgmax2d()(torch.zeros(8, 8))
+    with pytest.raises(TypeError, match=r"floating point, got torch\.int64"):
+        SoftArgmax2d()(torch.zeros(1, 1, 8, 8, dtype=torch.long))
