@@ -34,7 +34,8 @@ def shift(x: Tensor, by: int | Shift, mode: str = "circular") -> Tensor:
 
     Parameters
     ----------
-    x : Tensor, shape (..., *size)
+    x : Tensor
+        Of shape ``(..., *size)``.
     by : int or tuple of int
         Pixels along the last ``len(by)`` axes, in the order of the axes: for an
         image ``(down, right)``. Negative numbers move up and left.
@@ -77,8 +78,9 @@ class Probe:
         over the places compared (0 where both sides vanish).
     largest : Tensor, shape (len(shifts),)
         The largest absolute difference of each.
-    maps : Tensor, shape (len(shifts), *output size)
-        Mean absolute difference over batch and channels at each output place;
+    maps : Tensor
+        Mean absolute difference over batch and channels at each output place, of
+        shape ``(len(shifts), *output size)``;
         ``nan`` where the two sides cannot be compared. For an output without
         spatial axes the shape is (len(shifts),).
     scale : float
@@ -165,8 +167,8 @@ def probe(
     f : callable
         A layer, a network or a plain function from ``(N, C, *size)`` to
         ``(N, C', *size')``, or to a tensor without spatial axes.
-    x : Tensor, shape (N, C, *size)
-        The input, with one to three spatial axes.
+    x : Tensor
+        The input, of shape ``(N, C, *size)``, with one to three spatial axes.
     shifts : iterable of int or tuple of int
         Shifts in input pixels along the last axes: integers move along the last
         axis only, pairs move ``(down, right)``.

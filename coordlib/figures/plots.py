@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -23,7 +24,7 @@ def show_images(
     *,
     vmin: float | None = None,
     vmax: float | None = None,
-    cmap: str | Sequence[str] = "gray",
+    cmap: str | Sequence[str | Colormap] = "gray",
     columns: int | None = None,
     width: float = WIDTH,
     frame: bool = True,
@@ -36,7 +37,7 @@ def show_images(
     titles : sequence of str, optional
     vmin, vmax : float, optional
         One range for all; without them each picture uses its own.
-    cmap : str or one str per image
+    cmap : str or one colour map per image
     columns : int, optional
         Pictures in a row; all of them if not given.
     width : float
@@ -128,13 +129,12 @@ def probe_panel(
     figure, axes = show_images(
         [before, after, left, right, difference],
         ["$x$", "shift $x$", "$f$(shift $x$)", "shift $f(x)$", "difference"],
-        cmap=["gray"] * 4 + [_DIFFERENCE],
+        cmap=["gray"] * 4 + [plt.get_cmap(_DIFFERENCE).with_extremes(bad="0.75")],
     )
     for ax in axes[2:4]:
         ax.images[0].set_clim(low, high)
     # The darkest colour is "no difference"; full scale is the output's own range.
     axes[4].images[0].set_clim(0, max(high - low, 1e-12))
-    axes[4].images[0].cmap.set_bad("0.75")
     axes[4].set_xlabel(f"relative error {float(result.errors[0]):.2g}")
     return figure, axes
 
@@ -225,7 +225,9 @@ def bare(ax: Axes, frame: bool = True) -> Axes:
 
 def _picture(image: ArrayLike) -> np.ndarray:
     array = image.detach().cpu() if isinstance(image, torch.Tensor) else image
-    array = np.squeeze(np.asarray(array))
+    array = np.asarray(array)
+    while array.ndim > 2 and array.shape[0] == 1:
+        array = array[0]
     if array.ndim == 3 and array.shape[0] == 3 and array.shape[-1] != 3:
         array = np.moveaxis(array, 0, -1)
     if array.ndim != 2 and not (array.ndim == 3 and array.shape[-1] == 3):

@@ -1,0 +1,97 @@
+"""Figures: the plots that return show what they are given."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from coordlib import figures
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_the_colours_are_eight_and_told_apart():
+    assert len(set(figures.COLORS.values())) == 8
+
+
+def test_use_sets_the_look():
+    figures.use()
+    assert plt.rcParams["image.interpolation"] == "nearest"
+    assert plt.rcParams["axes.prop_cycle"].by_key()["color"][0] == "#0072B2"
+
+
+def test_images_are_drawn_in_order_with_their_titles():
+    pictures = [np.full((4, 6), n) for n in range(3)]
+    _, axes = figures.show_images(pictures, ["a", "b", "c"], columns=2, vmin=0, vmax=3)
+    assert [ax.get_title() for ax in axes[:3]] == ["a", "b", "c"]
+    assert axes[1].images[0].get_array().mean() == 1
+    assert axes[2].images[0].get_clim() == (0, 3)
+    assert not axes[3].axison
+
+
+def test_colour_pictures_come_channels_first_or_last():
+    _, axes = figures.show_images([torch.rand(3, 4, 5), np.ones((4, 5, 3))])
+    assert all(ax.images[0].get_array().shape == (4, 5, 3) for ax in axes)
+
+
+def test_the_probe_panel_shows_both_sides_and_their_difference():
+    torch.manual_seed(0)
+    conv = nn.Conv2d(1, 2, 3, padding=1)
+    x = torch.rand(1, 1, 8, 8)
+    _, axes = figures.probe_panel(conv, x, (0, 3), channel=1)
+    shown = [np.asarray(ax.images[0].get_array()) for ax in axes]
+    assert len(shown) == 5
+    np.testing.assert_allclose(shown[1], np.roll(shown[0], 3, axis=1))
+    np.testing.assert_allclose(shown[4], abs(shown[2] - shown[3]), atol=1e-6)
+    assert "relative error" in axes[4].get_xlabel()
+
+
+def test_a_position_map_leaves_places_without_a_value_empty():
+    ax = figures.position_map([[0, 1], [2, 3]], [5.0, 7.0], (3, 4))
+    picture = ax.images[0].get_array().filled(np.nan)
+    assert picture[0, 1] == 5
+    assert picture[2, 3] == 7
+    assert np.isnan(picture).sum() == 10
+
+
+def test_a_signed_map_has_symmetric_limits():
+    _, ax = plt.subplots()
+    figures.signed(ax, [[-3.0, 1.0]])
+    assert ax.images[0].get_clim() == (-3, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: figures.show_images([]), "at least one"),
+        (lambda: figures.show_images([np.zeros((2, 2))], ["a", "b"]), "2 titles"),
+        (lambda: figures.show_images([np.zeros(3)]), "an image has shape"),
+        (lambda: figures.position_map([1, 2], [3, 4], 8), r"shape \(N, 2\)"),
+        (lambda: figures.position_map([[1, 2]], [3, 4], 8), "1 positions"),
+        (lambda: figures.position_map([[9, 2]], [3], 8), "must lie in"),
+        (
+            lambda: figures.probe_panel(
+                nn.Identity(), torch.rand(1, 1, 4, 4), (0, 1), channel=3
+            ),
+            "channel 3",
+        ),
+        (
+            lambda: figures.probe_panel(
+                lambda x: x.mean((2, 3)), torch.rand(1, 1, 4, 4), (0, 1)
+            ),
+            "maps from images",
+        ),
+    ],
+)
+def test_bad_arguments_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
