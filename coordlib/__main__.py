@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     show = commands.add_parser("show", help="print what was measured")
     for command in (run, show):
         command.add_argument("name")
-        command.add_argument("--preset", default="quick", choices=results.PRESETS)
+        command.add_argument("--preset", choices=results.PRESETS)
     run.add_argument("--seeds", type=int, default=1, help="how many (default 1)")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, mps ...")
     options = parser.parse_args(arguments)
@@ -24,13 +24,14 @@ def main(arguments: list[str] | None = None) -> int:
             case "list":
                 _list()
             case "run":
+                preset = options.preset or experiments.presets(options.name)[0]
                 experiments.run(
                     options.name,
-                    options.preset,
+                    preset,
                     seeds=range(options.seeds),
                     device=options.device,
                 )
-                _show(options.name, options.preset)
+                _show(options.name, preset)
             case "show":
                 _show(options.name, options.preset)
     except (ValueError, OSError) as error:
@@ -45,15 +46,18 @@ def _list() -> None:
         print(f"{name}  [{', '.join(experiments.presets(name))}]\n    {purpose}")
 
 
-def _show(name: str, preset: str) -> None:
-    experiments.find(name)
-    file = results.path(name, preset)
-    if not file.exists():
+def _show(name: str, preset: str | None) -> None:
+    """Print the result at a preset; without one, at the largest that was run."""
+    known = experiments.presets(name)
+    wanted = (preset,) if preset else known[::-1]
+    files = [file for p in wanted if (file := results.path(name, p)).exists()]
+    if not files:
         raise ValueError(
-            f"{name} was not measured at {preset}; measure it with "
-            f"'python -m coordlib run {name} --preset {preset}'"
+            f"{name} was not measured{f' at {preset}' if preset else ''}; measure it "
+            f"with 'python -m coordlib run {name} --preset {preset or known[0]}'"
         )
-    result = results.load(file)
+    result = results.load(files[0])
+    print(f"{name} at {result.preset} size")
     for metric in sorted(next(iter(result.seeds.values()), {})):
         mean, spread = result.mean(metric), result.spread(metric)
         print(f"{metric:48s} {mean:12.5g} ± {spread:.2g}  ({len(result.seeds)} seeds)")

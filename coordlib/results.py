@@ -8,12 +8,13 @@ import subprocess
 import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
 import torch
+
+import coordlib
 
 PRESETS = ("quick", "cpu", "paper")
 """Sizes of a run, from seconds on a page to the source's own."""
@@ -186,7 +187,7 @@ def provenance(device: torch.device, seconds: float) -> dict:
         "device": _device_name(device),
         "seconds": round(seconds, 1),
         "versions": {
-            "coordlib": version("coordlib"),
+            "coordlib": coordlib.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
             "torch": torch.__version__,

@@ -78,8 +78,10 @@ def test_list_names_every_experiment(capsys):
 
 
 def test_show_prints_what_was_measured(capsys):
-    assert main(["show", "handmade-decoder", "--preset", "paper"]) == 0
-    assert "exact_scipy" in capsys.readouterr().out
+    assert main(["show", "handmade-decoder"]) == 0
+    out = capsys.readouterr().out
+    assert "handmade-decoder at paper size" in out
+    assert "exact_scipy" in out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,28 @@
+"""The networks of the book, layer by layer."""
+
+from coordlib.models.classifiers import GarmentNet, PositionNet
+from coordlib.models.painters import (
+    CoordConvPainter,
+    CoordConvSquarePainter,
+    DeconvPainter,
+    parameter_count,
+)
+from coordlib.models.regressors import (
+    ConvRegressor,
+    CoordConvRegressor,
+    DenseRegressor,
+    SameConv2d,
+)
+
+__all__ = [
+    "ConvRegressor",
+    "CoordConvPainter",
+    "CoordConvRegressor",
+    "CoordConvSquarePainter",
+    "DeconvPainter",
+    "DenseRegressor",
+    "GarmentNet",
+    "PositionNet",
+    "SameConv2d",
+    "parameter_count",
+]

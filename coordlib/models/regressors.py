@@ -1,0 +1,212 @@
+"""From a picture to a position: the regressors of Liu et al. (2018), layer by layer.
+
+Every regressor takes pictures of shape (N, 1, H, W) and gives positions in unit
+coordinates, shape (N, 2) as ``(i, j)``. Widths, filters and layers are those of the
+released code of the paper, whose targets are fractions of the canvas instead.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coordlib.handmade import GlobalSum
+from coordlib.layers import CoordConv2d, SoftArgmax2d
+from coordlib.models.painters import Stack, _check_positive, he_normal_
+
+__all__ = ["ConvRegressor", "CoordConvRegressor", "DenseRegressor", "SameConv2d"]
+
+READOUTS = ("max", "sum", "mean", "softargmax")
+
+
+class SameConv2d(nn.Conv2d):
+    """A strided convolution padded with zeros as TensorFlow's "same" does.
+
+    The output has ``ceil(n / stride)`` pixels; what padding that needs is divided
+    evenly, and an odd pixel goes to the *end*. At an even size, stride 2 pads a 3x3
+    kernel by (0, 1) and a 5x5 kernel by (1, 2).
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel_size : int
+    stride : int
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pads: list[int] = []
+        # F.pad wants the last axis first
+        for n, k, s in zip(
+            reversed(x.shape[2:]),
+            reversed(self.kernel_size),
+            reversed(self.stride),
+            strict=True,
+        ):
+            lacking = max((-(-n // s) - 1) * s + k - n, 0)
+            pads += [lacking // 2, lacking - lacking // 2]
+        return super().forward(F.pad(x, pads))
+
+
+class DenseRegressor(Stack):
+    """Convolutions and max pooling, then dense layers that see where things are.
+
+    Three times convolution 3x3, rectifier, 2x2 max pooling; a fourth convolution;
+    then a dense layer of 64 and one of 2. 72,850 parameters at width 1 on 64x64.
+
+    Parameters
+    ----------
+    width : int
+        Multiplies the 16 channels of the convolutions.
+    size : int
+        Side of the pictures: a multiple of 8. The dense layers are made for it.
+
+    Raises
+    ------
+    TypeError
+        If ``width`` or ``size`` is not an integer.
+    ValueError
+        If ``width`` is not positive, ``size`` not a positive multiple of 8, or the
+        input not of shape (N, 1, size, size).
+
+    References
+    ----------
+    Liu et al., 2018, section 3; ``conv_regressor`` for the uniform split.
+    """
+
+    def __init__(self, width: int = 1, size: int = 64) -> None:
+        _check_positive("width", width)
+        _check_positive("size", size)
+        if size % 8:
+            raise ValueError(f"size must be a multiple of 8, not {size}")
+        c = 16 * width
+        layers: list[nn.Module] = []
+        for inputs in (1, c, c):
+            conv = nn.Conv2d(inputs, c, 3, padding=1)
+            layers += [conv, nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(c, c, 3, padding=1), nn.ReLU(), nn.Flatten()]
+        layers += [nn.Linear(c * (size // 8) ** 2, 64), nn.ReLU(), nn.Linear(64, 2)]
+        super().__init__(*layers)
+        self.size = size
+        he_normal_(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        _check_pictures(images, (self.size, self.size))
+        return super().forward(images)
+
+
+class ConvRegressor(Stack):
+    """Nothing but convolutions, five of them with stride 2, and a global average.
+
+    12,914 parameters at width 1, whatever the size of the picture. The last layer is
+    rectified, as in the source, so the average is a fraction of the canvas, never
+    negative; the result is that fraction stretched from [0, 1] to [-1, 1].
+
+    Parameters
+    ----------
+    width : int
+        Multiplies the 16 channels.
+
+    Raises
+    ------
+    TypeError
+        If ``width`` is not an integer.
+    ValueError
+        If ``width`` is not positive, or the input not of shape (N, 1, H, W).
+
+    References
+    ----------
+    Liu et al., 2018, section 3; ``conv_regressor`` for the quadrant split.
+    """
+
+    def __init__(self, width: int = 1) -> None:
+        _check_positive("width", width)
+        c = 16 * width
+
+        def norm() -> nn.BatchNorm2d:
+            # momentum .1 here is what TensorFlow calls .9
+            return nn.BatchNorm2d(c, eps=1e-5, momentum=0.1)
+
+        super().__init__(
+            *(SameConv2d(1, c, 5, stride=2), nn.ReLU()),
+            *(SameConv2d(c, c, 1), nn.ReLU(), norm()),
+            *(SameConv2d(c, c, 3), nn.ReLU()),
+            *(SameConv2d(c, c, 3, stride=2), nn.ReLU()),
+            *(SameConv2d(c, c, 3, stride=2), norm(), nn.ReLU()),
+            *(SameConv2d(c, c, 3, stride=2), nn.ReLU()),
+            *(SameConv2d(c, c, 1), nn.ReLU()),
+            *(SameConv2d(c, c, 3, stride=2), nn.ReLU()),
+            *(SameConv2d(c, 2, 3), nn.ReLU()),
+            *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        )
+        he_normal_(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        _check_pictures(images)
+        return 2 * super().forward(images) - 1
+
+
+class CoordConvRegressor(nn.Module):
+    """Five convolutions on the picture and its coordinates, then one global read-out.
+
+    1x1 to 8 channels (a :class:`~coordlib.layers.CoordConv2d`), 1x1, 1x1, 3x3, and
+    3x3 to 2 channels: 906 parameters. In the released code there is no rectifier
+    anywhere; the one thing that is not linear is the global maximum at the end. The
+    options tell which part does the work.
+
+    Parameters
+    ----------
+    rectifier : bool
+        Put a ReLU after each of the first four convolutions.
+    readout : {"max", "sum", "mean", "softargmax"}
+        How the two last maps become two numbers. The first three act on each map
+        alone; "softargmax" takes the expected row under the softmax of the first and
+        the expected column under that of the second.
+
+    Raises
+    ------
+    ValueError
+        If ``readout`` is unknown, or the input is not of shape (N, 1, H, W).
+
+    References
+    ----------
+    Liu et al., 2018, section 4; ``coordconv_regressor`` in the released code.
+    """
+
+    def __init__(self, rectifier: bool = False, readout: str = "max") -> None:
+        super().__init__()
+        if readout not in READOUTS:
+            raise ValueError(f"readout must be one of {READOUTS}, not {readout!r}")
+        self.readout = readout
+        layers = [
+            CoordConv2d(1, 8, 1),
+            nn.Conv2d(8, 8, 1),
+            nn.Conv2d(8, 8, 1),
+            nn.Conv2d(8, 8, 3, padding=1),
+            nn.Conv2d(8, 2, 3, padding=1),
+        ]
+        if rectifier:
+            layers = [m for layer in layers for m in (layer, nn.ReLU())][:-1]
+        self.maps = he_normal_(nn.Sequential(*layers))
+        self.read = {
+            "max": nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),
+            "mean": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+            "sum": GlobalSum(),
+            "softargmax": SoftArgmax2d(),
+        }[readout]
+
+    def forward(self, images: Tensor) -> Tensor:
+        _check_pictures(images)
+        read = self.read(self.maps(images))
+        if self.readout == "softargmax":  # (N, maps, axes): own axis of each map
+            return torch.diagonal(read, dim1=1, dim2=2)
+        return read
+
+
+def _check_pictures(images: Tensor, size: tuple[int, int] | None = None) -> None:
+    shape = tuple(getattr(images, "shape", ()))
+    if len(shape) != 4 or shape[1] != 1 or (size and shape[2:] != size):
+        wanted = "(N, 1, H, W)" if size is None else f"(N, 1, {size[0]}, {size[1]})"
+        raise ValueError(f"images must be of shape {wanted}, not {shape}")
