@@ -18,6 +18,7 @@ from coordlib.results import Result
 NAMES = (
     "coordinate-classification",
     "coordinate-regression",
+    "garments",
     "handmade-decoder",
     "rendering",
     "subsampling",
