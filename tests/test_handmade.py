@@ -133,6 +133,33 @@ def test_large_pictures_are_exact_whatever_their_dtype(dtype):
     assert decode(images).tolist() == [[519, 1030], [513, 1], [0, 769]]
 
 
+def test_black_and_white_may_be_booleans():
+    assert decode(picture((3, 4, 1.0)) > 0).tolist() == [[3, 4]]
+
+
+def test_what_is_not_a_number_does_not_look_like_a_position():
+    assert decode(picture((3, 4, float("nan")))).isnan().all()
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_any_picture_at_all_is_decoded_by_the_formula(data):
+    shape = [data.draw(st.integers(1, n)) for n in (4, 12, 12)]
+    seed = data.draw(st.integers(0, 2**31))
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randn(shape, generator=generator, dtype=torch.float64)
+    _, height, width = shape
+    i, j = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    expected = torch.stack(
+        (
+            height - torch.relu(height * images - i).sum((1, 2)),
+            width - torch.relu(width * images - j).sum((1, 2)),
+        ),
+        1,
+    )
+    assert torch.allclose(decode(images[:, None]), expected)
+
+
 def test_decoding_an_empty_batch_gives_an_empty_list():
     assert decode(torch.zeros(0, 1, 4, 5)).shape == (0, 2)
 

@@ -6,7 +6,13 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordlib.data.squares import Squares, quadrant_split, squares, uniform_split
+from coordlib.data.squares import (
+    Squares,
+    quadrant_split,
+    splits,
+    squares,
+    uniform_split,
+)
 
 DATA = squares()
 
@@ -80,6 +86,16 @@ def test_the_quadrant_split_holds_out_centres_from_33_on():
     assert DATA.positions[test].min().item() == 33
     assert DATA.positions[train].min(1).values.max().item() == 32
     assert torch.cat((train, test)).sort().values.tolist() == list(range(3136))
+
+
+def test_both_splits_come_by_name():
+    both = splits(DATA, seed=3)
+    assert list(both) == ["uniform", "quadrant"]
+    for name, split in (
+        ("uniform", uniform_split(DATA, seed=3)),
+        ("quadrant", quadrant_split(DATA)),
+    ):
+        assert all(torch.equal(a, b) for a, b in zip(both[name], split, strict=True))
 
 
 @pytest.mark.parametrize(
