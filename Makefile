@@ -41,13 +41,14 @@ serve: book ## Build the site and serve it on PORT (8000)
 	@echo "Serving http://localhost:$(PORT) (stop with Ctrl-C)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-# One pytest run for unit tests, notebooks and their hygiene keeps both cores busy;
+# One pytest run for unit tests, docstrings, notebooks and their hygiene keeps both cores busy;
 # loadfile because the cells of a notebook must stay together.
-test: $(READY) ## Check everything: style, unit tests, notebooks, site
+test: $(READY) ## Check everything: style, unit tests, docstrings, notebooks, site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile \
-		--nbval --nbval-current-env --nbval-sanitize-with sanitize.cfg tests book
+		--doctest-modules --nbval --nbval-current-env \
+		--nbval-sanitize-with sanitize.cfg tests coordlib book
 	$(BUILD) --all
 
 colab: $(READY) ## Run every notebook alone in an environment like Colab's

@@ -174,10 +174,12 @@ def _row(entry: Entry) -> str:
     kind = entry.verdict.replace(" ", "-")
     size = f"{entry.preset} size, {entry.seeds} seed{'s' if entry.seeds != 1 else ''}"
     measured = f"{escape(entry.measured)} <small>({size})</small>" * bool(entry.seeds)
+    verdict = f'<span class="verdict {kind}">{entry.verdict}</span>'
     return (
         f'<tr id="{claim.id}"><th scope="row">{claim.id}</th>'
-        f"<td>{escape(claim.claim)}</td><td>{escape(claim.figure)}</td>"
-        f'<td><span class="verdict {kind}">{entry.verdict}</span> {measured}</td></tr>'
+        f"<td>{escape(claim.claim)}</td>"
+        f'<td data-label="claimed">{escape(claim.figure)}</td>'
+        f'<td data-label="measured">{verdict} {measured}</td></tr>'
     )
 
 

@@ -13,16 +13,37 @@ from coordlib.training import fit, pixel_cross_entropy
 PRESETS = {
     "quick": {
         "size": 32,
-        "deconv": {"width": 1, "kernel_size": 3, "epochs": 20, "lr": 0.005},
-        "coordconv": {"width": 1, "epochs": 4, "lr": 0.01},
+        "deconv": {
+            "network": {"width": 1, "kernel_size": 3},
+            "training": {
+                "epochs": 20,
+                "batch_size": 16,
+                "lr": 0.01,
+                "weight_decay": 0.002,
+            },
+        },
+        "coordconv": {
+            "network": {"width": 1},
+            "training": {"epochs": 4, "batch_size": 4, "lr": 0.02},
+        },
     },
     "cpu": {
         "size": 64,
-        "deconv": {"width": 2, "kernel_size": 3, "epochs": 200, "lr": 0.005},
-        "coordconv": {"width": 1, "epochs": 1, "lr": 0.01},
+        "deconv": {
+            "network": {"width": 1, "kernel_size": 3},
+            "training": {
+                "epochs": 60,
+                "batch_size": 32,
+                "lr": 0.01,
+                "weight_decay": 0.002,
+            },
+        },
+        "coordconv": {
+            "network": {"width": 1},
+            "training": {"epochs": 1, "batch_size": 4, "lr": 0.02},
+        },
     },
 }
-BATCH = 16
 
 
 def measure(
@@ -38,29 +59,26 @@ def measure(
         processor time on a CPU); the ratios of parameters and of seconds.
     """
     world = squares(size)
+    positions = to_unit(world.positions, (size, size)).to(device)
+    targets = world.targets().to(device)
+    metrics, parameters = {}, {}
     arms = {
         "deconv": (DeconvPainter, deconv),
         "coordconv": (CoordConvPainter, coordconv),
     }
-    metrics, parameters = {}, {}
     for arm, (painter, options) in arms.items():
-        training = {key: options[key] for key in ("epochs", "lr")}
-        shape = {key: options[key] for key in options if key not in training}
         for split, (train, test) in splits(world, seed).items():
             torch.manual_seed(seed)
-            model = painter(size=size, **shape).to(device)
-            positions = to_unit(world.positions, (size, size)).to(device)
-            targets = world.targets().to(device)
+            model = painter(size=size, **options["network"]).to(device)
             start = device_seconds(device)
             fit(
                 model,
                 positions[train],
                 targets[train],
                 pixel_cross_entropy,
-                batch_size=BATCH,
                 schedule="one-cycle",
                 seed=seed,
-                **training,
+                **options["training"],
             )
             name = f"{arm}_{split}"
             metrics[f"{name}_seconds"] = device_seconds(device) - start

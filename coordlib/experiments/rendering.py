@@ -18,16 +18,27 @@ from coordlib.training import fit
 PRESETS = {
     "quick": {
         "size": 32,
-        "deconv": {"width": 1, "kernel_size": 3, "epochs": 20, "lr": 0.005},
-        "coordconv": {"width": 1, "kernel_size": 3, "epochs": 8, "lr": 0.005},
+        "deconv": {
+            "network": {"width": 1, "kernel_size": 3},
+            "training": {"epochs": 20, "batch_size": 16, "lr": 0.005},
+        },
+        "coordconv": {
+            "network": {"width": 1, "kernel_size": 3},
+            "training": {"epochs": 8, "batch_size": 8, "lr": 0.01},
+        },
     },
     "cpu": {
         "size": 64,
-        "deconv": {"width": 2, "kernel_size": 3, "epochs": 100, "lr": 0.005},
-        "coordconv": {"width": 1, "kernel_size": 3, "epochs": 6, "lr": 0.005},
+        "deconv": {
+            "network": {"width": 1, "kernel_size": 3},
+            "training": {"epochs": 40, "batch_size": 32, "lr": 0.01},
+        },
+        "coordconv": {
+            "network": {"width": 1, "kernel_size": 3},
+            "training": {"epochs": 3, "batch_size": 4, "lr": 0.01},
+        },
     },
 }
-BATCH = 16
 
 
 def measure(
@@ -44,27 +55,24 @@ def measure(
     world = squares(size)
     positions = to_unit(world.positions, (size, size)).to(device)
     images = world.images().to(device)
+    metrics: dict[str, float] = {}
     arms = {
         "deconv": (DeconvPainter, deconv),
         "coordconv": (CoordConvSquarePainter, coordconv),
     }
-    metrics: dict[str, float] = {}
     for arm, (painter, options) in arms.items():
-        training = {key: options[key] for key in ("epochs", "lr")}
-        shape = {key: options[key] for key in options if key not in training}
         for split, (train, test) in splits(world, seed).items():
             torch.manual_seed(seed)
-            model = painter(size=size, **shape).to(device)
+            model = painter(size=size, **options["network"]).to(device)
             start = device_seconds(device)
             fit(
                 model,
                 positions[train],
                 images[train],
                 F.binary_cross_entropy_with_logits,
-                batch_size=BATCH,
                 schedule="one-cycle",
                 seed=seed,
-                **training,
+                **options["training"],
             )
             name = f"{arm}_{split}"
             metrics[f"{name}_seconds"] = device_seconds(device) - start
