@@ -1,7 +1,13 @@
 """What the networks of the book look at: one module for each kind of data."""
 
 from coordlib.data.samples import GARMENTS, garments, photograph
-from coordlib.data.squares import Squares, quadrant_split, squares, uniform_split
+from coordlib.data.squares import (
+    Squares,
+    quadrant_split,
+    splits,
+    squares,
+    uniform_split,
+)
 
 __all__ = [
     "GARMENTS",
@@ -9,6 +15,7 @@ __all__ = [
     "garments",
     "photograph",
     "quadrant_split",
+    "splits",
     "squares",
     "uniform_split",
 ]

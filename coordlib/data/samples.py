@@ -41,7 +41,7 @@ def photograph(size: int | None = None, gray: bool = False) -> Tensor:
     ----------
     size : int, optional
         Side of the picture, from 1 to 256 pixels; 256 if not given. Smaller ones
-        are made by averaging areas, which does not alias when ``size`` divides 256.
+        are made by averaging areas, which aliases little when ``size`` divides 256.
     gray : bool
         One channel (Rec. 601 luma) in place of three.
 

@@ -21,14 +21,21 @@ ARMS = {
     "conv": lambda size: ConvRegressor(),
     "coordconv": lambda size: CoordConvRegressor(),
 }
+RATES = {"dense": 0.003, "conv": 0.002, "coordconv": 0.01}
 PRESETS = {
-    "quick": {"size": 32, "epochs": 20, "batch": 32, "lr": 0.005},
-    "cpu": {"size": 64, "epochs": 60, "batch": 32, "lr": 0.005},
+    "quick": {"size": 32, "epochs": 20, "batch_size": 32, "lr": RATES},
+    "cpu": {"size": 64, "epochs": 15, "batch_size": 32, "lr": RATES},
 }
 
 
 def measure(
-    seed: int, device: torch.device, *, size: int, epochs: int, batch: int, lr: float
+    seed: int,
+    device: torch.device,
+    *,
+    size: int,
+    epochs: int,
+    batch_size: int,
+    lr: dict[str, float],
 ) -> dict[str, float]:
     """Train the three regressors of the paper on both splits.
 
@@ -54,8 +61,8 @@ def measure(
                 positions[train],
                 F.mse_loss,
                 epochs=epochs,
-                batch_size=batch,
-                lr=lr,
+                batch_size=batch_size,
+                lr=lr[arm],
                 schedule="one-cycle",
                 seed=seed,
             )

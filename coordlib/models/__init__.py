@@ -1,6 +1,6 @@
 """The networks of the book, layer by layer."""
 
-from coordlib.models.classifiers import GarmentNet, PositionNet
+from coordlib.models.classifiers import DenseMax2d, GarmentNet, PositionNet
 from coordlib.models.painters import (
     CoordConvPainter,
     CoordConvSquarePainter,
@@ -20,6 +20,7 @@ __all__ = [
     "CoordConvRegressor",
     "CoordConvSquarePainter",
     "DeconvPainter",
+    "DenseMax2d",
     "DenseRegressor",
     "GarmentNet",
     "PositionNet",

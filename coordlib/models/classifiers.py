@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from coordlib.layers import BlurPool2d, PolyphasePool2d
 from coordlib.models.painters import Stack, _check_positive, he_normal_
 
-__all__ = ["GarmentNet", "PositionNet"]
+__all__ = ["DenseMax2d", "GarmentNet", "PositionNet"]
 
 PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
 POOLS = ("max", "maxblur", "stride", "strideblur", "average", "blur", "polyphase")
