@@ -16,10 +16,18 @@ from coordlib.models.regressors import (
 )
 from coordlib.training import fit
 
+
+class Stretch(nn.Module):
+    """Fractions of the canvas, the targets of the source, to unit coordinates."""
+
+    def forward(self, fraction: torch.Tensor) -> torch.Tensor:
+        return 2 * fraction - 1
+
+
 ARMS = {
     "dense": lambda size: DenseRegressor(size=size),
     "conv": lambda size: ConvRegressor(),
-    "coordconv": lambda size: CoordConvRegressor(),
+    "coordconv": lambda size: nn.Sequential(CoordConvRegressor(), Stretch()),
 }
 RATES = {"dense": 0.003, "conv": 0.002, "coordconv": 0.01}
 PRESETS = {
