@@ -76,18 +76,27 @@ def bare(tmp_path_factory) -> Path:
     """Make the bare environment and return its python."""
     folder = tmp_path_factory.mktemp("bare")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    python = folder / "bin" / "python"
-    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = subprocess.run(
-        [python, "-c", where], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    for dist in closure(INSTALLED).values():
+    (site,) = folder.glob("lib/python*/site-packages")
+    link_packages(INSTALLED, site)
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def colab(bare) -> Path:
+    """Add what Colab has beside that, and the ledger needs."""
+    (site,) = bare.parents[1].glob("lib/python*/site-packages")
+    link_packages(["PyYAML"], site)
+    return bare
+
+
+def link_packages(names: list[str], site: Path) -> None:
+    """Link the packages named, and all they require, into an environment."""
+    for dist in closure(names).values():
         base = Path(dist.locate_file("")).resolve()
         for top in {file.parts[0] for file in dist.files or []}:
-            link = Path(site, top)
+            link = site / top
             if top not in ("..", "__pycache__") and not link.exists():
                 link.symlink_to(base / top)
-    return python
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +163,6 @@ def test_first_cell(notebook, bare, clone, tmp_path):
 
 @pytest.mark.colab
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=IDS)
-def test_all_cells(notebook, bare, clone, tmp_path):
-    done = run_alone(notebook, 0, bare, clone.as_uri(), tmp_path)
+def test_all_cells(notebook, colab, clone, tmp_path):
+    done = run_alone(notebook, 0, colab, clone.as_uri(), tmp_path)
     assert done.returncode == 0, done.stderr
