@@ -24,7 +24,7 @@ PRESETS = {
         },
         "coordconv": {
             "network": {"width": 1},
-            "training": {"epochs": 4, "batch_size": 4, "lr": 0.02},
+            "training": {"epochs": 4, "batch_size": 2, "lr": 0.02},
         },
     },
     "cpu": {
@@ -32,7 +32,7 @@ PRESETS = {
         "deconv": {
             "network": {"width": 1, "kernel_size": 3},
             "training": {
-                "epochs": 60,
+                "epochs": 120,
                 "batch_size": 32,
                 "lr": 0.01,
                 "weight_decay": 0.002,
@@ -40,7 +40,7 @@ PRESETS = {
         },
         "coordconv": {
             "network": {"width": 1},
-            "training": {"epochs": 1, "batch_size": 4, "lr": 0.02},
+            "training": {"epochs": 1, "batch_size": 2, "lr": 0.02},
         },
     },
 }
