@@ -50,7 +50,7 @@ def measure(
         "exact_batched": float(batched.all(1).float().mean()),
         "exact_pixels": _same(painted, wanted),
         "exact_squares": _same(drawn, world.images()),
-        "hidden_units": 4,
+        "hidden_units": handmade.painter_network(canvas)[1].out_channels,
         "decoder_lines": _lines_of_code(handmade.decode_scipy),
     }
 
