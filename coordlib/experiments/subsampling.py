@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.layers import BlurPool2d, MaxBlurPool1d
+from coordlib.models import DenseMax2d
 from coordlib.probe import Probe, probe
 
 PRESETS = {"paper": {"size": 64, "images": 2, "widths": [3, 16, 32, 64, 64, 64]}}
@@ -32,11 +33,14 @@ def measure(
     torch.manual_seed(seed)
     x = torch.rand(images, 3, size, size, device=device)
     strided = _ring_conv(3, 8, stride=2).to(device)
-    blur = BlurPool2d(filter_size=5, padding_mode="circular")
+    dense_max = DenseMax2d("circular")
+    blurred = nn.Sequential(
+        dense_max, BlurPool2d(filter_size=5, padding_mode="circular")
+    )
     strided_probe = _probe_all(strided, x, stride=2)
     average_probe = _probe_all(nn.AvgPool2d(2), x, stride=2)
-    max_error = _odd_error(_subsample, x)
-    blurred_error = _odd_error(lambda x: blur(_dense_max(x)), x)
+    max_error = _odd_error(nn.MaxPool2d(2), x)
+    blurred_error = _odd_error(blurred.to(device), x)
     return {
         "puzzle_changed": _puzzle_changed(),
         "blurred_puzzle_change": _blurred_puzzle_change(),
@@ -44,7 +48,7 @@ def measure(
         "strided_even_error": _worst(strided_probe, odd=False),
         "average_odd_error": _worst(average_probe, odd=True),
         "average_even_error": _worst(average_probe, odd=False),
-        "dense_exact": _share(_probe_all(_dense_max, x, stride=1)),
+        "dense_exact": _share(_probe_all(dense_max, x, stride=1)),
         "max_error": max_error,
         "blurred_error": blurred_error,
         "blur_remaining": blurred_error / max_error,
@@ -54,16 +58,6 @@ def measure(
 
 def _ring_conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, stride, 1, padding_mode="circular")
-
-
-def _dense_max(x: Tensor) -> Tensor:
-    """The maximum over every 2x2 window of a ring."""
-    wrapped = nn.functional.pad(x, (0, 1, 0, 1), mode="circular")
-    return nn.functional.max_pool2d(wrapped, 2, stride=1)
-
-
-def _subsample(x: Tensor) -> Tensor:
-    return nn.functional.max_pool2d(x, 2)
 
 
 def _probe_all(f: nn.Module, x: Tensor, stride: int) -> Probe:
