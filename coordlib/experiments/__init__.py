@@ -2,7 +2,7 @@
 
 An experiment module has a one-line docstring, a dictionary ``PRESETS`` of
 configurations, and ``measure(seed, device, **config)``, which returns its metrics
-as a dictionary of numbers.
+as a dictionary of numbers. What several of them share stands in :mod:`.arms`.
 """
 
 import time

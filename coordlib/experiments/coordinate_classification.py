@@ -1,14 +1,15 @@
 """From a position to its pixel: deconvolution beside CoordConv (L03-L06, L08-L11)."""
 
-import torch
-from torch import nn
+from functools import partial
 
-from coordlib.data.squares import Squares, splits, squares
-from coordlib.device import device_seconds
+import torch
+
+from coordlib.data.squares import Squares, squares
+from coordlib.experiments.arms import train_arms
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_accuracy
-from coordlib.models.painters import CoordConvPainter, DeconvPainter, parameter_count
-from coordlib.training import fit, pixel_cross_entropy
+from coordlib.models.painters import CoordConvPainter, DeconvPainter
+from coordlib.training import pixel_cross_entropy
 
 PRESETS = {
     "quick": {
@@ -59,44 +60,29 @@ def measure(
         processor time on a CPU); the ratios of parameters and of seconds.
     """
     world = squares(size)
-    positions = to_unit(world.positions, (size, size)).to(device)
-    targets = world.targets().to(device)
-    metrics, parameters = {}, {}
+    positions, targets = to_unit(world.positions, (size, size)), world.targets()
     arms = {
-        "deconv": (DeconvPainter, deconv),
-        "coordconv": (CoordConvPainter, coordconv),
+        arm: (partial(painter, size=size, **options["network"]), options["training"])
+        for arm, painter, options in (
+            ("deconv", DeconvPainter, deconv),
+            ("coordconv", CoordConvPainter, coordconv),
+        )
     }
-    for arm, (painter, options) in arms.items():
-        for split, (train, test) in splits(world, seed).items():
-            torch.manual_seed(seed)
-            model = painter(size=size, **options["network"]).to(device)
-            start = device_seconds(device)
-            fit(
-                model,
-                positions[train],
-                targets[train],
-                pixel_cross_entropy,
-                schedule="one-cycle",
-                seed=seed,
-                **options["training"],
-            )
-            name = f"{arm}_{split}"
-            metrics[f"{name}_seconds"] = device_seconds(device) - start
-            logits = _logits(model, positions)
-            for side, index in (("train", train), ("test", test)):
-                accuracy = pixel_accuracy(logits[index], targets[index].cpu())
-                metrics[f"{name}_{side}_accuracy"] = accuracy
-            near = _near_miss_share(logits[test], world, test)
-            metrics[f"{name}_near_miss_share"] = near
-        parameters[arm] = parameter_count(model)
+    metrics, parameters = {}, {}
+    for run in train_arms(
+        arms, world, positions, targets, pixel_cross_entropy, seed, device
+    ):
+        metrics[f"{run.name}_seconds"] = run.seconds
+        for side, index in run.sides.items():
+            accuracy = pixel_accuracy(run.outputs[index], targets[index])
+            metrics[f"{run.name}_{side}_accuracy"] = accuracy
+        test = run.sides["test"]
+        near = _near_miss_share(run.outputs[test], world, test)
+        metrics[f"{run.name}_near_miss_share"] = near
+        parameters[run.arm] = run.parameters
     metrics["parameter_ratio"] = parameters["deconv"] / parameters["coordconv"]
     slow, fast = metrics["deconv_uniform_seconds"], metrics["coordconv_uniform_seconds"]
     return metrics | {"time_ratio": slow / fast}
-
-
-@torch.no_grad()
-def _logits(model: nn.Module, positions: torch.Tensor) -> torch.Tensor:
-    return torch.cat([model(part).cpu() for part in positions.split(64)])
 
 
 def _near_miss_share(

@@ -1,20 +1,20 @@
 """From a square to its position: convolution beside CoordConv (L07, L12)."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from coordlib.data.squares import splits, squares
-from coordlib.device import device_seconds
+from coordlib.data.squares import squares
+from coordlib.experiments.arms import train_arms
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_distance
-from coordlib.models.painters import parameter_count
 from coordlib.models.regressors import (
     ConvRegressor,
     CoordConvRegressor,
     DenseRegressor,
 )
-from coordlib.training import fit
 
 
 class Stretch(nn.Module):
@@ -55,36 +55,22 @@ def measure(
         a CPU); for each arm its parameters.
     """
     world = squares(size)
-    images = world.images().to(device)
-    positions = to_unit(world.positions, (size, size)).to(device)
+    positions = to_unit(world.positions, (size, size))
+    arms = {
+        arm: (
+            partial(make, size),
+            {"epochs": epochs, "batch_size": batch_size, "lr": lr[arm]},
+        )
+        for arm, make in ARMS.items()
+    }
     metrics: dict[str, float] = {}
-    for arm, make in ARMS.items():
-        for split, (train, test) in splits(world, seed).items():
-            torch.manual_seed(seed)
-            model = make(size).to(device)
-            start = device_seconds(device)
-            fit(
-                model,
-                images[train],
-                positions[train],
-                F.mse_loss,
-                epochs=epochs,
-                batch_size=batch_size,
-                lr=lr[arm],
-                schedule="one-cycle",
-                seed=seed,
+    for run in train_arms(
+        arms, world, world.images(), positions, F.mse_loss, seed, device
+    ):
+        metrics[f"{run.name}_seconds"] = run.seconds
+        for side, index in run.sides.items():
+            metrics[f"{run.name}_{side}_pixels"] = pixel_distance(
+                run.outputs[index], world.positions[index], size
             )
-            name = f"{arm}_{split}"
-            metrics[f"{name}_seconds"] = device_seconds(device) - start
-            predicted = _predict(model, images)
-            for side, index in (("train", train), ("test", test)):
-                metrics[f"{name}_{side}_pixels"] = pixel_distance(
-                    predicted[index], world.positions[index], size
-                )
-        metrics[f"{arm}_parameters"] = parameter_count(model)
+        metrics[f"{run.arm}_parameters"] = run.parameters
     return metrics
-
-
-@torch.no_grad()
-def _predict(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    return torch.cat([model(part).cpu() for part in images.split(128)])

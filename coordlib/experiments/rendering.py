@@ -1,19 +1,15 @@
 """From a position to a square: deconvolution beside CoordConv (L01, L02, L09)."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from coordlib.data.squares import splits, squares
-from coordlib.device import device_seconds
+from coordlib.data.squares import squares
+from coordlib.experiments.arms import train_arms
 from coordlib.grid import to_unit
 from coordlib.metrics import iou
-from coordlib.models.painters import (
-    CoordConvSquarePainter,
-    DeconvPainter,
-    parameter_count,
-)
-from coordlib.training import fit
+from coordlib.models.painters import CoordConvSquarePainter, DeconvPainter
 
 PRESETS = {
     "quick": {
@@ -53,38 +49,19 @@ def measure(
         seconds of training (processor time on a CPU); for each arm its parameters.
     """
     world = squares(size)
-    positions = to_unit(world.positions, (size, size)).to(device)
-    images = world.images().to(device)
-    metrics: dict[str, float] = {}
+    positions, images = to_unit(world.positions, (size, size)), world.images()
     arms = {
-        "deconv": (DeconvPainter, deconv),
-        "coordconv": (CoordConvSquarePainter, coordconv),
+        arm: (partial(painter, size=size, **options["network"]), options["training"])
+        for arm, painter, options in (
+            ("deconv", DeconvPainter, deconv),
+            ("coordconv", CoordConvSquarePainter, coordconv),
+        )
     }
-    for arm, (painter, options) in arms.items():
-        for split, (train, test) in splits(world, seed).items():
-            torch.manual_seed(seed)
-            model = painter(size=size, **options["network"]).to(device)
-            start = device_seconds(device)
-            fit(
-                model,
-                positions[train],
-                images[train],
-                F.binary_cross_entropy_with_logits,
-                schedule="one-cycle",
-                seed=seed,
-                **options["training"],
-            )
-            name = f"{arm}_{split}"
-            metrics[f"{name}_seconds"] = device_seconds(device) - start
-            for side, index in (("train", train), ("test", test)):
-                metrics[f"{name}_{side}_iou"] = _iou(
-                    model, positions[index], images[index]
-                )
-        metrics[f"{arm}_parameters"] = parameter_count(model)
+    loss = F.binary_cross_entropy_with_logits
+    metrics: dict[str, float] = {}
+    for run in train_arms(arms, world, positions, images, loss, seed, device):
+        metrics[f"{run.name}_seconds"] = run.seconds
+        for side, index in run.sides.items():
+            metrics[f"{run.name}_{side}_iou"] = iou(run.outputs[index], images[index])
+        metrics[f"{run.arm}_parameters"] = run.parameters
     return metrics
-
-
-@torch.no_grad()
-def _iou(model: nn.Module, positions: torch.Tensor, images: torch.Tensor) -> float:
-    logits = torch.cat([model(part) for part in positions.split(64)])
-    return iou(logits, images)
