@@ -18,6 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--preset", choices=results.PRESETS)
     run.add_argument("--seeds", type=int, default=1, help="how many (default 1)")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, mps ...")
+    run.add_argument("--dask", metavar="ADDRESS", help="spread a sweep over a cluster")
     options = parser.parse_args(arguments)
     try:
         match options.command:
@@ -30,11 +31,13 @@ def main(arguments: list[str] | None = None) -> int:
                     preset,
                     seeds=range(options.seeds),
                     device=options.device,
+                    progress=True,
+                    dask=options.dask,
                 )
                 _show(options.name, preset)
             case "show":
                 _show(options.name, options.preset)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -1,11 +1,17 @@
-"""What was measured, with where and how: one small JSON file per experiment."""
+"""What was measured, with where and how: one small JSON file per experiment.
+
+Beside it may lie the weights of the best networks, in an ``.npz`` of the same name.
+"""
 
 import json
 import math
 import os
 import platform
+import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,13 +19,16 @@ from statistics import mean, stdev
 
 import numpy as np
 import torch
+from torch import Tensor
 
 import coordlib
+from coordlib import checkpoints
 
 PRESETS = ("quick", "cpu", "paper")
 """Sizes of a run, from seconds on a page to the source's own."""
 
-FORMAT = 1
+FORMAT = 2
+FREE_BYTES = 200_000_000  # a run wants this much, or it does not start
 _CHECKOUT = Path(__file__).parent.parent
 
 
@@ -41,6 +50,9 @@ class Result:
         The metrics of each seed, by name.
     provenance : dict of str to dict
         For each seed: commit, versions, device, seconds, date.
+    runs : list of dict
+        For a sweep: each network that was trained, with its seed, its recipe, its
+        numbers and its ``curve`` over the training.
     """
 
     experiment: str
@@ -48,6 +60,7 @@ class Result:
     config: dict
     seeds: dict[str, dict[str, float]] = field(default_factory=dict)
     provenance: dict[str, dict] = field(default_factory=dict)
+    runs: list[dict] = field(default_factory=list)
 
     def values(self, metric: str) -> list[float]:
         """The values of one metric, in the order of the seeds.
@@ -95,6 +108,57 @@ def path(experiment: str, preset: str, where: Path | None = None) -> Path:
     return (where or folder()) / f"{experiment}.{preset}.json"
 
 
+def weights_path(experiment: str, preset: str, where: Path | None = None) -> Path:
+    """The file with the weights of the best networks of a sweep, which may not be."""
+    return path(experiment, preset, where).with_suffix(".npz")
+
+
+def partial_folder(experiment: str, preset: str, where: Path | None = None) -> Path:
+    """Where an unfinished run keeps what it needs to go on."""
+    return path(experiment, preset, where).with_suffix(".partial")
+
+
+@contextmanager
+def alone(experiment: str, preset: str, where: Path | None = None) -> Iterator[Path]:
+    """Hold the partial folder of a run, so that no second process writes there.
+
+    The system lets go of it when the process ends, however it ends.
+
+    Yields
+    ------
+    Path
+        The partial folder; it is created.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written, has too little space left, or another
+        process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    place = partial_folder(experiment, preset, where)
+    place.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(place).free
+    if free < FREE_BYTES:
+        raise OSError(
+            f"{place.parent} has {free / 1e6:.0f} MB left and a run wants "
+            f"{FREE_BYTES / 1e6:.0f} MB; make room, then start it again"
+        )
+    lock = FileLock(place / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OSError(
+            f"another process is measuring {experiment} at {preset} in "
+            f"{place.parent}; wait for it, or stop it"
+        ) from None
+    try:
+        yield place
+    finally:
+        lock.release()
+
+
 def save(result: Result, where: Path | None = None) -> Path:
     """Write a result; a reader sees the old file or the new one, never half of one.
 
@@ -132,6 +196,66 @@ def save(result: Result, where: Path | None = None) -> Path:
         os.unlink(temporary)
         raise
     return target
+
+
+def save_weights(
+    weights: dict[str, Tensor], experiment: str, preset: str, where: Path | None = None
+) -> Path:
+    """Write the weights of the best networks beside their result.
+
+    Parameters
+    ----------
+    weights : dict of str to Tensor
+        Under ``arm_split/name``.
+    experiment, preset : str
+    where : Path, optional
+
+    Returns
+    -------
+    Path
+    """
+    file = weights_path(experiment, preset, where)
+    checkpoints.save(file, weights, {"experiment": experiment, "preset": preset})
+    return file
+
+
+def load_weights(
+    experiment: str, preset: str, network: str, where: Path | None = None
+) -> dict[str, Tensor]:
+    """Read the weights of one of the best networks of a sweep.
+
+    Parameters
+    ----------
+    experiment, preset : str
+    network : str
+        The arm and the split, such as ``"deconv_uniform"``.
+    where : Path, optional
+
+    Returns
+    -------
+    dict of str to Tensor
+        For ``load_state_dict`` of a network made with the same options.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no weights were kept.
+    KeyError
+        If there is no such network; the message lists those there are.
+    """
+    file = weights_path(experiment, preset, where)
+    facts = {"experiment": experiment, "preset": preset}
+    weights = checkpoints.load(file, facts)
+    if weights is None:
+        raise FileNotFoundError(
+            f"{file} is missing; measure it with 'python -m coordlib run {experiment} "
+            f"--preset {preset}'"
+        )
+    split = [(*key.split("/", 1), value) for key, value in weights.items()]
+    names = sorted({name for name, _, _ in split})
+    if network not in names:
+        raise KeyError(f"no network {network!r}; there are {', '.join(names)}")
+    return {key: value for name, key, value in split if name == network}
 
 
 def load(file: Path) -> Result:
@@ -184,7 +308,7 @@ def provenance(device: torch.device, seconds: float) -> dict:
     return {
         "commit": _commit(),
         "date": datetime.now(UTC).date().isoformat(),
-        "device": _device_name(device),
+        "device": device_name(device),
         "seconds": round(seconds, 1),
         "versions": {
             "coordlib": coordlib.__version__,
@@ -195,9 +319,10 @@ def provenance(device: torch.device, seconds: float) -> dict:
     }
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """The device as a provenance names it."""
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        return torch.cuda.getdevice_name(device)
     return f"{device.type} ({torch.get_num_threads()} threads)"
 
 

@@ -1,25 +1,37 @@
 """Measurements behind the pages, one module each.
 
-An experiment module has a one-line docstring, a dictionary ``PRESETS`` of
-configurations, and ``measure(seed, device, **config)``, which returns its metrics
-as a dictionary of numbers. What several of them share stands in :mod:`.arms`.
+An experiment module has a one-line docstring and a dictionary ``PRESETS`` of
+configurations. It either measures all at once, in a function ``measure(seed, device,
+**config)`` that returns its metrics as a dictionary of numbers; or it is a sweep, with
+``task(**config)`` and ``summarise(task, runs)`` as :mod:`.sweeps` tells, and ``arms``
+in each configuration.
 """
 
+import json
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import torch
+
 from coordlib import results
 from coordlib.device import best_device
+from coordlib.experiments import sweeps
 from coordlib.results import Result
+
+KEPT_SEED = 0
+"""The seed whose best networks are kept with the result."""
 
 NAMES = (
     "coordinate-classification",
     "coordinate-regression",
     "garments",
     "handmade-decoder",
+    "padding-position",
+    "regression-readouts",
     "rendering",
     "subsampling",
     "zero-weights",
@@ -52,11 +64,14 @@ def run(
     device: str = "auto",
     where: Path | None = None,
     report: Callable[[str], None] = print,
+    progress: bool = False,
+    dask: str | None = None,
 ) -> Result:
     """Measure an experiment for each seed, and keep what is already measured.
 
-    The result file is written after every seed, so a run that was killed goes on
-    with the first seed that is missing.
+    The result file is written after every seed, and in a sweep after every job. A
+    run that was killed goes on where it was, inside a training too, and ends with
+    the numbers it would have had.
 
     Parameters
     ----------
@@ -69,6 +84,10 @@ def run(
         The folder of results; :func:`coordlib.results.folder` if not given.
     report : callable
         Takes one line of text at a time.
+    progress : bool
+        Show a bar for each training.
+    dask : str, optional
+        The address of a Dask scheduler, to spread a sweep over its workers.
 
     Returns
     -------
@@ -77,32 +96,92 @@ def run(
     Raises
     ------
     ValueError
-        If the experiment or the preset is unknown, or the file holds a run of
-        another configuration.
+        If the experiment or the preset is unknown, the file holds a run of another
+        configuration, or an experiment that is no sweep is to be spread.
+    OSError
+        If the folder cannot be written, is nearly full, or another process is at it.
     """
     module = find(name)
     if preset not in module.PRESETS:
         raise ValueError(
             f"{name} has no preset {preset!r}; it has {', '.join(presets(name))}"
         )
+    if dask and not hasattr(module, "task"):
+        raise ValueError(f"{name} is no sweep: there is nothing to spread over Dask")
     config = module.PRESETS[preset]
+    chosen = best_device(device)
+    # The folder is held, and written once, before any work is done.
+    with results.alone(name, preset, where) as folder:
+        result = _begun(name, preset, config, where)
+        results.save(result, where)
+        for seed in map(int, seeds):
+            if str(seed) in result.seeds:
+                report(f"{name} {preset} seed {seed}: measured before")
+                continue
+            start = time.perf_counter()
+            if hasattr(module, "task"):
+                seconds = _sweep(
+                    module, result, seed, chosen, where, folder, report, progress, dask
+                )
+            else:
+                metrics = module.measure(seed, chosen, **config)
+                seconds = time.perf_counter() - start
+                result.seeds[str(seed)] = metrics
+            result.provenance[str(seed)] = results.provenance(chosen, seconds)
+            results.save(result, where)
+            report(f"{name} {preset} seed {seed}: {seconds:.1f} s")
+    shutil.rmtree(folder, ignore_errors=True)
+    return result
+
+
+def _begun(name: str, preset: str, config: dict, where: Path | None) -> Result:
     file = results.path(name, preset, where)
     result = results.load(file) if file.exists() else Result(name, preset, config)
-    if result.config != config:
+    if result.config != json.loads(json.dumps(config)):
         raise ValueError(
             f"{file} was measured with another configuration; move it away to "
             "measure anew"
         )
-    chosen = best_device(device)
-    results.save(result, where)  # an unwritable folder shows now, not in hours
-    for seed in map(str, seeds):
-        if seed in result.seeds:
-            report(f"{name} {preset} seed {seed}: measured before")
-            continue
-        start = time.perf_counter()
-        result.seeds[seed] = module.measure(int(seed), chosen, **config)
-        seconds = time.perf_counter() - start
-        result.provenance[seed] = results.provenance(chosen, seconds)
-        results.save(result, where)
-        report(f"{name} {preset} seed {seed}: {seconds:.1f} s")
     return result
+
+
+def _sweep(
+    module: ModuleType,
+    result: Result,
+    seed: int,
+    device: torch.device,
+    where: Path | None,
+    folder: Path,
+    report: Callable[[str], None],
+    progress: bool,
+    dask: str | None,
+) -> float:
+    """Train what is missing of one seed; return the seconds that all of it took."""
+    arms = result.config["arms"]
+    options = {k: v for k, v in result.config.items() if k != "arms"}
+    task = module.task(**options)
+    done = {sweeps.identity(run) for run in result.runs}
+    planned = sweeps.jobs(arms, seed, side_by_side=device.type != "cpu")
+    todo = [left for job in planned if (left := sweeps.without(job, done))]
+    if dask:
+        finished = sweeps.on_dask(dask, module.task, options, todo)
+    else:
+        finished = sweeps.here(task, todo, device, folder, progress)
+    for trained in finished:
+        before = [run for run in result.runs if run["seed"] == seed]
+        for run, weights in trained:
+            if seed == KEPT_SEED:
+                sweeps.keep_weights(folder, task, run, weights, before)
+            result.runs.append(run)
+            before.append(run)
+            report(
+                f"  {run['arm']} {run['split']} seed {seed}: test {task.best} "
+                f"{run[f'test_{task.best}']}, {run['seconds']:.0f} s"
+            )
+        results.save(result, where)
+    runs = [run for run in result.runs if run["seed"] == seed]
+    result.seeds[str(seed)] = module.summarise(task, runs)
+    if seed == KEPT_SEED:
+        weights = sweeps.kept_weights(folder)
+        results.save_weights(weights, result.experiment, result.preset, where)
+    return sum(run["seconds"] for run in runs)

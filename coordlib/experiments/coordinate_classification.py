@@ -3,92 +3,172 @@
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from coordlib.data.squares import Squares, squares
-from coordlib.experiments.arms import train_arms
+from coordlib.experiments.sweeps import SPLITS, Run, Task, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_accuracy
 from coordlib.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.training import pixel_cross_entropy
 
+PAPER_EPOCHS = 1000
+
+# The sources' l2 is half of a weight decay: see coordlib.training.fit.
 PRESETS = {
     "quick": {
         "size": 32,
-        "deconv": {
-            "network": {"width": 1, "kernel_size": 3},
-            "training": {
-                "epochs": 20,
-                "batch_size": 16,
-                "lr": 0.01,
-                "weight_decay": 0.002,
+        "arms": {
+            "deconv": {
+                "network": {"width": 1, "kernel_size": 3},
+                "training": {
+                    "epochs": 20,
+                    "batch_size": 16,
+                    "schedule": "one-cycle",
+                    "lr": 0.01,
+                    "weight_decay": 0.002,
+                },
             },
-        },
-        "coordconv": {
-            "network": {"width": 1},
-            "training": {"epochs": 4, "batch_size": 2, "lr": 0.02},
+            "coordconv": {
+                "network": {"width": 1},
+                "training": {
+                    "epochs": 4,
+                    "batch_size": 2,
+                    "schedule": "one-cycle",
+                    "measures": 4,
+                    "lr": 0.02,
+                },
+            },
         },
     },
     "cpu": {
         "size": 64,
-        "deconv": {
-            "network": {"width": 1, "kernel_size": 3},
-            "training": {
-                "epochs": 120,
-                "batch_size": 32,
-                "lr": 0.01,
-                "weight_decay": 0.002,
+        "arms": {
+            "coordconv": {
+                "network": {"width": 1},
+                "training": {
+                    "epochs": 1,
+                    "batch_size": 2,
+                    "schedule": "one-cycle",
+                    "measures": 5,
+                    "lr": 0.02,
+                },
+            },
+            "deconv": {
+                "network": {"width": 1, "kernel_size": 3},
+                "training": {
+                    "epochs": 200,
+                    "batch_size": 32,
+                    "schedule": "cosine",
+                    "lr": 0.002,
+                    "weight_decay": 0.002,
+                },
             },
         },
-        "coordconv": {
-            "network": {"width": 1},
-            "training": {"epochs": 1, "batch_size": 2, "lr": 0.02},
+    },
+    "paper": {
+        "size": 64,
+        "arms": {
+            "coordconv": {
+                "network": {"width": 1},
+                "training": {
+                    "epochs": 50,
+                    "batch_size": 16,
+                    "lr": [0.001, 0.005, 0.01],
+                    "weight_decay": [0.0, 0.002],
+                },
+            },
+            "deconv": {
+                "network": {"width": [1, 2, 3], "kernel_size": [2, 3, 4]},
+                "training": {
+                    "epochs": PAPER_EPOCHS,
+                    "batch_size": [16, 32],
+                    "schedule": "steps",
+                    "lr": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05],
+                    "weight_decay": [0.0, 0.002, 0.02],
+                },
+            },
         },
     },
 }
 
 
-def measure(
-    seed: int, device: torch.device, *, size: int, deconv: dict, coordconv: dict
-) -> dict[str, float]:
-    """Train both painters on both splits.
+def task(size: int) -> Task:
+    """Light the pixel at a position, on a canvas of ``size`` by ``size`` pixels."""
+    world = squares(size)
+    targets = world.targets()
+
+    def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
+        return {
+            "accuracy": pixel_accuracy(outputs, targets[index]),
+            "near_miss_share": near_miss_share(outputs, world, index),
+        }
+
+    return Task(
+        world=world,
+        inputs=to_unit(world.positions, (size, size)),
+        targets=targets,
+        networks={
+            "deconv": partial(DeconvPainter, size=size),
+            "coordconv": partial(CoordConvPainter, size=size),
+        },
+        losses={"softmax": pixel_cross_entropy},
+        score=score,
+        best="accuracy",
+    )
+
+
+def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+    """The best network of each arm and split, by its accuracy on test positions.
 
     Returns
     -------
     dict
-        For each arm and split the accuracies, the share of wrong test answers
-        within two pixels of the truth, and the seconds of training (seconds of
-        processor time on a CPU); the ratios of parameters and of seconds.
+        For each arm and split the accuracies, the share of wrong test answers within
+        two pixels of the truth, and the seconds of training (seconds of processor
+        time on a CPU); the ratios of parameters and of seconds.
     """
-    world = squares(size)
-    positions, targets = to_unit(world.positions, (size, size)), world.targets()
-    arms = {
-        arm: (partial(painter, size=size, **options["network"]), options["training"])
-        for arm, painter, options in (
-            ("deconv", DeconvPainter, deconv),
-            ("coordconv", CoordConvPainter, coordconv),
-        )
+    metrics = {}
+    for arm in task.networks:
+        for split in SPLITS:
+            best = best_run(task, runs, arm=arm, split=split)
+            metrics |= {
+                f"{arm}_{split}_seconds": best["seconds"],
+                f"{arm}_{split}_train_accuracy": best["train_accuracy"],
+                f"{arm}_{split}_test_accuracy": best["test_accuracy"],
+                f"{arm}_{split}_near_miss_share": best["test_near_miss_share"],
+            }
+    deconv = best_run(task, runs, arm="deconv", split="uniform")
+    coordconv = best_run(task, runs, arm="coordconv", split="uniform")
+    rounds = deconv["training"]["epochs"]
+    return metrics | {
+        "deconv_hours_at_paper_length": deconv["seconds"]
+        * (PAPER_EPOCHS / rounds / 3600),
+        "deconv_uniform_best_train_accuracy": max(
+            run["train_accuracy"]
+            for run in runs
+            if (run["arm"], run["split"]) == ("deconv", "uniform")
+        ),
+        "parameter_ratio": deconv["parameters"] / coordconv["parameters"],
+        "time_ratio": deconv["seconds"] / coordconv["seconds"],
     }
-    metrics, parameters = {}, {}
-    for run in train_arms(
-        arms, world, positions, targets, pixel_cross_entropy, seed, device
-    ):
-        metrics[f"{run.name}_seconds"] = run.seconds
-        for side, index in run.sides.items():
-            accuracy = pixel_accuracy(run.outputs[index], targets[index])
-            metrics[f"{run.name}_{side}_accuracy"] = accuracy
-        test = run.sides["test"]
-        near = _near_miss_share(run.outputs[test], world, test)
-        metrics[f"{run.name}_near_miss_share"] = near
-        parameters[run.arm] = run.parameters
-    metrics["parameter_ratio"] = parameters["deconv"] / parameters["coordconv"]
-    slow, fast = metrics["deconv_uniform_seconds"], metrics["coordconv_uniform_seconds"]
-    return metrics | {"time_ratio": slow / fast}
 
 
-def _near_miss_share(
-    logits: torch.Tensor, world: Squares, index: torch.Tensor
-) -> float:
-    """Among wrong answers, the share no more than two pixels away in either axis."""
+def near_miss_share(logits: Tensor, world: Squares, index: Tensor) -> float:
+    """Among wrong answers, the share no more than two pixels away in either axis.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, 1, H, W)
+    world : Squares
+    index : LongTensor, shape (n,)
+        Which positions of the world the pictures stand for.
+
+    Returns
+    -------
+    float, in [0, 1]
+        0 if no answer is wrong.
+    """
     answer = logits.flatten(1).argmax(1)
     places = torch.stack((answer // world.size, answer % world.size), dim=1)
     distance = (places - world.positions[index]).abs().amax(1)

@@ -2,50 +2,90 @@
 
 from functools import partial
 
-import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor
 
 from coordlib.data.squares import squares
-from coordlib.experiments.arms import train_arms
+from coordlib.experiments.sweeps import SPLITS, Run, Task, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_distance
 from coordlib.models.regressors import (
     ConvRegressor,
     CoordConvRegressor,
     DenseRegressor,
+    from_fractions,
 )
 
 
-class Stretch(nn.Module):
-    """Fractions of the canvas, the targets of the source, to unit coordinates."""
+def _training(lr, weight_decay=0.0, epochs=15, batch_size=32, schedule="one-cycle"):
+    return {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "schedule": schedule,
+        "measures": 10,
+        "lr": lr,
+        "weight_decay": weight_decay,
+    }
 
-    def forward(self, fraction: torch.Tensor) -> torch.Tensor:
-        return 2 * fraction - 1
+
+def _arms(**trainings: dict) -> dict[str, dict]:
+    return {arm: {"network": {}, "training": t} for arm, t in trainings.items()}
 
 
-ARMS = {
-    "dense": lambda size: DenseRegressor(size=size),
-    "conv": lambda size: ConvRegressor(),
-    "coordconv": lambda size: nn.Sequential(CoordConvRegressor(), Stretch()),
-}
-RATES = {"dense": 0.003, "conv": 0.002, "coordconv": 0.01}
+_AS_PUBLISHED = partial(_training, epochs=100, batch_size=256, schedule="constant")
+_GRID = {"lr": [0.0005, 0.001, 0.01], "weight_decay": [2e-5, 2e-4, 1e-3]}
+
 PRESETS = {
-    "quick": {"size": 32, "epochs": 20, "batch_size": 32, "lr": RATES},
-    "cpu": {"size": 64, "epochs": 15, "batch_size": 32, "lr": RATES},
+    "quick": {
+        "size": 32,
+        "arms": _arms(
+            coordconv=_training(0.01, epochs=20),
+            conv=_training(0.002, epochs=20),
+            dense=_training(0.003, epochs=20),
+        ),
+    },
+    "cpu": {
+        "size": 64,
+        "arms": _arms(
+            coordconv=_training(0.01), conv=_training(0.002), dense=_training(0.003)
+        ),
+    },
+    "paper": {
+        "size": 64,
+        "arms": _arms(
+            coordconv=_AS_PUBLISHED(0.01, 2e-5),
+            conv=_AS_PUBLISHED(**_GRID),
+            dense=_AS_PUBLISHED(**_GRID),
+        ),
+    },
 }
 
 
-def measure(
-    seed: int,
-    device: torch.device,
-    *,
-    size: int,
-    epochs: int,
-    batch_size: int,
-    lr: dict[str, float],
-) -> dict[str, float]:
-    """Train the three regressors of the paper on both splits.
+def task(size: int) -> Task:
+    """Say where the 9x9 square is, on a canvas of ``size`` by ``size`` pixels."""
+    world = squares(size)
+
+    def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
+        return {"pixels": pixel_distance(outputs, world.positions[index], size)}
+
+    return Task(
+        world=world,
+        inputs=world.images(),
+        targets=to_unit(world.positions, (size, size)),
+        networks={
+            "dense": partial(DenseRegressor, size=size),
+            "conv": ConvRegressor,
+            "coordconv": lambda: from_fractions(CoordConvRegressor()),
+        },
+        losses={"mse": F.mse_loss},
+        score=score,
+        best="pixels",
+        smaller_is_better=True,
+    )
+
+
+def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+    """The best network of each arm and split, by its distance on test pictures.
 
     Returns
     -------
@@ -54,23 +94,14 @@ def measure(
         training and test pictures, and the seconds of training (processor time on
         a CPU); for each arm its parameters.
     """
-    world = squares(size)
-    positions = to_unit(world.positions, (size, size))
-    arms = {
-        arm: (
-            partial(make, size),
-            {"epochs": epochs, "batch_size": batch_size, "lr": lr[arm]},
-        )
-        for arm, make in ARMS.items()
-    }
-    metrics: dict[str, float] = {}
-    for run in train_arms(
-        arms, world, world.images(), positions, F.mse_loss, seed, device
-    ):
-        metrics[f"{run.name}_seconds"] = run.seconds
-        for side, index in run.sides.items():
-            metrics[f"{run.name}_{side}_pixels"] = pixel_distance(
-                run.outputs[index], world.positions[index], size
-            )
-        metrics[f"{run.arm}_parameters"] = run.parameters
+    metrics = {}
+    for arm in task.networks:
+        for split in SPLITS:
+            best = best_run(task, runs, arm=arm, split=split)
+            metrics |= {
+                f"{arm}_{split}_seconds": best["seconds"],
+                f"{arm}_{split}_train_pixels": best["train_pixels"],
+                f"{arm}_{split}_test_pixels": best["test_pixels"],
+                f"{arm}_parameters": best["parameters"],
+            }
     return metrics

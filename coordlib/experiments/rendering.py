@@ -2,11 +2,11 @@
 
 from functools import partial
 
-import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from coordlib.data.squares import squares
-from coordlib.experiments.arms import train_arms
+from coordlib.experiments.sweeps import SPLITS, Run, Task, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import iou
 from coordlib.models.painters import CoordConvSquarePainter, DeconvPainter
@@ -14,33 +14,108 @@ from coordlib.models.painters import CoordConvSquarePainter, DeconvPainter
 PRESETS = {
     "quick": {
         "size": 32,
-        "deconv": {
-            "network": {"width": 1, "kernel_size": 3},
-            "training": {"epochs": 20, "batch_size": 16, "lr": 0.005},
-        },
-        "coordconv": {
-            "network": {"width": 1, "kernel_size": 3},
-            "training": {"epochs": 8, "batch_size": 8, "lr": 0.01},
+        "arms": {
+            "deconv": {
+                "network": {"width": 1, "kernel_size": 3},
+                "training": {
+                    "epochs": 20,
+                    "batch_size": 16,
+                    "schedule": "one-cycle",
+                    "lr": 0.005,
+                },
+            },
+            "coordconv": {
+                "network": {"width": 1, "kernel_size": 3},
+                "training": {
+                    "epochs": 8,
+                    "batch_size": 8,
+                    "schedule": "one-cycle",
+                    "measures": 4,
+                    "lr": 0.01,
+                },
+            },
         },
     },
     "cpu": {
         "size": 64,
-        "deconv": {
-            "network": {"width": 1, "kernel_size": 3},
-            "training": {"epochs": 40, "batch_size": 32, "lr": 0.01},
+        "arms": {
+            "coordconv": {
+                "network": {"width": 1, "kernel_size": 3},
+                "training": {
+                    "epochs": 3,
+                    "batch_size": 4,
+                    "schedule": "one-cycle",
+                    "measures": 5,
+                    "lr": 0.01,
+                },
+            },
+            "deconv": {
+                "network": {"width": 1, "kernel_size": 3},
+                "training": {
+                    "epochs": 60,
+                    "batch_size": 32,
+                    "schedule": "cosine",
+                    "lr": 0.005,
+                },
+            },
         },
-        "coordconv": {
-            "network": {"width": 1, "kernel_size": 3},
-            "training": {"epochs": 3, "batch_size": 4, "lr": 0.01},
+    },
+    # The source logs 1x1 kernels for the drawing part of its CoordConv network,
+    # which see one pixel and cannot draw a square from a dot. Here they are 3x3.
+    "paper": {
+        "size": 64,
+        "arms": {
+            "coordconv": {
+                "network": {"width": [1, 2], "kernel_size": 3},
+                "training": {
+                    "epochs": 50,
+                    "batch_size": 16,
+                    "lr": [0.001, 0.005],
+                    "weight_decay": [0.0, 0.002],
+                },
+            },
+            "deconv": {
+                "network": {"width": [1, 2, 3], "kernel_size": [2, 3, 4]},
+                "training": {
+                    "loss": ["sigmoid", "mse"],
+                    "epochs": 1000,
+                    "batch_size": [16, 32],
+                    "schedule": "steps",
+                    "lr": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05],
+                    "weight_decay": [0.0, 0.002, 0.02],
+                },
+            },
         },
     },
 }
 
 
-def measure(
-    seed: int, device: torch.device, *, size: int, deconv: dict, coordconv: dict
-) -> dict[str, float]:
-    """Train both painters on both splits to paint 9x9 squares.
+def task(size: int) -> Task:
+    """Paint a 9x9 square around a position, on ``size`` by ``size`` pixels."""
+    world = squares(size)
+    images = world.images()
+
+    def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
+        # Trained to be 0 or 1 themselves, outputs are halved at one half.
+        threshold = 0.5 if training.get("loss") == "mse" else 0.0
+        return {"iou": iou(outputs - threshold, images[index])}
+
+    return Task(
+        world=world,
+        inputs=to_unit(world.positions, (size, size)),
+        targets=images,
+        networks={
+            "deconv": partial(DeconvPainter, size=size),
+            "coordconv": partial(CoordConvSquarePainter, size=size),
+        },
+        losses={"sigmoid": F.binary_cross_entropy_with_logits, "mse": F.mse_loss},
+        score=score,
+        best="iou",
+    )
+
+
+def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+    """The best network of each arm and split, by its IOU on test positions.
 
     Returns
     -------
@@ -48,20 +123,14 @@ def measure(
         For each arm and split the mean IOU on training and test positions and the
         seconds of training (processor time on a CPU); for each arm its parameters.
     """
-    world = squares(size)
-    positions, images = to_unit(world.positions, (size, size)), world.images()
-    arms = {
-        arm: (partial(painter, size=size, **options["network"]), options["training"])
-        for arm, painter, options in (
-            ("deconv", DeconvPainter, deconv),
-            ("coordconv", CoordConvSquarePainter, coordconv),
-        )
-    }
-    loss = F.binary_cross_entropy_with_logits
-    metrics: dict[str, float] = {}
-    for run in train_arms(arms, world, positions, images, loss, seed, device):
-        metrics[f"{run.name}_seconds"] = run.seconds
-        for side, index in run.sides.items():
-            metrics[f"{run.name}_{side}_iou"] = iou(run.outputs[index], images[index])
-        metrics[f"{run.arm}_parameters"] = run.parameters
+    metrics = {}
+    for arm in task.networks:
+        for split in SPLITS:
+            best = best_run(task, runs, arm=arm, split=split)
+            metrics |= {
+                f"{arm}_{split}_seconds": best["seconds"],
+                f"{arm}_{split}_train_iou": best["train_iou"],
+                f"{arm}_{split}_test_iou": best["test_iou"],
+                f"{arm}_{split}_parameters": best["parameters"],
+            }
     return metrics

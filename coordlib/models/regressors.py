@@ -5,6 +5,8 @@ coordinates, shape (N, 2) as ``(i, j)``. Widths, filters and layers are those of
 released code of the paper, whose targets are fractions of the canvas instead.
 """
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,13 +15,42 @@ from coordlib.handmade import GlobalSum
 from coordlib.layers import CoordConv2d, SoftArgmax2d
 from coordlib.models.painters import Stack, _check_positive, he_normal_
 
-__all__ = ["ConvRegressor", "CoordConvRegressor", "DenseRegressor", "SameConv2d"]
+__all__ = [
+    "ConvRegressor",
+    "CoordConvRegressor",
+    "DenseRegressor",
+    "SameConv2d",
+    "from_fractions",
+]
 
 READOUTS = ("max", "sum", "mean", "softargmax")
 
 
+class Stretch(nn.Module):
+    """Fractions of the canvas, the targets of the source, to unit coordinates."""
+
+    def forward(self, fraction: Tensor) -> Tensor:
+        return 2 * fraction - 1
+
+
+def from_fractions(regressor: nn.Module) -> nn.Sequential:
+    """Let a regressor answer in fractions of the canvas, as those of the source do.
+
+    Parameters
+    ----------
+    regressor : nn.Module
+        Its answers are taken for fractions: 0 is the first pixel, 1 the last.
+
+    Returns
+    -------
+    nn.Sequential
+        Gives unit coordinates.
+    """
+    return nn.Sequential(regressor, Stretch())
+
+
 class SameConv2d(nn.Conv2d):
-    """A strided convolution padded with zeros as TensorFlow's "same" does.
+    """A strided convolution padded as TensorFlow's "same" does.
 
     The output has ``ceil(n / stride)`` pixels; what padding that needs is divided
     evenly, and an odd pixel goes to the *end*. At an even size, stride 2 pads a 3x3
@@ -29,12 +60,20 @@ class SameConv2d(nn.Conv2d):
     ----------
     in_channels, out_channels, kernel_size : int
     stride : int
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding_mode: str = "zeros",
     ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride)
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding_mode=padding_mode
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         pads: list[int] = []
@@ -47,7 +86,9 @@ class SameConv2d(nn.Conv2d):
         ):
             lacking = max((-(-n // s) - 1) * s + k - n, 0)
             pads += [lacking // 2, lacking - lacking // 2]
-        return super().forward(F.pad(x, pads))
+        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+        padded = F.pad(x, pads, mode)
+        return F.conv2d(padded, self.weight, self.bias, self.stride)
 
 
 class DenseRegressor(Stack):
@@ -108,6 +149,9 @@ class ConvRegressor(Stack):
     ----------
     width : int
         Multiplies the 16 channels.
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
+        How the convolutions fill their borders; zeros in the source. Reflection
+        needs pictures of at least 64x64, for the last maps have 2x2 pixels.
 
     Raises
     ------
@@ -121,24 +165,25 @@ class ConvRegressor(Stack):
     Liu et al., 2018, section 3; ``conv_regressor`` for the quadrant split.
     """
 
-    def __init__(self, width: int = 1) -> None:
+    def __init__(self, width: int = 1, padding_mode: str = "zeros") -> None:
         _check_positive("width", width)
         c = 16 * width
+        conv = partial(SameConv2d, padding_mode=padding_mode)
 
         def norm() -> nn.BatchNorm2d:
             # momentum .1 here is what TensorFlow calls .9
             return nn.BatchNorm2d(c, eps=1e-5, momentum=0.1)
 
         super().__init__(
-            *(SameConv2d(1, c, 5, stride=2), nn.ReLU()),
-            *(SameConv2d(c, c, 1), nn.ReLU(), norm()),
-            *(SameConv2d(c, c, 3), nn.ReLU()),
-            *(SameConv2d(c, c, 3, stride=2), nn.ReLU()),
-            *(SameConv2d(c, c, 3, stride=2), norm(), nn.ReLU()),
-            *(SameConv2d(c, c, 3, stride=2), nn.ReLU()),
-            *(SameConv2d(c, c, 1), nn.ReLU()),
-            *(SameConv2d(c, c, 3, stride=2), nn.ReLU()),
-            *(SameConv2d(c, 2, 3), nn.ReLU()),
+            *(conv(1, c, 5, stride=2), nn.ReLU()),
+            *(conv(c, c, 1), nn.ReLU(), norm()),
+            *(conv(c, c, 3), nn.ReLU()),
+            *(conv(c, c, 3, stride=2), nn.ReLU()),
+            *(conv(c, c, 3, stride=2), norm(), nn.ReLU()),
+            *(conv(c, c, 3, stride=2), nn.ReLU()),
+            *(conv(c, c, 1), nn.ReLU()),
+            *(conv(c, c, 3, stride=2), nn.ReLU()),
+            *(conv(c, 2, 3), nn.ReLU()),
             *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
         )
         he_normal_(self)
@@ -159,32 +204,46 @@ class CoordConvRegressor(nn.Module):
     Parameters
     ----------
     rectifier : bool
-        Put a ReLU after each of the first four convolutions.
+        Put a ReLU after each convolution but the last.
     readout : {"max", "sum", "mean", "softargmax"}
         How the two last maps become two numbers. The first three act on each map
         alone; "softargmax" takes the expected row under the softmax of the first and
         the expected column under that of the second.
+    halvings : int
+        How many 3x3 convolutions with stride 2 to put before the last one.
+    coordinates : bool
+        Whether the first layer sees coordinates; if not, it is a plain convolution.
 
     Raises
     ------
     ValueError
-        If ``readout`` is unknown, or the input is not of shape (N, 1, H, W).
+        If ``readout`` is unknown, ``halvings`` negative, or the input not of shape
+        (N, 1, H, W).
 
     References
     ----------
     Liu et al., 2018, section 4; ``coordconv_regressor`` in the released code.
     """
 
-    def __init__(self, rectifier: bool = False, readout: str = "max") -> None:
+    def __init__(
+        self,
+        rectifier: bool = False,
+        readout: str = "max",
+        halvings: int = 0,
+        coordinates: bool = True,
+    ) -> None:
         super().__init__()
         if readout not in READOUTS:
             raise ValueError(f"readout must be one of {READOUTS}, not {readout!r}")
+        if halvings < 0:
+            raise ValueError(f"halvings must not be negative, not {halvings}")
         self.readout = readout
-        layers = [
-            CoordConv2d(1, 8, 1),
+        layers: list[nn.Module] = [
+            CoordConv2d(1, 8, 1) if coordinates else nn.Conv2d(1, 8, 1),
             nn.Conv2d(8, 8, 1),
             nn.Conv2d(8, 8, 1),
             nn.Conv2d(8, 8, 3, padding=1),
+            *(SameConv2d(8, 8, 3, stride=2) for _ in range(halvings)),
             nn.Conv2d(8, 2, 3, padding=1),
         ]
         if rectifier:

@@ -1,0 +1,74 @@
+"""How much of a position the padding alone gives away, without coordinates."""
+
+from coordlib.data.squares import splits
+from coordlib.experiments import coordinate_regression
+from coordlib.experiments.sweeps import SPLITS, Run, Task, best_run
+from coordlib.metrics import pixel_distance
+from coordlib.models.classifiers import PositionNet
+from coordlib.models.regressors import ConvRegressor
+
+MODES = ("zeros", "reflect", "circular")
+
+
+def _arms(epochs: int, full_epochs: int, depth: int) -> dict[str, dict]:
+    def training(epochs: int, lr: float) -> dict:
+        return {
+            "epochs": epochs,
+            "batch_size": 32,
+            "schedule": "one-cycle",
+            "measures": 1,
+            "lr": lr,
+        }
+
+    strided = {
+        f"strided_{mode}": {
+            "network": {"padding_mode": mode},
+            "training": training(epochs, 0.002),
+        }
+        for mode in MODES
+    }
+    full = {
+        f"full_{mode}": {
+            "network": {"padding_mode": mode, "width": 8, "depth": depth},
+            "training": training(full_epochs, 0.003),
+        }
+        for mode in MODES
+    }
+    return strided | full
+
+
+PRESETS = {
+    "cpu": {"size": 64, "arms": _arms(epochs=15, full_epochs=6, depth=6)},
+    "paper": {"size": 64, "arms": _arms(epochs=100, full_epochs=100, depth=16)},
+}
+
+
+def task(size: int) -> Task:
+    """Say where the square is: a strided network, and one that keeps every pixel."""
+    plain = coordinate_regression.task(size)
+    networks = {f"strided_{mode}": ConvRegressor for mode in MODES}
+    networks |= {f"full_{mode}": PositionNet for mode in MODES}
+    return Task(**{**vars(plain), "networks": networks})
+
+
+def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+    """For each network, padding and split the distance in pixels.
+
+    Returns
+    -------
+    dict
+        Also ``guess_{split}_test_pixels``: of always naming the mean of the training
+        positions, which is all that a shift-invariant network can do.
+    """
+    metrics = {}
+    for arm in task.networks:
+        for split in SPLITS:
+            best = best_run(task, runs, arm=arm, split=split)
+            metrics[f"{arm}_{split}_train_pixels"] = best["train_pixels"]
+            metrics[f"{arm}_{split}_test_pixels"] = best["test_pixels"]
+    seed = runs[0]["seed"]
+    for split, (train, test) in splits(task.world, seed).items():
+        mean = task.targets[train].mean(0).expand(len(test), 2)
+        distance = pixel_distance(mean, task.world.positions[test], task.world.size)
+        metrics[f"guess_{split}_test_pixels"] = distance
+    return metrics

@@ -1,0 +1,75 @@
+"""What does the work in regression: rectifier, read-out, full resolution (L12)."""
+
+from coordlib.experiments import coordinate_regression
+from coordlib.experiments.sweeps import SPLITS, Run, Task, best_run
+from coordlib.models.regressors import READOUTS, CoordConvRegressor, from_fractions
+
+HALVINGS = (0, 1, 2, 4)
+
+
+def _arms(epochs: int, rates: list[float]) -> dict[str, dict]:
+    training = {
+        "epochs": epochs,
+        "batch_size": 32,
+        "schedule": "one-cycle",
+        "measures": 1,
+        "lr": rates,
+    }
+    readouts = {
+        f"{readout}_{name}": {"rectifier": rectifier, "readout": readout}
+        for readout in READOUTS
+        for name, rectifier in (("linear", False), ("relu", True))
+    }
+    halved = {
+        f"halved_{halvings}_{name}": {
+            "rectifier": True,
+            "halvings": halvings,
+            "coordinates": coordinates,
+        }
+        for halvings in HALVINGS
+        for name, coordinates in (("coordinates", True), ("plain", False))
+    }
+    return {
+        arm: {"network": network, "training": training}
+        for arm, network in (readouts | halved).items()
+    }
+
+
+PRESETS = {
+    "quick": {"size": 32, "arms": _arms(10, [0.01])},
+    "cpu": {"size": 32, "arms": _arms(40, [0.01])},
+    "paper": {"size": 64, "arms": _arms(100, [0.001, 0.003, 0.01])},
+}
+
+
+def task(size: int) -> Task:
+    """The same task as coordinate regression, for variants of one network."""
+    plain = coordinate_regression.task(size)
+    return Task(
+        **{**vars(plain), "networks": dict.fromkeys(_arms(1, [1]), make_regressor)}
+    )
+
+
+def make_regressor(**options):
+    """A regressor that starts from the usual weights, for targets in fractions.
+
+    Soft-argmax answers in unit coordinates by itself; the others need the stretch.
+    """
+    regressor = CoordConvRegressor(**options)
+    return regressor if regressor.readout == "softargmax" else from_fractions(regressor)
+
+
+def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+    """For each variant and split the distance in pixels at the best learning rate.
+
+    Returns
+    -------
+    dict
+    """
+    metrics = {}
+    for arm in task.networks:
+        for split in SPLITS:
+            best = best_run(task, runs, arm=arm, split=split)
+            metrics[f"{arm}_{split}_train_pixels"] = best["train_pixels"]
+            metrics[f"{arm}_{split}_test_pixels"] = best["test_pixels"]
+    return metrics

@@ -1,0 +1,271 @@
+"""Sweeps: every arm of a comparison, on both splits, with every recipe of a grid.
+
+A sweep is written down as arms, each with the options of its network and of its
+training. An option that is a list is an axis of the grid. Networks of one shape that
+differ in ``lr`` and ``weight_decay`` only make one job, and train side by side where
+there is an accelerator.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from coordlib import checkpoints
+from coordlib.data.squares import Squares, splits
+from coordlib.device import best_device
+from coordlib.models.painters import parameter_count
+from coordlib.results import device_name
+from coordlib.training import Loss, fit_many
+
+SPLITS = ("uniform", "quadrant")
+RECIPE = ("lr", "weight_decay")
+
+Run = dict[str, Any]
+"""One trained network: arm, split, seed, network, training, lr, weight_decay, and
+what was measured; None for what is no number because the training diverged."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the networks of a sweep learn, on the positions of a square.
+
+    Attributes
+    ----------
+    world : Squares
+    inputs, targets : Tensor, shape (N, ...)
+        One for each position of the world.
+    networks : dict of str to callable
+        Makes the network of an arm from its options.
+    losses : dict of str to callable
+        By the name that ``training["loss"]`` gives; the first is the usual one.
+    score : callable
+        From the training options, outputs and the index of their positions to
+        numbers by name.
+    best : str
+        Which of the numbers, on test positions, tells the best network.
+    smaller_is_better : bool
+    """
+
+    world: Squares
+    inputs: Tensor
+    targets: Tensor
+    networks: dict[str, Callable[..., nn.Module]]
+    losses: dict[str, Loss]
+    score: Callable[[dict, Tensor, Tensor], dict[str, float]]
+    best: str
+    smaller_is_better: bool = False
+
+    def rank(self, run: Run) -> float:
+        """A number that is larger for the better run; the least if it diverged."""
+        value = run[f"test_{self.best}"]
+        if value is None:
+            return -inf
+        return -value if self.smaller_is_better else value
+
+
+def grid(options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every combination of the options that are lists.
+
+    Examples
+    --------
+    >>> grid({"width": [1, 2], "size": 64})
+    [{'width': 1, 'size': 64}, {'width': 2, 'size': 64}]
+    """
+    axes = [value if isinstance(value, list) else [value] for value in options.values()]
+    return [dict(zip(options, point, strict=True)) for point in product(*axes)]
+
+
+def jobs(arms: dict[str, dict], seed: int, side_by_side: bool) -> list[dict]:
+    """Cut a sweep into jobs, each of networks of one shape on one split.
+
+    Parameters
+    ----------
+    arms : dict of str to dict
+        Each with ``network`` and ``training``, the options of an arm.
+    seed : int
+    side_by_side : bool
+        Whether all recipes of a shape make one job, or each its own.
+
+    Returns
+    -------
+    list of dict
+        With arm, split, seed, network, training and recipes.
+    """
+    found = []
+    for arm, options in arms.items():
+        training = options["training"]
+        shared = {k: v for k, v in training.items() if k not in RECIPE}
+        recipes = grid({k: training.get(k, 0.0) for k in RECIPE})
+        shapes = product(SPLITS, grid(options["network"]), grid(shared))
+        for split, network, fixed in shapes:
+            job = {"arm": arm, "split": split, "seed": seed}
+            job |= {"network": network, "training": fixed}
+            batches = [recipes] if side_by_side else [[one] for one in recipes]
+            found += [job | {"recipes": batch} for batch in batches]
+    return found
+
+
+def identity(run: Run) -> str:
+    """A short name of one training, the same for the same training."""
+    facts = {k: run[k] for k in ("arm", "split", "seed", "network", "training")}
+    facts |= {k: run[k] for k in RECIPE}
+    text = json.dumps(facts, sort_keys=True).encode()
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def without(job: dict, done: set[str]) -> dict | None:
+    """The job without the trainings that are done; None if nothing is left."""
+    common = {k: v for k, v in job.items() if k != "recipes"}
+    left = [r for r in job["recipes"] if identity(common | r) not in done]
+    return common | {"recipes": left} if left else None
+
+
+def train(
+    task: Task,
+    job: dict,
+    device: torch.device | str = "auto",
+    folder: Path | None = None,
+    progress: str | bool = False,
+) -> list[tuple[Run, dict[str, Tensor]]]:
+    """Train the networks of one job.
+
+    Parameters
+    ----------
+    task : Task
+    job : dict
+        One of :func:`jobs`.
+    device : torch.device or str
+    folder : Path, optional
+        Where to keep a checkpoint, to go on from after an interruption.
+    progress : bool or str
+
+    Returns
+    -------
+    list of (dict, dict of str to Tensor)
+        For each recipe the run and the weights of its network.
+    """
+    device = best_device(device)
+    seed, training = job["seed"], dict(job["training"])
+    train_index, test_index = splits(task.world, seed)[job["split"]]
+    models = []
+    for _ in job["recipes"]:
+        torch.manual_seed(seed)
+        models.append(task.networks[job["arm"]](**job["network"]).to(device))
+    inputs = task.inputs.to(device)
+
+    def measure(model: nn.Module) -> dict[str, float]:
+        outputs = all_outputs(model, inputs)
+        return {
+            f"{side}_{name}": value if isfinite(value) else None
+            for side, index in (("train", train_index), ("test", test_index))
+            for name, value in task.score(training, outputs[index], index).items()
+        }
+
+    loss = task.losses[training.pop("loss", next(iter(task.losses)))]
+    names = [identity(job | recipe) for recipe in job["recipes"]]
+    checkpoint = folder and folder / f"{names[0]}-{len(names)}.npz"
+    histories = fit_many(
+        models,
+        inputs[train_index],
+        task.targets[train_index],
+        loss,
+        lr=[recipe["lr"] for recipe in job["recipes"]],
+        weight_decay=[recipe["weight_decay"] for recipe in job["recipes"]],
+        seed=seed,
+        measure=measure,
+        checkpoint=checkpoint,
+        progress=progress,
+        **training,
+    )
+    common = {k: v for k, v in job.items() if k != "recipes"}
+    runs = []
+    for model, history, recipe in zip(models, histories, job["recipes"], strict=True):
+        last = {k: v for k, v in history.curve[-1].items() if k != "step"}
+        run = common | recipe | last
+        run |= {"parameters": parameter_count(model), "curve": history.curve}
+        run["device"] = device_name(device)
+        weights = {k: v.cpu().clone() for k, v in model.state_dict().items()}
+        runs.append((run, weights))
+    return runs
+
+
+@torch.no_grad()
+def all_outputs(model: nn.Module, inputs: Tensor) -> Tensor:
+    """What a network says to every input, on the CPU."""
+    return torch.cat([model(part).cpu() for part in inputs.split(64)])
+
+
+def best_run(task: Task, runs: list[Run], **which: Any) -> Run:
+    """The best on test positions among the runs that have these values."""
+    fitting = [r for r in runs if all(r[k] == v for k, v in which.items())]
+    return max(fitting, key=task.rank)
+
+
+def here(
+    task: Task, todo: list[dict], device: str | torch.device, folder: Path, bar: bool
+) -> Iterator[list[tuple[Run, dict[str, Tensor]]]]:
+    """Do the jobs one after another in this process."""
+    for number, job in enumerate(todo, 1):
+        name = f"{job['arm']} {job['split']} {number}/{len(todo)}"
+        yield train(task, job, device, folder, progress=bar and name)
+
+
+def on_dask(
+    address: str, make_task: Callable[..., Task], config: dict, todo: list[dict]
+) -> Iterator[list[tuple[Run, dict[str, Tensor]]]]:
+    """Spread the jobs over a Dask cluster, and give their results as they come.
+
+    A job whose worker dies is done again by another.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If Dask is not installed.
+    OSError
+        If there is no scheduler at the address.
+    """
+    try:
+        from dask.distributed import Client, as_completed
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "a sweep over a cluster needs Dask: pip install 'coordlib[dask]'"
+        ) from None
+    with Client(address, timeout="20s", set_as_default=False) as client:
+        futures = [
+            client.submit(_train_remotely, make_task, config, job, pure=False)
+            for job in todo
+        ]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+def _train_remotely(make_task: Callable[..., Task], config: dict, job: dict):
+    return train(make_task(**config), job)
+
+
+def keep_weights(
+    folder: Path, task: Task, run: Run, weights: dict[str, Tensor], others: list[Run]
+) -> None:
+    """Keep the weights of a run if no other of its arm and split is better."""
+    name = f"{run['arm']}_{run['split']}"
+    rivals = [other for other in others if f"{other['arm']}_{other['split']}" == name]
+    if all(task.rank(run) > task.rank(other) for other in rivals):
+        checkpoints.save(folder / f"best-{name}.npz", weights, {"best": name})
+
+
+def kept_weights(folder: Path) -> dict[str, Tensor]:
+    """What :func:`keep_weights` kept, as ``arm_split/name``."""
+    weights = {}
+    for file in sorted(folder.glob("best-*.npz")):
+        name = file.stem.removeprefix("best-")
+        kept = checkpoints.load(file, {"best": name})
+        weights |= {f"{name}/{key}": value for key, value in kept.items()}
+    return weights
