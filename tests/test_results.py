@@ -52,7 +52,7 @@ def test_only_finite_numbers_are_written(tmp_path):
     [
         (lambda text: text[:40], "is no JSON"),
         (lambda text: "[]", "no result of format"),
-        (lambda text: text.replace('"format": 1', '"format": 99'), "of format 1"),
+        (lambda text: text.replace('"format": 2', '"format": 99'), "of format 2"),
         (lambda text: text.replace('"config"', '"konfig"'), "lacks or adds fields"),
         (lambda text: text.replace('"cpu"', '"huge"'), "unknown preset"),
         (lambda text: text.replace("1.0", '"one"'), "non-number"),

@@ -1,6 +1,7 @@
 """The training loop: what it sees, what it changes, when it stops."""
 
 import builtins
+import itertools
 
 import pytest
 import torch
@@ -9,10 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from coordlib.checkpoints import CheckpointError
+from coordlib.data.squares import squares
+from coordlib.grid import to_unit
+from coordlib.models.painters import CoordConvPainter, DeconvPainter
+from coordlib.models.regressors import ConvRegressor
 from coordlib.training import (
     History,
     _batches,
     fit,
+    fit_many,
     pixel_cross_entropy,
     schedule_factor,
 )
@@ -103,6 +110,181 @@ def test_weight_decay_pulls_on_kernels_but_not_on_biases():
 def test_epochs_are_rounds_over_the_samples(epochs, batch_size, steps):
     history = fit(line(), X, Y, F.mse_loss, epochs=epochs, batch_size=batch_size)
     assert history.steps == steps
+
+
+WORLD = squares(8, side=1)
+RATES, DECAYS = [0.003, 0.01, 0.03], [0.0, 0.002, 0.02]
+
+
+def painters(make):
+    """Three painters with weights of their own, in float64 to compare strictly."""
+    for seed in range(3):
+        torch.manual_seed(seed)
+        yield make(size=8).double()
+
+
+def paint(fitting, *models, **options):
+    positions = to_unit(WORLD.positions, (8, 8)).double()
+    return fitting(
+        *models,
+        positions,
+        WORLD.targets(),
+        pixel_cross_entropy,
+        batch_size=5,
+        **{"steps": 12, "schedule": "cosine", "seed": 3} | options,
+    )
+
+
+def states(models):
+    return [{k: v.clone() for k, v in m.state_dict().items()} for m in models]
+
+
+def kernels(model):
+    """Without biases: those before a normalisation have no gradient but rounding."""
+    return {k: v for k, v in model.state_dict().items() if v.ndim > 1}
+
+
+def same(a, b, tolerance=0.0):
+    return a.keys() == b.keys() and all(
+        torch.allclose(a[name], b[name], rtol=0, atol=tolerance) for name in a
+    )
+
+
+@pytest.mark.parametrize("make", [DeconvPainter, CoordConvPainter])
+def test_side_by_side_each_network_ends_where_it_would_alone(make):
+    alone = list(painters(make))
+    kept = [
+        paint(fit, model, lr=lr, weight_decay=decay)
+        for model, lr, decay in zip(alone, RATES, DECAYS, strict=True)
+    ]
+    together = list(painters(make))
+    histories = paint(fit_many, together, lr=RATES, weight_decay=DECAYS)
+    for one, other in zip(alone, together, strict=True):
+        assert same(kernels(one), kernels(other), 1e-9)
+    for one, other in zip(kept, histories, strict=True):
+        assert one.losses == pytest.approx(other.losses, abs=1e-9)
+        assert one.rates == other.rates
+
+
+def test_side_by_side_statistics_of_the_data_are_each_networks_own():
+    models = [ConvRegressor() for _ in range(2)]
+    x = torch.rand(8, 1, 32, 32)
+    fit_many(
+        models,
+        *(x, torch.rand(8, 2), F.mse_loss),
+        steps=3,
+        lr=[0.001, 0.01],
+        weight_decay=[0, 0],
+    )
+    norms = [
+        [m for m in model if isinstance(m, nn.BatchNorm2d)][-1] for model in models
+    ]
+    assert all(norm.num_batches_tracked == 3 for norm in norms)
+    assert not torch.equal(norms[0].running_mean, norms[1].running_mean)
+    assert all(norm.running_mean.abs().sum() > 0 for norm in norms)
+
+
+def test_networks_of_different_shape_cannot_train_side_by_side():
+    with pytest.raises(ValueError, match="of one shape"):
+        fit_many(
+            [nn.Linear(3, 1), nn.Linear(3, 1, bias=False)],
+            *(X, Y, F.mse_loss),
+            steps=1,
+            lr=[0.1, 0.1],
+            weight_decay=[0, 0],
+        )
+
+
+def test_every_network_needs_its_own_rate_and_decay():
+    with pytest.raises(ValueError, match="one lr and one weight_decay for each"):
+        fit_many(
+            [line(), line()], X, Y, F.mse_loss, steps=1, lr=[0.1], weight_decay=[0, 0]
+        )
+
+
+def test_one_that_diverges_does_not_stop_the_others():
+    good, bad = line(), line()
+    nn.init.constant_(bad.weight, float("inf"))
+    one, other = fit_many(
+        [good, bad],
+        *(X, Y, F.mse_loss),
+        steps=70,
+        lr=[0.05, 0.05],
+        weight_decay=[0, 0],
+    )
+    assert one.losses[-1] < one.losses[0]
+    assert not torch.isfinite(torch.tensor(other.losses[-1]))
+
+
+def test_the_curve_is_measured_evenly_and_at_the_end():
+    history = fit(
+        line(),
+        *(X, Y, F.mse_loss),
+        steps=10,
+        measure=lambda m: {"training": float(m.training)},
+        measures=4,
+    )
+    assert [point["step"] for point in history.curve] == [2, 5, 8, 10]
+    assert all(point["training"] == 0 for point in history.curve)
+    seconds = [point["seconds"] for point in history.curve]
+    assert seconds == sorted(seconds)
+
+
+class Killed(Exception):
+    """Stands for a power cut in the middle of a training."""
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("stop", [1, 7, 12])
+def test_a_training_that_was_cut_ends_with_the_numbers_of_an_uncut_one(
+    count, stop, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("coordlib.training.CHECKPOINT_SECONDS", 0)
+    options = {"lr": RATES[:count], "weight_decay": DECAYS[:count]}
+    options |= {"measure": lambda m: {"bias": m[-1].bias.item()}, "measures": 6}
+    file = tmp_path / "state.npz"
+
+    def cut(step, models):
+        if step == stop:
+            raise Killed
+
+    def some():
+        return list(itertools.islice(painters(DeconvPainter), count))
+
+    uncut = some()
+    expected = paint(fit_many, uncut, **options)
+    with pytest.raises(Killed):
+        paint(fit_many, some(), **options, checkpoint=file, callback=cut)
+    again = some()
+    seen = []
+    found = paint(
+        fit_many,
+        again,
+        **options,
+        checkpoint=file,
+        callback=lambda step, models: seen.append(step),
+    )
+    assert seen == list(range(stop + 1, 13))
+    for one, other in zip(states(uncut), states(again), strict=True):
+        assert same(one, other)
+    for one, other in zip(expected, found, strict=True):
+        assert one.losses == other.losses
+        assert [p["bias"] for p in one.curve] == [p["bias"] for p in other.curve]
+        assert [p["step"] for p in one.curve] == [p["step"] for p in other.curve]
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    file = tmp_path / "state.npz"
+    fit(line(), X, Y, F.mse_loss, steps=3, checkpoint=file)
+    with pytest.raises(CheckpointError, match="differs in seed, steps"):
+        fit(line(), X, Y, F.mse_loss, steps=4, seed=1, checkpoint=file)
+
+
+def test_the_steps_schedule_divides_by_ten_after_each_fifth():
+    factor = schedule_factor("steps")
+    assert [factor(d) for d in (0, 0.19, 0.2, 0.5, 0.79, 0.8, 1)] == pytest.approx(
+        [1, 1, 0.1, 0.01, 0.001, 1e-4, 1e-4]
+    )
 
 
 def test_a_callback_sees_every_step_and_may_end_the_training():

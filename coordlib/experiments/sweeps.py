@@ -27,6 +27,7 @@ from coordlib.training import Loss, fit_many
 
 SPLITS = ("uniform", "quadrant")
 RECIPE = ("lr", "weight_decay")
+DASK_TIMEOUT = "20s"
 
 Run = dict[str, Any]
 """One trained network: arm, split, seed, network, training, lr, weight_decay, and
@@ -233,12 +234,16 @@ def on_dask(
         If there is no scheduler at the address.
     """
     try:
-        from dask.distributed import Client, as_completed
+        from distributed import Client, as_completed
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
             "a sweep over a cluster needs Dask: pip install 'coordlib[dask]'"
         ) from None
-    with Client(address, timeout="20s", set_as_default=False) as client:
+    try:
+        client = Client(address, timeout=DASK_TIMEOUT)
+    except (OSError, ValueError) as error:
+        raise OSError(f"no Dask scheduler answers at {address} ({error})") from None
+    with client:
         futures = [
             client.submit(_train_remotely, make_task, config, job, pure=False)
             for job in todo
