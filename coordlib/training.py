@@ -226,7 +226,7 @@ def fit_many(
     ]
     optimizer = torch.optim.Adam(groups, betas=betas)
     losses_of = _losses_side_by_side(models, loss)
-    state = _State(models, optimizer)
+    state = _State(models, optimizer, torch.zeros(steps, len(models), device=device))
     facts = {
         "steps": steps,
         "batch_size": batch_size,
@@ -259,10 +259,10 @@ def fit_many(
         optimizer.zero_grad()
         values.sum().backward()
         optimizer.step()
-        state.losses.append(values.detach())
+        state.losses[step - 1] = values.detach()
         state.step = step
         if must_converge and (step % LOSS_CHECK_STEPS == 0 or step == steps):
-            _check_finite(state.losses[-LOSS_CHECK_STEPS:], step)
+            _check_finite(state.losses[:step])
         if measure is not None and step in stops:
             state.seconds += device_seconds(device) - start
             state.measure(models, measure)
@@ -292,7 +292,7 @@ def fit_many(
             curve=curve,
         )
         for one, losses, curve in zip(
-            lr, torch.stack(state.losses, 1).tolist(), state.curves, strict=True
+            lr, state.losses[: state.step].T.tolist(), state.curves, strict=True
         )
     ]
 
@@ -300,12 +300,19 @@ def fit_many(
 class _State:
     """Everything that a training must remember to go on as if it had not stopped."""
 
-    def __init__(self, models: list[nn.Module], optimizer: torch.optim.Adam) -> None:
+    def __init__(
+        self,
+        models: list[nn.Module],
+        optimizer: torch.optim.Adam,
+        losses: Tensor,
+    ) -> None:
         self.models = models
         self.optimizer = optimizer
         self.step = 0
         self.seconds = 0.0
-        self.losses: list[Tensor] = []
+        # Room for all from the start: a small tensor kept at every step would sit
+        # between the large ones, whose memory then could not be given back.
+        self.losses = losses
         self.curves: list[list[dict[str, float]]] = [[] for _ in models]
 
     def measure(self, models: list[nn.Module], measure: Measure) -> None:
@@ -333,7 +340,7 @@ class _State:
         return (
             weights
             | moments
-            | {"losses": torch.stack(self.losses)}
+            | {"losses": self.losses[: self.step]}
             | {"counters": torch.tensor(list(text.encode()), dtype=torch.uint8)}
         )
 
@@ -343,8 +350,7 @@ class _State:
         counters = json.loads(bytes(tensors["counters"].tolist()))
         self.step, self.seconds = counters["step"], counters["seconds"]
         self.curves = counters["curves"]
-        device = next(self.models[0].parameters()).device
-        self.losses = list(tensors["losses"].to(device))
+        self.losses[: self.step] = tensors["losses"]
         with torch.no_grad():
             for index, model in enumerate(self.models):
                 for name, value in model.state_dict().items():
@@ -513,15 +519,13 @@ def _single_number(value: Tensor) -> Tensor:
     return value.reshape(())
 
 
-def _check_finite(recent: list[Tensor], step: int) -> None:
-    values = torch.stack(recent)[:, 0]
-    bad = (~values.isfinite()).nonzero()
+def _check_finite(losses: Tensor) -> None:
+    bad = (~losses.isfinite().all(1)).nonzero()
     if len(bad):
         first = int(bad[0])
         raise FloatingPointError(
-            f"the loss is {values[first].item()} at step "
-            f"{step - len(values) + 1 + first}: try a smaller lr, or look for values "
-            f"in the data that are not finite"
+            f"the loss is {losses[first, 0].item()} at step {first + 1}: try a smaller "
+            f"lr, or look for values in the data that are not finite"
         )
 
 

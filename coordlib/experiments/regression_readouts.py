@@ -4,13 +4,13 @@ from coordlib.experiments import coordinate_regression
 from coordlib.experiments.sweeps import SPLITS, Run, Task, best_run
 from coordlib.models.regressors import READOUTS, CoordConvRegressor, from_fractions
 
-HALVINGS = (0, 1, 2, 4)
+HALVINGS = (0, 2, 4)
 
 
 def _arms(epochs: int, rates: list[float]) -> dict[str, dict]:
     training = {
         "epochs": epochs,
-        "batch_size": 32,
+        "batch_size": 16,
         "schedule": "one-cycle",
         "measures": 1,
         "lr": rates,
@@ -28,6 +28,7 @@ def _arms(epochs: int, rates: list[float]) -> dict[str, dict]:
         }
         for halvings in HALVINGS
         for name, coordinates in (("coordinates", True), ("plain", False))
+        if halvings or not coordinates  # else it is max_relu
     }
     return {
         arm: {"network": network, "training": training}
@@ -37,7 +38,7 @@ def _arms(epochs: int, rates: list[float]) -> dict[str, dict]:
 
 PRESETS = {
     "quick": {"size": 32, "arms": _arms(10, [0.01])},
-    "cpu": {"size": 32, "arms": _arms(40, [0.01])},
+    "cpu": {"size": 64, "arms": _arms(6, [0.01])},
     "paper": {"size": 64, "arms": _arms(100, [0.001, 0.003, 0.01])},
 }
 
