@@ -174,13 +174,14 @@ def decode(images: Tensor) -> Tensor:
 
     # Where nothing is brighter than 0 the rectifiers stop everything, so one look at
     # each row tells which rows have to be computed: of a dot, a single one.
-    where = (~(images.amax(-1) <= 0)).nonzero()
+    rows = images.flatten(0, 1)
+    where = (~(rows.amax(-1) <= 0)).nonzero()[:, 0]
     passed = torch.zeros(count, 2, **exact)
-    for n, i in (part.T for part in where.split(max(_CHUNK // width, 1))):
-        row = images[n, i].to(dtype)
-        by_i = torch.relu(height * row - i[:, None])
-        by_j = torch.relu(width * row - j)
-        passed = passed.index_add(0, n, torch.stack((by_i.sum(1), by_j.sum(1)), 1))
+    for part in where.split(max(_CHUNK // width, 1)):
+        row, i = rows.index_select(0, part).to(dtype), part % height
+        by_i = (height * row - i[:, None]).relu_().sum(1)
+        by_j = (width * row - j).relu_().sum(1)
+        passed = passed.index_add(0, part // height, torch.stack((by_i, by_j), 1))
     return length - passed
 
 

@@ -1,5 +1,6 @@
 import copy
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from coordlib.layers import (
     CoordConvTranspose1d,
     CoordConvTranspose2d,
     CoordConvTranspose3d,
+    coordconv,
 )
 
 FORWARD = [CoordConv1d, CoordConv2d, CoordConv3d]
@@ -320,6 +322,150 @@ def test_it_compiles_and_exports_once_for_all_sizes(layer):
         x = torch.randn(shape)
         assert_close(compiled(x), layer(x))
         assert_close(exported(x), layer(x))
+
+
+# What a layer keeps between calls
+
+
+def forgetful(layer):
+    """A copy that has kept nothing yet."""
+    copied = copy.deepcopy(layer)
+    assert not [name for name in vars(copied) if name.startswith("_kept")]
+    return copied
+
+
+@pytest.mark.parametrize("kind", FORWARD + TRANSPOSED)
+@pytest.mark.parametrize("options", [{"groups": 2}, {"with_r": True, "stride": 2}])
+def test_small_and_large_pictures_are_computed_alike(kind, options, monkeypatch):
+    layer = kind(4, 6, 3, padding=1, dtype=torch.float64, **options)
+    x = torch.randn(2, 4, *[7, 6, 5][: len(layer.kernel_size)], dtype=torch.float64)
+    variables = [x.requires_grad_(), *layer.parameters()]
+    probe = torch.randn_like(layer(x))
+    found = []
+    for limit in [coordconv._KEPT, 0]:
+        monkeypatch.setattr(coordconv, "_KEPT", limit)
+        output = layer(x)
+        found.append([output, *torch.autograd.grad(output, variables, probe)])
+    assert_close(*found)
+
+
+@pytest.mark.parametrize("kind", [CoordConv2d, CoordConv3d, CoordConvTranspose2d])
+@pytest.mark.parametrize("limit", [0, 2**18])
+@pytest.mark.parametrize("kernel_size", [1, 3])
+def test_the_layout_in_memory_changes_no_gradient(
+    kind, kernel_size, limit, monkeypatch
+):
+    monkeypatch.setattr(coordconv, "_KEPT", limit)
+    layer = kind(4, 6, kernel_size, dtype=torch.float64)
+    axes = len(layer.kernel_size)
+    x = torch.randn(2, 4, *[7, 6, 5][:axes], dtype=torch.float64)
+    layouts = [torch.channels_last, torch.channels_last_3d]
+    found = []
+    for layout in [torch.contiguous_format, layouts[axes - 2]]:
+        layer = layer.to(memory_format=layout)
+        y = x.clone(memory_format=layout).requires_grad_()
+        layer(y).square().sum().backward()
+        found.append([y.grad, layer.weight.grad, layer.bias.grad])
+        layer.zero_grad()
+    assert_close(*found)
+
+
+def change_in_place(layer):
+    with torch.no_grad():
+        layer.weight[:, 2:].mul_(2)
+
+
+def change_data(layer):
+    layer.weight.data[:, 2:].add_(1)  # no version counter sees this
+
+
+def change_state(layer):
+    layer.load_state_dict({k: v + 1 for k, v in layer.state_dict().items()})
+
+
+def change_padding(layer):
+    layer.padding_mode = "circular"
+
+
+def change_type(layer):
+    layer.double()
+
+
+def train_one_step(layer):
+    layer(torch.randn(1, 2, 5, 6)).sum().backward()
+    torch.optim.SGD(layer.parameters(), 0.1).step()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_in_place,
+        change_data,
+        change_state,
+        change_padding,
+        change_type,
+        train_one_step,
+    ],
+)
+def test_a_layer_that_was_evaluated_notices_every_change(change):
+    layer = CoordConv2d(2, 3, 3, padding=1)
+    x = torch.randn(1, 2, 5, 6)
+    with torch.no_grad():
+        layer(x)
+    before = forgetful(layer)
+    change(layer)
+    x = x.to(layer.weight.dtype)
+    with torch.no_grad():
+        assert torch.equal(layer(x), forgetful(layer)(x))
+        if change is not change_type:
+            assert not torch.equal(layer(x), before(x))
+
+
+def test_sizes_and_modes_may_alternate():
+    layer = CoordConv2d(2, 3, 3, padding=1)
+    contexts = [torch.no_grad, torch.inference_mode, torch.enable_grad]
+    for context, size in itertools.product(2 * contexts, [(4, 5), (5, 4), (1, 1)]):
+        x = torch.randn(2, 2, *size)
+        with context():
+            assert_close(layer(x), forgetful(layer)(x))
+    layer(torch.randn(1, 2, 4, 5)).sum().backward()
+    assert layer.weight.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("first", [torch.func.grad, torch.func.vmap])
+def test_what_a_transform_left_behind_does_no_harm(first):
+    layer = CoordConv2d(2, 1, 3, padding=1)
+    x = torch.randn(3, 2, 4, 5)
+    reference = forgetful(layer)(x)
+    first(lambda image: layer(image[None]).sum())(
+        x[0] if first is torch.func.grad else x
+    )
+    assert_close(layer(x), reference)
+    with torch.no_grad():
+        assert_close(layer(x), reference)
+    layer(x).sum().backward()
+
+
+def test_nothing_that_is_kept_is_saved():
+    layer = CoordConv2d(2, 3, 3)
+    size = len(pickle.dumps(layer))
+    with torch.no_grad():
+        layer(torch.randn(1, 2, 64, 64))
+    assert vars(layer)["_kept_bias"] is not None
+    assert len(pickle.dumps(layer)) == size
+    forgetful(pickle.loads(pickle.dumps(layer)))
+
+
+def test_an_evaluation_remembers_one_picture_only():
+    layer = CoordConv2d(2, 3, 1)
+    with torch.no_grad():
+        for side in (8, 16, 24):
+            layer(torch.randn(4, 2, side, side))
+    kept = [v for name, v in vars(layer).items() if name.startswith("_kept")]
+    numbers = sum(
+        t.numel() for entry in kept for t in entry if isinstance(t, torch.Tensor)
+    )
+    assert numbers == 2 * 24**2 + 3 * 2 + 3 * 24**2  # coordinates, weights, bias
 
 
 # To and from plain convolutions

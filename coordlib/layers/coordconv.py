@@ -8,6 +8,7 @@ a batch, it costs next to nothing. These layers use that form.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from math import prod
 from typing import Any, ClassVar, Self
 
 import torch
@@ -25,6 +26,12 @@ __all__ = [
     "CoordConvTranspose2d",
     "CoordConvTranspose3d",
 ]
+
+_Convolve = Callable[[Tensor, Tensor, Any], Tensor]
+
+# Numbers that a layer may keep about coordinates: 1 MB. Larger pictures take so long
+# that making them again does not matter.
+_KEPT = 2**18
 
 
 class AddCoords(nn.Module):
@@ -86,6 +93,7 @@ class _Coordinates(nn.Module):
     groups: int
     in_channels: int
     kernel_size: tuple[int, ...]
+    transposed: bool
 
     def _add_coordinates(self, with_r: bool) -> None:
         """Enlarge the weight that torch made by the rows of the coordinates."""
@@ -107,25 +115,104 @@ class _Coordinates(nn.Module):
         """The part of the weight for the input and the part for the coordinates."""
         raise NotImplementedError
 
-    def _with_position(
-        self, input: Tensor, convolve: Callable[[Tensor, Tensor, Any], Tensor]
-    ) -> Tensor:
+    def _with_position(self, input: Tensor, convolve: _Convolve) -> Tensor:
         on_input, on_coords = self._split(self.weight)
         output = convolve(input, on_input, self.bias)
         # In at least float32, whatever the layer's type and autocast: half precision
         # cannot tell neighbouring coordinates apart in large images.
         on_coords = on_coords.to(torch.promote_types(on_coords.dtype, torch.float32))
-        with _no_autocast(input.device.type):
-            coords = unit_grid(
-                input.shape[-len(self.kernel_size) :],
-                with_r=self.with_r,
-                dtype=on_coords.dtype,
-                device=on_coords.device,
-            )
-            coords = torch.cat([coords] * self.groups)  # every group sees them all
-            position_bias = convolve(coords, on_coords, None)
+        axes = len(self.kernel_size)
+        size, out_size = input.shape[-axes:], output.shape[-axes:]
+        # What is kept between calls must not meet a tracer, or a tensor's stand-in.
+        real = type(input) is Tensor and type(self.weight) is nn.Parameter
+        keep = real and not torch.compiler.is_compiling()
+        # The bias is laid out as the output is: adding across layouts, and summing over
+        # the batch in backward, is many times slower.
+        last = keep and output.stride(-axes - 1) == 1
+
+        def compute() -> Tensor:
+            with _no_autocast(input.device.type):
+                if keep and self._seen * prod(out_size) <= _KEPT:
+                    views = self._views(key, size, on_coords, convolve)
+                    rows = self._rows(on_coords)
+                    bias = (views.T @ rows.T).T if last else rows @ views
+                    return bias.unflatten(1, out_size)
+                coords = self._coordinates(size, on_coords)
+                if last:
+                    coords = _to_front(_to_back(coords, axes).contiguous(), axes)
+                return convolve(coords, on_coords, None)
+
+        dtype, device = on_coords.dtype, on_coords.device
+        options = self.stride, self.padding, self.dilation, self.padding_mode
+        key = size, out_size, options, last, dtype, device
+        # Comparing weights must not wait for a device.
+        if keep and input.is_cpu and not torch.is_grad_enabled():
+            position_bias = self._remembered(key, on_coords, compute)
+        else:
+            position_bias = compute()
+        if last:  # expanded while the channels are last: so backward sums that way, too
+            wide = _to_back(position_bias, axes).expand_as(_to_back(output, axes))
+            position_bias = _to_front(wide, axes)
         # In place saves a copy. The sum is computed in the wider type, then cast.
         return output.add_(position_bias)
+
+    def _coordinates(self, size: torch.Size, like: Tensor) -> Tensor:
+        options = {"dtype": like.dtype, "device": like.device}
+        coords = unit_grid(size, with_r=self.with_r, **options)
+        return torch.cat([coords] * self.groups)  # every group sees them all
+
+    @property
+    def _seen(self) -> int:
+        """How many coordinates each output sees."""
+        return self.coordinate_channels * prod(self.kernel_size)
+
+    def _rows(self, on_coords: Tensor) -> Tensor:
+        """The weights of the coordinates as a matrix, one row an output channel."""
+        if self.transposed:
+            on_coords = on_coords.unflatten(0, (self.groups, -1)).transpose(1, 2)
+            on_coords = on_coords.flatten(0, 1)
+        return on_coords.flatten(1)
+
+    def _views(
+        self, key: tuple, size: torch.Size, like: Tensor, convolve: _Convolve
+    ) -> Tensor:
+        """The coordinates that each weight meets, shape ``(weights, pixels)``.
+
+        With them the bias is a single product of matrices. They are kept, for they
+        depend on no weight: one unit kernel each cuts them out of the coordinates.
+        """
+        known, views = self.__dict__.get("_kept_views", (None, like))
+        if known != key:
+            with torch.inference_mode(False), torch.no_grad():
+                unit = torch.eye(self._seen, dtype=like.dtype, device=like.device)
+                unit = unit.view(
+                    self._seen, self.coordinate_channels, *self.kernel_size
+                )
+                unit = unit.transpose(0, 1) if self.transposed else unit
+                unit = torch.cat([unit] * self.groups)
+                views = convolve(self._coordinates(size, like), unit, None)
+                views = views[: self._seen].flatten(1).contiguous()
+            self._kept_views = key, views
+        return views
+
+    def _remembered(
+        self, key: tuple, on_coords: Tensor, compute: Callable[[], Tensor]
+    ) -> Tensor:
+        """What ``compute`` gave last time, if nothing has changed since.
+
+        Only without gradients. The weights are compared by value: they are few, and
+        nobody can change them unseen.
+        """
+        known, weight, bias = self.__dict__.get("_kept_bias", (None, None, None))
+        if known != key or not torch.equal(weight, on_coords):
+            bias = compute()
+            self._kept_bias = key, on_coords.detach().clone(), bias
+        return bias
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what is kept between calls: copies and files do without."""
+        kept = ("_kept_views", "_kept_bias")
+        return {k: v for k, v in self.__dict__.items() if k not in kept}
 
     @classmethod
     def _from_conv(cls, conv: nn.Module, with_r: bool) -> Self:
@@ -205,7 +292,7 @@ class _CoordConv(_Coordinates):
 
     def _split(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         inputs = self.in_channels // self.groups
-        return weight[:, :inputs], weight[:, inputs:]
+        return weight.split([inputs, weight.shape[1] - inputs], 1)
 
     def forward(self, input: Tensor) -> Tensor:
         return self._with_position(input, self._conv_forward)
@@ -386,6 +473,10 @@ device, dtype
       precision tells rows apart that concatenating in half precision would merge. On
       CUDA torch computes float32 convolutions in TF32 unless told otherwise, which
       tells rows apart up to 4096.
+    - Between calls a layer keeps up to 1 MB that depends on the size of the last input
+      alone, and, on a CPU without gradients, the last position-dependent bias: as large
+      as one output. A change of weights or options is noticed. Copies, files and state
+      dictionaries hold none of it.
 
     Liu et al., "An intriguing failing of convolutional neural networks and the
     CoordConv solution" (2018), section 3.
@@ -478,9 +569,20 @@ class CoordConvTranspose3d(_CoordConvTranspose, nn.ConvTranspose3d):
 
 
 def _no_autocast(device_type: str) -> AbstractContextManager[Any]:
-    if torch.amp.is_autocast_available(device_type):
+    available = torch.amp.is_autocast_available(device_type)
+    if available and torch.is_autocast_enabled(device_type):
         return torch.autocast(device_type, enabled=False)
     return nullcontext()
+
+
+def _to_back(x: Tensor, axes: int) -> Tensor:
+    """Move the channels behind the spatial axes."""
+    return x.movedim(-axes - 1, -1)
+
+
+def _to_front(x: Tensor, axes: int) -> Tensor:
+    """Move the channels before the spatial axes."""
+    return x.movedim(-1, -axes - 1)
 
 
 def _options(conv: Any) -> dict[str, Any]:

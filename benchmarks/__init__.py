@@ -1,0 +1,10 @@
+"""Speed and memory beside other ways of doing the same, as ratios in one run.
+
+``python -m benchmarks`` (or ``make bench``) measures all of :data:`NAMES`, ``python -m
+benchmarks coordconv`` one. Each is a module here with a dictionary ``CONFIG`` and a
+function ``measure(**CONFIG)`` that returns numbers by name. They go to ``results/``, as
+what experiments find does, and the page ``book/speed.ipynb`` shows them.
+"""
+
+NAMES = ("coordconv", "compiled", "decoder", "classification")
+"""The benchmarks, by module."""

@@ -1,0 +1,60 @@
+"""Run benchmarks and store what they find: ``python -m benchmarks [NAME ...]``."""
+
+import sys
+from importlib import import_module
+from time import perf_counter
+
+import torch
+
+from benchmarks import NAMES
+from coordlib import results
+from coordlib.results import Result
+
+
+def run(name: str) -> Result:
+    """Measure one benchmark.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`benchmarks.NAMES`.
+
+    Returns
+    -------
+    Result
+        ``speed-NAME`` at the size "cpu", with one seed.
+
+    Raises
+    ------
+    ValueError
+        If there is no such benchmark.
+    """
+    if name not in NAMES:
+        raise ValueError(f"name must be one of {', '.join(NAMES)}, got {name!r}")
+    module = import_module(f"benchmarks.{name}")
+    start = perf_counter()
+    measured = {key: float(f"{v:.4g}") for key, v in module.measure(**module.CONFIG)}
+    found = results.provenance(torch.device("cpu"), perf_counter() - start)
+    return Result(f"speed-{name}", "cpu", module.CONFIG, {"0": measured}, {"0": found})
+
+
+def main(names: list[str]) -> int:
+    """Run the benchmarks named, or all of them; return the exit status."""
+    measured = []
+    try:
+        for name in names or NAMES:
+            print(f"{name}: measuring", flush=True)
+            measured.append(run(name))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    finally:
+        # Not before the end: a file that changed would make the code of the next
+        # benchmark look changed, too.
+        for result in measured:
+            print(f"written: {results.save(result).name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

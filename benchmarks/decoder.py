@@ -1,0 +1,51 @@
+"""The handmade decoder, batched, beside the article's form and beside mere reading."""
+
+from collections.abc import Iterator
+
+import torch
+
+from benchmarks.timing import paired, ratio
+from coordlib.grid import index_grid
+from coordlib.handmade import decode, decode_scipy, paint_pixel
+
+CONFIG = {"size": [70, 100], "batches": [100, 1000, 7000], "rounds": 9}
+
+
+def measure(
+    size: list[int], batches: list[int], rounds: int
+) -> Iterator[tuple[str, float]]:
+    """Time batches of pictures, each with one lit pixel.
+
+    Yields
+    ------
+    str, float
+        Names are ``batch of N | quantity``. ``scipy/ours`` compares the time for one
+        picture; ``reading/ours`` the time that adding all pixels up takes with the
+        time that decoding takes, so that 0.5 is half of the speed of reading.
+    """
+    positions = index_grid(size).flatten(1).T
+    generator = torch.Generator().manual_seed(0)
+    positions = positions[torch.randperm(len(positions), generator=generator)]
+    for count in batches:
+        images = paint_pixel(positions[:count], tuple(size))
+        if not torch.equal(decode(images), positions[:count].float()):
+            raise ArithmeticError(
+                "the decoder is wrong, and its speed is worth nothing"
+            )
+        single = images[0, 0].numpy()
+        times = paired(
+            {
+                "ours": lambda images=images: decode(images),
+                "reading": lambda images=images: images.sum(),
+                "scipy": lambda single=single: decode_scipy(single),
+            },
+            rounds=rounds,
+        )
+        times["ours"] = [t / count for t in times["ours"]]
+        times["reading"] = [t / count for t in times["reading"]]
+        name = f"batch of {count}"
+        yield f"{name} | scipy ms", 1000 * sorted(times["scipy"])[rounds // 2]
+        for of in ("scipy", "reading"):
+            found = ratio(times, of, "ours")
+            for part in ("median", "low", "high"):
+                yield f"{name} | {of}/ours {part}", getattr(found, part)

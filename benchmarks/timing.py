@@ -1,0 +1,109 @@
+"""Fair ratios of times: the candidates take turns, in one process, round by round.
+
+A machine is never the same twice: clocks change, neighbours come and go. So nothing
+here says how long a thing takes; it says how much longer than another thing that was
+timed a moment before and a moment after.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from statistics import median, quantiles
+from time import perf_counter
+
+__all__ = ["Ratio", "paired", "ratio"]
+
+ROUNDS = 9
+SECONDS = 0.02  # the least that one turn lasts: far above what a clock resolves
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How long one candidate takes beside another, over the rounds.
+
+    Attributes
+    ----------
+    median, low, high : float
+        The median of the rounds' ratios and their quartiles.
+    """
+
+    median: float
+    low: float
+    high: float
+
+
+def paired(
+    candidates: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int = ROUNDS,
+    seconds: float = SECONDS,
+    clock: Callable[[], float] = perf_counter,
+) -> dict[str, list[float]]:
+    """Time candidates in turns.
+
+    A round gives every candidate one turn, and each round begins with the next
+    candidate, so that none always comes first. A turn repeats the call as often as it
+    takes to last ``seconds``; a round before the first decides how often, and warms up.
+
+    Parameters
+    ----------
+    candidates : mapping of str to callable
+        What to call, by name.
+    rounds : int
+        Number of rounds, at least 2.
+    seconds : float
+        The least that one turn should last.
+    clock : callable
+        Tells the time in seconds.
+
+    Returns
+    -------
+    dict of str to list of float
+        Seconds a call, one number a round.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two rounds, or no candidate.
+    """
+    if rounds < 2:
+        raise ValueError(f"rounds must be at least 2, got {rounds}")
+    if not candidates:
+        raise ValueError("candidates must name at least one callable")
+
+    def turn(call: Callable[[], object], times: int) -> float:
+        start = clock()
+        for _ in range(times):
+            call()
+        return (clock() - start) / times
+
+    repeats = {}
+    for name, call in candidates.items():
+        turn(call, 1)  # the first call compiles, allocates, fills caches
+        repeats[name] = max(ceil(seconds / max(turn(call, 1), 1e-9)), 1)
+    names = list(candidates)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for n in range(rounds):
+        first = n % len(names)
+        for name in names[first:] + names[:first]:
+            times[name].append(turn(candidates[name], repeats[name]))
+    return times
+
+
+def ratio(times: Mapping[str, list[float]], of: str, to: str) -> Ratio:
+    """Divide the times of one candidate by those of another, round by round.
+
+    Parameters
+    ----------
+    times : mapping of str to list of float
+        What :func:`paired` returned.
+    of, to : str
+        Names of candidates: 2 means that ``of`` takes twice as long as ``to``.
+
+    Returns
+    -------
+    Ratio
+    """
+    ratios = [a / b for a, b in zip(times[of], times[to], strict=True)]
+    low, _, high = quantiles(ratios, n=4, method="inclusive")
+    return Ratio(median(ratios), low, high)
