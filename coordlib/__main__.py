@@ -61,6 +61,8 @@ def _show(name: str, preset: str | None) -> None:
         )
     result = results.load(files[0])
     print(f"{name} at {result.preset} size")
+    if result.runs:
+        print(f"{len(result.runs)} networks trained")
     for metric in sorted(next(iter(result.seeds.values()), {})):
         mean, spread = result.mean(metric), result.spread(metric)
         print(f"{metric:48s} {mean:12.5g} ± {spread:.2g}  ({len(result.seeds)} seeds)")

@@ -4,13 +4,14 @@ import json
 import os
 import tempfile
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["CheckpointError", "load", "save"]
+__all__ = ["CheckpointError", "load", "replace_file", "save"]
 
 FORMAT = 1
 
@@ -20,7 +21,7 @@ class CheckpointError(ValueError):
 
 
 def save(file: Path, tensors: dict[str, Tensor], facts: dict) -> None:
-    """Write a checkpoint; a reader sees the old one or the new one, never half.
+    """Write a checkpoint in place of an older one.
 
     Parameters
     ----------
@@ -37,11 +38,31 @@ def save(file: Path, tensors: dict[str, Tensor], facts: dict) -> None:
     """
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
     label = np.array(json.dumps({"format": FORMAT, **facts}, sort_keys=True))
+    content = BytesIO()
+    np.savez(content, facts=label, **arrays)
+    replace_file(file, content.getvalue())
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Write a whole file; a reader sees the old one or the new one, never half.
+
+    Parameters
+    ----------
+    file : Path
+        Its folder is created if it is missing.
+    content : bytes
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the old file is still there.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".partial")
     try:
         with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, facts=label, **arrays)
+            stream.write(content)
+        os.chmod(temporary, 0o644)
         os.replace(temporary, file)
     except BaseException:
         os.unlink(temporary)

@@ -5,11 +5,9 @@ Beside it may lie the weights of the best networks, in an ``.npz`` of the same n
 
 import json
 import math
-import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -160,7 +158,7 @@ def alone(experiment: str, preset: str, where: Path | None = None) -> Iterator[P
 
 
 def save(result: Result, where: Path | None = None) -> Path:
-    """Write a result; a reader sees the old file or the new one, never half of one.
+    """Write a result in place of an older one.
 
     Parameters
     ----------
@@ -184,17 +182,8 @@ def save(result: Result, where: Path | None = None) -> Path:
             if not math.isfinite(value):
                 raise ValueError(f"seed {seed}: metric {name!r} is {value}")
     target = path(result.experiment, result.preset, where)
-    target.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, **asdict(result)}, indent=1, sort_keys=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".partial")
-    try:
-        with os.fdopen(handle, "w") as stream:
-            stream.write(text + "\n")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    checkpoints.replace_file(target, f"{text}\n".encode())
     return target
 
 

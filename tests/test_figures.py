@@ -63,6 +63,32 @@ def test_a_position_map_leaves_places_without_a_value_empty():
     assert np.isnan(picture).sum() == 10
 
 
+def test_an_arrow_leads_from_the_truth_to_the_answer_rows_down():
+    _, ax = plt.subplots()
+    figures.answers(ax, [[1, 2]], [[4, 0]], 8)
+    [quiver] = ax.collections
+    assert (quiver.X[0], quiver.Y[0], quiver.U[0], quiver.V[0]) == (2, 1, -2, 3)
+    assert ax.get_ylim() == (7.5, -0.5)
+
+
+def test_training_curves_draw_both_sides_of_every_run_by_split():
+    def run(arm, split):
+        points = [
+            {"seconds": s, "train_iou": 1.0, "test_iou": v}
+            for s, v in ((1, 0.5), (2, None))
+        ]
+        return {"arm": arm, "split": split, "curve": points}
+
+    runs = [run("a", "uniform"), run("b", "uniform"), run("a", "quadrant")]
+    _, axes = figures.training_curves(runs, "iou")
+    assert [ax.get_title() for ax in axes] == ["uniform", "quadrant"]
+    assert [len(ax.lines) for ax in axes] == [4, 2]
+    diverged = axes[0].lines[1].get_ydata()
+    assert diverged[0] == 0.5 and np.isnan(diverged[1])
+    colors = [line.get_color() for line in axes[0].lines]
+    assert colors[0] == colors[1] != colors[2]
+
+
 def test_a_signed_map_has_symmetric_limits():
     _, ax = plt.subplots()
     figures.signed(ax, [[-3.0, 1.0]])
@@ -78,6 +104,8 @@ def test_a_signed_map_has_symmetric_limits():
         (lambda: figures.position_map([1, 2], [3, 4], 8), r"shape \(N, 2\)"),
         (lambda: figures.position_map([[1, 2]], [3, 4], 8), "1 positions"),
         (lambda: figures.position_map([[9, 2]], [3], 8), "must lie in"),
+        (lambda: figures.answers(plt.gca(), [[1, 2]], [[1]], 8), "both have shape"),
+        (lambda: figures.training_curves([], "iou"), "runs is empty"),
         (
             lambda: figures.probe_panel(
                 nn.Identity(), torch.rand(1, 1, 4, 4), (0, 1), channel=3

@@ -74,7 +74,7 @@ def test_a_failed_write_leaves_the_old_result(tmp_path, monkeypatch):
     def full(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(results.os, "replace", full)
+    monkeypatch.setattr(results.checkpoints.os, "replace", full)
     with pytest.raises(OSError, match="no space left"):
         results.save(Result("trial", "cpu", {}), tmp_path)
     assert results.load(file) == measured()

@@ -28,6 +28,7 @@ KEPT_SEED = 0
 NAMES = (
     "coordinate-classification",
     "coordinate-regression",
+    "cost",
     "garments",
     "handmade-decoder",
     "padding-position",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from coordlib.figures.style import WIDTH
+from coordlib.figures.style import COLORS, WIDTH
 from coordlib.probe import Shift, probe
 
 _DIFFERENCE = "magma"
@@ -193,6 +193,112 @@ def position_map(
     if colorbar:
         ax.figure.colorbar(image, ax=ax, shrink=0.8)
     return ax
+
+
+def answers(
+    ax: Axes,
+    truth: ArrayLike,
+    said: ArrayLike,
+    size: int | tuple[int, int],
+    *,
+    title: str | None = None,
+) -> Axes:
+    """Draw an arrow from each true position to the one that a network said.
+
+    Parameters
+    ----------
+    ax : Axes
+    truth, said : arrays, shape (N, 2)
+        Pixel positions ``(i, j)``.
+    size : int or (H, W)
+        The canvas.
+    title : str, optional
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or are not (N, 2).
+    """
+    truth, said = np.asarray(truth, dtype=float), np.asarray(said, dtype=float)
+    if truth.shape != said.shape or truth.ndim != 2 or truth.shape[1] != 2:
+        raise ValueError(
+            f"truth and said must both have shape (N, 2), got {truth.shape} and "
+            f"{said.shape}"
+        )
+    height, width = (size, size) if isinstance(size, int) else size
+    (i, j), (down, right) = truth.T, (said - truth).T
+    ax.quiver(
+        *(j, i, right, down),
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        color=COLORS["blue"],
+        width=0.006,
+    )
+    ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), aspect="equal")
+    if title:
+        ax.set_title(title)
+    return bare(ax)
+
+
+def training_curves(
+    runs: Sequence[dict],
+    metric: str,
+    *,
+    label: str | None = None,
+) -> tuple[Figure, np.ndarray]:
+    """Draw how every network of a sweep got on, against the time it had trained.
+
+    Parameters
+    ----------
+    runs : sequence of dict
+        The ``runs`` of a :class:`coordlib.results.Result`.
+    metric : str
+        Which number of their curves, without ``train_`` or ``test_``.
+    label : str, optional
+        What to write on the vertical axis; the metric if not given.
+
+    Returns
+    -------
+    figure, axes : Figure and array of one Axes for each split
+        Held-out positions as lines, training positions as dots.
+
+    Raises
+    ------
+    ValueError
+        If there is no run.
+    """
+    if not runs:
+        raise ValueError("runs is empty: the result holds no sweep")
+    parts = list(dict.fromkeys(run["split"] for run in runs))
+    arms = dict.fromkeys(run["arm"] for run in runs)
+    colors = dict(
+        zip(arms, plt.rcParams["axes.prop_cycle"].by_key()["color"], strict=False)
+    )
+    figure, axes = plt.subplots(
+        1, len(parts), figsize=(WIDTH, 2.9), sharey=True, squeeze=False
+    )
+    for ax, split in zip(axes[0], parts, strict=True):
+        for run in runs:
+            if run["split"] != split:
+                continue
+            color = colors[run["arm"]]
+            seconds = [point["seconds"] for point in run["curve"]]
+            for side, style in (("train", ":"), ("test", "-")):
+                values = [point[f"{side}_{metric}"] for point in run["curve"]]
+                values = [np.nan if value is None else value for value in values]
+                ax.plot(seconds, values, style, color=color, lw=1.4)
+        ax.set(xscale="log", xlabel="seconds of training", title=split)
+    axes[0, 0].set_ylabel(label or metric)
+    marks = [plt.Line2D([], [], color=c, label=arm) for arm, c in colors.items()]
+    for style, name in ((":", "trained"), ("-", "held out")):
+        marks.append(plt.Line2D([], [], color="0.4", ls=style, label=name))
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks))
+    return figure, axes[0]
 
 
 def signed(ax: Axes, array: ArrayLike, *, limit: float | None = None) -> Axes:
