@@ -20,9 +20,11 @@ __all__ = ["History", "fit", "fit_many", "pixel_cross_entropy", "schedule_factor
 
 SCHEDULES = ("constant", "one-cycle", "cosine", "steps")
 CHECKPOINT_SECONDS = 30.0
+_SEED_STEP = 1_000_003  # so that neighbouring seeds never meet
 LOSS_CHECK_STEPS = 64  # looking at a loss makes an accelerator wait
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Augment = Callable[[Tensor, torch.Generator], Tensor]
 Measure = Callable[[nn.Module], dict[str, float]]
 
 
@@ -93,8 +95,8 @@ def fit(
         ``True``, training ends there. It may set the model to evaluation mode.
     **options
         The other options of :func:`fit_many`: ``steps`` or ``epochs``,
-        ``batch_size``, ``betas``, ``schedule``, ``seed``, ``measure``, ``measures``,
-        ``checkpoint``, ``progress``.
+        ``batch_size``, ``betas``, ``schedule``, ``seed``, ``augment``, ``measure``,
+        ``measures``, ``checkpoint``, ``progress``.
 
     Returns
     -------
@@ -135,6 +137,7 @@ def fit_many(
     betas: tuple[float, float] = (0.9, 0.99),
     schedule: str | Callable[[float], float] = "constant",
     seed: int = 0,
+    augment: Augment | None = None,
     callback: Callable[[int, Sequence[nn.Module]], Any] | None = None,
     measure: Measure | None = None,
     measures: int = 20,
@@ -172,6 +175,9 @@ def fit_many(
     seed : int
         Decides the order of the samples. With the weights at the start it decides
         the result, on one machine. The global generator is not touched.
+    augment : callable, optional
+        Takes a batch of inputs and a generator, and gives the batch to train on. The
+        generator depends on the seed and the step alone.
     callback : callable, optional
         ``callback(step, models)`` after every step; ``True`` ends the training.
     measure : callable, optional
@@ -255,7 +261,10 @@ def fit_many(
         for group in optimizer.param_groups:
             group["lr"] = rate * group["highest_lr"]
         batch = next(batches).to(device)
-        values = losses_of(inputs[batch], targets[batch])
+        x = inputs[batch]
+        if augment is not None:
+            x = augment(x, torch.Generator().manual_seed(seed + _SEED_STEP * step))
+        values = losses_of(x, targets[batch])
         optimizer.zero_grad()
         values.sum().backward()
         optimizer.step()

@@ -16,6 +16,7 @@ from coordlib.experiments import coordinate_classification, sweeps
 from coordlib.models.painters import parameter_count
 
 NAME = "coordinate-classification"
+SPLITS = ("uniform", "quadrant")
 QUIET = {"device": "cpu", "report": lambda line: None}
 SMALL = {
     "size": 16,
@@ -86,7 +87,7 @@ def test_a_list_is_an_axis_of_the_grid():
 @pytest.mark.parametrize("side_by_side", [True, False])
 def test_the_paper_presets_are_the_papers_sweeps(name, arm, runs, side_by_side):
     arms = experiments.find(name).PRESETS["paper"]["arms"]
-    jobs = sweeps.jobs({arm: arms[arm]}, 0, side_by_side)
+    jobs = sweeps.jobs({arm: arms[arm]}, SPLITS, 0, side_by_side)
     trainings = [
         sweeps.identity(job | recipe) for job in jobs for recipe in job["recipes"]
     ]
@@ -104,8 +105,8 @@ def test_the_sweep_spans_the_papers_range_of_sizes():
 
 
 def test_recipes_of_one_shape_make_one_job_where_there_is_an_accelerator():
-    together = sweeps.jobs(SMALL["arms"], 0, side_by_side=True)
-    alone = sweeps.jobs(SMALL["arms"], 0, side_by_side=False)
+    together = sweeps.jobs(SMALL["arms"], SPLITS, 0, side_by_side=True)
+    alone = sweeps.jobs(SMALL["arms"], SPLITS, 0, side_by_side=False)
     assert sorted(len(job["recipes"]) for job in together) == [1, 1, 2, 2, 2, 2]
     assert [len(job["recipes"]) for job in alone] == [1] * 10
 
@@ -115,7 +116,7 @@ def test_side_by_side_a_job_gives_the_runs_it_would_give_alone():
     arms = {"deconv": SMALL["arms"]["deconv"]}
     [job] = [
         job
-        for job in sweeps.jobs(arms, 0, side_by_side=True)
+        for job in sweeps.jobs(arms, SPLITS, 0, side_by_side=True)
         if job["split"] == "uniform" and job["network"]["kernel_size"] == 2
     ]
     job["training"] |= {"epochs": 1}
@@ -139,7 +140,7 @@ def test_a_result_holds_every_run_and_the_weights_of_the_best(tmp_path, small):
     model.load_state_dict(
         results.load_weights(NAME, "quick", "deconv_uniform", tmp_path)
     )
-    _, test = sweeps.splits(task.world, 0)["uniform"]
+    _, test = task.splits(0)["uniform"]
     outputs = sweeps.all_outputs(model.eval(), task.inputs[test])
     found = task.score({}, outputs, test)["accuracy"]
     assert found == pytest.approx(best["test_accuracy"])

@@ -230,6 +230,23 @@ def test_the_curve_is_measured_evenly_and_at_the_end():
     assert seconds == sorted(seconds)
 
 
+def test_an_augmentation_draws_by_seed_and_step_and_leaves_the_data_alone():
+    drawn = []
+
+    def noisy(x, generator):
+        noise = torch.randn(x.shape, generator=generator)
+        drawn.append(noise)
+        return x + noise
+
+    before = X.clone()
+    for seed in (0, 0, 1):
+        fit(line(), X, Y, F.mse_loss, steps=2, seed=seed, augment=noisy)
+    assert torch.equal(X, before)
+    assert torch.equal(drawn[0], drawn[2]) and torch.equal(drawn[1], drawn[3])
+    assert not torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[4]) and not torch.equal(drawn[1], drawn[4])
+
+
 class Killed(Exception):
     """Stands for a power cut in the middle of a training."""
 

@@ -162,7 +162,7 @@ def _sweep(
     options = {k: v for k, v in result.config.items() if k != "arms"}
     task = module.task(**options)
     done = {sweeps.identity(run) for run in result.runs}
-    planned = sweeps.jobs(arms, seed, side_by_side=device.type != "cpu")
+    planned = sweeps.jobs(arms, task.splits(seed), seed, device.type != "cpu")
     todo = [left for job in planned if (left := sweeps.without(job, done))]
     if dask:
         finished = sweeps.on_dask(dask, module.task, options, todo)

@@ -5,8 +5,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from coordlib.data.squares import Squares, squares
-from coordlib.experiments.sweeps import SPLITS, Run, Task, best_run
+from coordlib.data.squares import Squares, splits, squares
+from coordlib.experiments.sweeps import Run, Task, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_accuracy
 from coordlib.models.painters import CoordConvPainter, DeconvPainter
@@ -105,7 +105,7 @@ def task(size: int) -> Task:
         }
 
     return Task(
-        world=world,
+        splits=partial(splits, world),
         inputs=to_unit(world.positions, (size, size)),
         targets=targets,
         networks={
@@ -130,7 +130,7 @@ def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
     """
     metrics = {}
     for arm in task.networks:
-        for split in SPLITS:
+        for split in task.splits(0):
             best = best_run(task, runs, arm=arm, split=split)
             metrics |= {
                 f"{arm}_{split}_seconds": best["seconds"],

@@ -5,8 +5,8 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor
 
-from coordlib.data.squares import squares
-from coordlib.experiments.sweeps import SPLITS, Run, Task, best_run
+from coordlib.data.squares import splits, squares
+from coordlib.experiments.sweeps import Run, Task, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_distance
 from coordlib.models.regressors import (
@@ -69,7 +69,7 @@ def task(size: int) -> Task:
         return {"pixels": pixel_distance(outputs, world.positions[index], size)}
 
     return Task(
-        world=world,
+        splits=partial(splits, world),
         inputs=world.images(),
         targets=to_unit(world.positions, (size, size)),
         networks={
@@ -96,7 +96,7 @@ def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
     """
     metrics = {}
     for arm in task.networks:
-        for split in SPLITS:
+        for split in task.splits(0):
             best = best_run(task, runs, arm=arm, split=split)
             metrics |= {
                 f"{arm}_{split}_seconds": best["seconds"],

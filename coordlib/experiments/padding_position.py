@@ -1,9 +1,7 @@
 """How much of a position the padding alone gives away, without coordinates."""
 
-from coordlib.data.squares import splits
 from coordlib.experiments import coordinate_regression
-from coordlib.experiments.sweeps import SPLITS, Run, Task, best_run
-from coordlib.metrics import pixel_distance
+from coordlib.experiments.sweeps import Run, Task, best_run
 from coordlib.models.classifiers import PositionNet
 from coordlib.models.regressors import ConvRegressor
 
@@ -62,13 +60,13 @@ def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
     """
     metrics = {}
     for arm in task.networks:
-        for split in SPLITS:
+        for split in task.splits(0):
             best = best_run(task, runs, arm=arm, split=split)
             metrics[f"{arm}_{split}_train_pixels"] = best["train_pixels"]
             metrics[f"{arm}_{split}_test_pixels"] = best["test_pixels"]
     seed = runs[0]["seed"]
-    for split, (train, test) in splits(task.world, seed).items():
+    for split, (train, test) in task.splits(seed).items():
         mean = task.targets[train].mean(0).expand(len(test), 2)
-        distance = pixel_distance(mean, task.world.positions[test], task.world.size)
+        distance = task.score({}, mean, test)["pixels"]
         metrics[f"guess_{split}_test_pixels"] = distance
     return metrics

@@ -5,8 +5,8 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor
 
-from coordlib.data.squares import squares
-from coordlib.experiments.sweeps import SPLITS, Run, Task, best_run
+from coordlib.data.squares import splits, squares
+from coordlib.experiments.sweeps import Run, Task, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import iou
 from coordlib.models.painters import CoordConvSquarePainter, DeconvPainter
@@ -101,7 +101,7 @@ def task(size: int) -> Task:
         return {"iou": iou(outputs - threshold, images[index])}
 
     return Task(
-        world=world,
+        splits=partial(splits, world),
         inputs=to_unit(world.positions, (size, size)),
         targets=images,
         networks={
@@ -125,7 +125,7 @@ def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
     """
     metrics = {}
     for arm in task.networks:
-        for split in SPLITS:
+        for split in task.splits(0):
             best = best_run(task, runs, arm=arm, split=split)
             metrics |= {
                 f"{arm}_{split}_seconds": best["seconds"],

@@ -1,4 +1,4 @@
-"""Sweeps: every arm of a comparison, on both splits, with every recipe of a grid.
+"""Sweeps: every arm of a comparison, on every split, with every recipe of a grid.
 
 A sweep is written down as arms, each with the options of its network and of its
 training. An option that is a list is an axis of the grid. Networks of one shape that
@@ -8,8 +8,8 @@ there is an accelerator.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import product
 from math import inf, isfinite
 from pathlib import Path
@@ -19,13 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from coordlib import checkpoints
-from coordlib.data.squares import Squares, splits
 from coordlib.device import best_device
 from coordlib.models.painters import parameter_count
 from coordlib.results import device_name
-from coordlib.training import Loss, fit_many
+from coordlib.training import Augment, Loss, fit_many
 
-SPLITS = ("uniform", "quadrant")
 RECIPE = ("lr", "weight_decay")
 DASK_TIMEOUT = "20s"
 
@@ -36,33 +34,44 @@ what was measured; None for what is no number because the training diverged."""
 
 @dataclass(frozen=True)
 class Task:
-    """What the networks of a sweep learn, on the positions of a square.
+    """What the networks of a sweep learn.
 
     Attributes
     ----------
-    world : Squares
     inputs, targets : Tensor, shape (N, ...)
-        One for each position of the world.
+        All samples, those to train and those to test.
+    splits : callable
+        From a seed to ``(train, test)`` by name: indices of samples.
     networks : dict of str to callable
         Makes the network of an arm from its options.
     losses : dict of str to callable
         By the name that ``training["loss"]`` gives; the first is the usual one.
     score : callable
-        From the training options, outputs and the index of their positions to
-        numbers by name.
+        From the training options, outputs and the index of their samples to numbers
+        by name.
     best : str
-        Which of the numbers, on test positions, tells the best network.
+        Which of the numbers, on test samples, tells the best network.
     smaller_is_better : bool
+    watched : int, optional
+        How many samples of each side to look at during the training; all of them if
+        not given.
+    examine : callable, optional
+        From a trained network to more numbers by name.
+    augmentations : dict of str to callable
+        By the name that ``training["augment"]`` gives.
     """
 
-    world: Squares
     inputs: Tensor
     targets: Tensor
+    splits: Callable[[int], dict[str, tuple[Tensor, Tensor]]]
     networks: dict[str, Callable[..., nn.Module]]
     losses: dict[str, Loss]
     score: Callable[[dict, Tensor, Tensor], dict[str, float]]
     best: str
     smaller_is_better: bool = False
+    watched: int | None = None
+    examine: Callable[[nn.Module], dict[str, float]] | None = None
+    augmentations: dict[str, Augment] = field(default_factory=dict)
 
     def rank(self, run: Run) -> float:
         """A number that is larger for the better run; the least if it diverged."""
@@ -84,13 +93,16 @@ def grid(options: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(options, point, strict=True)) for point in product(*axes)]
 
 
-def jobs(arms: dict[str, dict], seed: int, side_by_side: bool) -> list[dict]:
+def jobs(
+    arms: dict[str, dict], splits: Iterable[str], seed: int, side_by_side: bool
+) -> list[dict]:
     """Cut a sweep into jobs, each of networks of one shape on one split.
 
     Parameters
     ----------
     arms : dict of str to dict
         Each with ``network`` and ``training``, the options of an arm.
+    splits : iterable of str
     seed : int
     side_by_side : bool
         Whether all recipes of a shape make one job, or each its own.
@@ -100,12 +112,12 @@ def jobs(arms: dict[str, dict], seed: int, side_by_side: bool) -> list[dict]:
     list of dict
         With arm, split, seed, network, training and recipes.
     """
-    found = []
+    found, splits = [], list(splits)
     for arm, options in arms.items():
         training = options["training"]
         shared = {k: v for k, v in training.items() if k not in RECIPE}
         recipes = grid({k: training.get(k, 0.0) for k in RECIPE})
-        shapes = product(SPLITS, grid(options["network"]), grid(shared))
+        shapes = product(splits, grid(options["network"]), grid(shared))
         for split, network, fixed in shapes:
             job = {"arm": arm, "split": split, "seed": seed}
             job |= {"network": network, "training": fixed}
@@ -155,42 +167,57 @@ def train(
     """
     device = best_device(device)
     seed, training = job["seed"], dict(job["training"])
-    train_index, test_index = splits(task.world, seed)[job["split"]]
+    train_index, test_index = task.splits(seed)[job["split"]]
     models = []
     for _ in job["recipes"]:
         torch.manual_seed(seed)
         models.append(task.networks[job["arm"]](**job["network"]).to(device))
-    inputs = task.inputs.to(device)
+    sides = {
+        side: index[: task.watched]
+        for side, index in (("train", train_index), ("test", test_index))
+    }
 
     def measure(model: nn.Module) -> dict[str, float]:
-        outputs = all_outputs(model, inputs)
-        return {
-            f"{side}_{name}": value if isfinite(value) else None
-            for side, index in (("train", train_index), ("test", test_index))
-            for name, value in task.score(training, outputs[index], index).items()
-        }
+        return _finite(
+            {
+                f"{side}_{name}": value
+                for side, index in sides.items()
+                for name, value in task.score(
+                    training, all_outputs(model, task.inputs[index]), index
+                ).items()
+            }
+        )
 
-    loss = task.losses[training.pop("loss", next(iter(task.losses)))]
+    options = dict(training)
+    loss = task.losses[options.pop("loss", next(iter(task.losses)))]
+    augment = options.pop("augment", None)
     names = [identity(job | recipe) for recipe in job["recipes"]]
     checkpoint = folder and folder / f"{names[0]}-{len(names)}.npz"
     histories = fit_many(
         models,
-        inputs[train_index],
+        task.inputs[train_index],
         task.targets[train_index],
         loss,
         lr=[recipe["lr"] for recipe in job["recipes"]],
         weight_decay=[recipe["weight_decay"] for recipe in job["recipes"]],
         seed=seed,
+        augment=augment and task.augmentations[augment],
         measure=measure,
         checkpoint=checkpoint,
         progress=progress,
-        **training,
+        **options,
     )
     common = {k: v for k, v in job.items() if k != "recipes"}
     runs = []
     for model, history, recipe in zip(models, histories, job["recipes"], strict=True):
         last = {k: v for k, v in history.curve[-1].items() if k != "step"}
         run = common | recipe | last
+        if task.watched:
+            outputs = all_outputs(model, task.inputs[test_index])
+            last = task.score(training, outputs, test_index)
+            run |= _finite({f"test_{name}": value for name, value in last.items()})
+        if task.examine:
+            run |= _finite(task.examine(model))
         run |= {"parameters": parameter_count(model), "curve": history.curve}
         run["device"] = device_name(device)
         weights = {k: v.cpu().clone() for k, v in model.state_dict().items()}
@@ -200,8 +227,24 @@ def train(
 
 @torch.no_grad()
 def all_outputs(model: nn.Module, inputs: Tensor) -> Tensor:
-    """What a network says to every input, on the CPU."""
-    return torch.cat([model(part).cpu() for part in inputs.split(64)])
+    """What a network says to every input, on the CPU.
+
+    Parameters
+    ----------
+    model : nn.Module
+    inputs : Tensor, shape (N, ...)
+        On any device.
+
+    Returns
+    -------
+    Tensor, shape (N, ...)
+    """
+    device = next(model.parameters()).device
+    return torch.cat([model(part.to(device)).cpu() for part in inputs.split(64)])
+
+
+def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
+    return {k: v if isfinite(v) else None for k, v in numbers.items()}
 
 
 def best_run(task: Task, runs: list[Run], **which: Any) -> Run:
