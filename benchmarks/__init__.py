@@ -6,5 +6,5 @@ function ``measure(**CONFIG)`` that returns numbers by name. They go to ``result
 what experiments find does, and the page ``book/speed.ipynb`` shows them.
 """
 
-NAMES = ("coordconv", "compiled", "decoder", "classification")
+NAMES = ("coordconv", "compiled", "decoder", "classification", "pooling")
 """The benchmarks, by module."""

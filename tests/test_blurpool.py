@@ -17,6 +17,7 @@ from coordlib.layers import (
     MaxBlurPool1d,
     MaxBlurPool2d,
     MaxBlurPool3d,
+    _pooling,
     binomial_filter,
 )
 
@@ -401,3 +402,92 @@ def test_bad_filters_are_refused():
         binomial_filter(3.0)
     with pytest.raises(TypeError, match=r"floating point type, got torch\.int64"):
         binomial_filter(3, dtype=torch.long)
+
+
+# The fast forms, which take over on a CPU from a certain size on
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    """Let the fast forms take over at any size, and the plain ones at none."""
+    monkeypatch.setattr(_pooling, "_LEAST", 1)
+
+
+def plainly(layer, x, monkeypatch):
+    """The same layer through torch's own operations, with its gradient."""
+    with monkeypatch.context() as patch:
+        patch.setattr(_pooling, "_LEAST", math.inf)
+        return with_gradient(layer, x)
+
+
+def with_gradient(layer, x):
+    x = x.detach().clone().requires_grad_()
+    output = layer(x)
+    (output * torch.linspace(1, 2, output.numel()).view(output.shape)).sum().backward()
+    return output.detach(), x.grad
+
+
+@pytest.mark.parametrize("mode", NUMPY_MODES)
+@pytest.mark.parametrize("stride", [1, 2, (3, 2)])
+@pytest.mark.parametrize("size", [(8, 8), (9, 7)])
+def test_the_fast_forms_compute_what_the_plain_ones_do(
+    mode, stride, size, fast, monkeypatch
+):
+    x = torch.randn(2, 3, *size, dtype=torch.float64)
+    layers = [BlurPool2d(None, k, stride, mode) for k in (1, 2, 3, 4, 5, (3, 1))]
+    layers += [MaxBlurPool2d(k, stride, padding_mode=mode) for k in (1, 2, 3, (1, 5))]
+    for layer in layers:
+        for example in (x, x.contiguous(memory_format=torch.channels_last), x[0]):
+            expected = plainly(layer, example, monkeypatch)
+            for got, wanted in zip(
+                with_gradient(layer, example), expected, strict=True
+            ):
+                assert_close(got, wanted)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_the_fast_forms_work_in_every_dimension(rank, fast, monkeypatch):
+    x = torch.randn(2, 3, *[9, 8, 7][:rank])
+    for layer in BLUR[rank - 1](None, 4, 3), MAX_BLUR[rank - 1](3, 2, 1):
+        for got, wanted in zip(
+            with_gradient(layer, x), plainly(layer, x, monkeypatch), strict=True
+        ):
+            assert_close(got, wanted)
+
+
+@pytest.mark.parametrize("window", [2, 3, (4, 5)])
+def test_among_equal_values_the_first_gets_the_gradient(window, fast, monkeypatch):
+    x = torch.randint(0, 3, (2, 3, 9, 8)).double()
+    layer = MaxBlurPool2d(window, 1, filter_size=1)
+    expected = plainly(layer, x, monkeypatch)
+    for got, wanted in zip(with_gradient(layer, x), expected, strict=True):
+        assert torch.equal(got, wanted)
+
+
+@pytest.mark.parametrize("mode", NUMPY_MODES)
+def test_the_fast_forms_can_be_differentiated_twice_and_forwards(mode, fast):
+    x = torch.randn(1, 2, 6, 5, dtype=torch.float64, requires_grad=True)
+    for layer in BlurPool2d(None, 3, padding_mode=mode), MaxBlurPool2d(3):
+        check = {"check_batched_grad": True, "check_forward_ad": True}
+        assert torch.autograd.gradcheck(layer, x, **check)
+        assert torch.autograd.gradgradcheck(layer, x)
+        assert_close(torch.vmap(layer)(x[None])[0], layer(x))
+        plain = x.detach()
+        assert_close(torch.vmap(layer)(plain[None])[0], layer(plain))
+        moved = torch.func.jvp(layer, (plain,), (torch.ones_like(plain),))[1]
+        assert_close(moved, torch.func.jvp(layer, (x,), (torch.ones_like(x),))[1])
+
+
+def test_not_a_number_and_infinity_go_the_way_they_go_in_torch(fast, monkeypatch):
+    x = torch.randn(1, 1, 8, 8)
+    x[..., 2, 3], x[..., 6, 6], x[..., 7, 1] = math.nan, math.inf, -math.inf
+    layer = MaxBlurPool2d(2, 1, filter_size=1)
+    expected = plainly(layer, x, monkeypatch)[0]
+    assert_close(layer(x), expected, equal_nan=True)
+
+
+def test_large_images_take_the_fast_forms_and_autocast_the_plain_ones():
+    x = torch.rand(2, 8, 64, 64, requires_grad=True)
+    assert "_Blur" in type(BlurPool2d()(x).grad_fn).__name__
+    with torch.autocast("cpu"):
+        assert BlurPool2d()(x).dtype == torch.bfloat16

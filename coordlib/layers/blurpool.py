@@ -7,12 +7,12 @@ under shifts that are not multiples of the stride; it does not make it equivaria
 """
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coordlib.layers import _pooling
 from coordlib.layers._arguments import check_input, check_integer, per_axis
 
 __all__ = [
@@ -25,13 +25,7 @@ __all__ = [
     "binomial_filter",
 ]
 
-# coordlib says "zeros" as torch.nn does; torch.nn.functional.pad says "constant".
-_PAD_MODES = {
-    "reflect": "reflect",
-    "replicate": "replicate",
-    "zeros": "constant",
-    "circular": "circular",
-}
+_PAD_MODES = ("reflect", "replicate", "zeros", "circular")
 
 
 def binomial_filter(
@@ -121,12 +115,11 @@ class _BlurPool(nn.Module):
                 f"input must have {self.channels} channels, got {channels} "
                 f"in shape {tuple(input.shape)}"
             )
-        before = [(k - 1) // 2 for k in self.filter_size]
-        after = [k // 2 for k in self.filter_size]
-        padded = _pad(input, before, after, self.padding_mode)
-        kernel = self.kernel.to(input.dtype).expand(channels, 1, *self.filter_size)
-        convolve = (F.conv1d, F.conv2d, F.conv3d)[self.rank - 1]
-        return convolve(padded, kernel, stride=self.stride, groups=channels)
+        # Before the first pixel it reaches (k - 1) // 2, which is never more.
+        reach = tuple(k // 2 for k in self.filter_size)
+        _check_border(input, reach, self.padding_mode)
+        kernel = self.kernel.to(input.dtype)
+        return _pooling.blur(input, kernel, self.stride, self.padding_mode)
 
     def extra_repr(self) -> str:
         channels = "" if self.channels is None else f"{self.channels}, "
@@ -244,10 +237,12 @@ class _MaxBlurPool(nn.Module):
         # Beyond the border there is nothing that a maximum could find, unless the image
         # wraps around.
         circular = self.blur.padding_mode == "circular"
-        mode, beyond = ("circular", None) if circular else ("zeros", -math.inf)
-        padded = _pad(input, self.before, self.after, mode, beyond)
-        pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[self.rank - 1]
-        return self.blur(pool(padded, self.kernel_size, stride=1))
+        mode = "circular" if circular else "zeros"
+        _check_border(input, self.after, mode)
+        dense = _pooling.dense_max(
+            input, self.kernel_size, self.before, self.after, circular
+        )
+        return self.blur(dense)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, padding={self.padding!r}"
@@ -299,7 +294,8 @@ class MaxBlurPool2d(_MaxBlurPool):
     ``(N, C, H, W)`` or unbatched ``(C, H, W)``. The output has
     ``ceil((H + 2 * padding - kernel_size + 1) / stride)`` rows, or ``ceil(H / stride)``
     for ``padding="same"``; columns likewise. For even H, stride 2 and a window of 2
-    both are H / 2, as in ``torch.nn.MaxPool2d``.
+    both are H / 2, as in ``torch.nn.MaxPool2d``. So is the gradient: among equal
+    values the first of a window gets it, row by row.
 
     Zhang, "Making convolutional networks shift-invariant again" (2019), section 3.
 
@@ -320,29 +316,20 @@ class MaxBlurPool3d(_MaxBlurPool):
     blurpool = BlurPool3d
 
 
-def _pad(
-    input: Tensor,
-    before: Any,
-    after: Any,
-    mode: str,
-    value: float | None = None,
-) -> Tensor:
-    """Pad the last axes; say clearly where an axis is too short for the mode."""
-    if not any((*before, *after)):
-        return input
-    size = input.shape[-len(before) :]
+def _check_border(input: Tensor, reach: tuple[int, ...], mode: str) -> None:
+    """Say clearly where an axis is too short for the mode."""
+    if mode not in ("reflect", "circular"):
+        return
     # A reflection needs one pixel more than it pads, a wrap exactly as many.
-    spare = {"reflect": 1, "circular": 0}.get(mode)
-    for n, pad in zip(size, map(max, before, after), strict=True):
-        if spare is not None and n < pad + spare:
+    spare = 1 if mode == "reflect" else 0
+    size = input.shape[-len(reach) :]
+    for n, pad in zip(size, reach, strict=True):
+        if pad and n < pad + spare:
             raise ValueError(
                 f"padding_mode {mode!r} needs at least {pad + spare} pixels along an "
                 f"axis padded by {pad}, got size {tuple(size)}; use a smaller filter, "
                 "a larger input, or padding_mode 'replicate' or 'zeros'"
             )
-    # torch.nn.functional.pad counts axes from the last.
-    pads = [p for pair in zip(before[::-1], after[::-1], strict=True) for p in pair]
-    return F.pad(input, pads, mode=_PAD_MODES[mode], value=value)
 
 
 def _check_mode(mode: str) -> str:

@@ -1,0 +1,149 @@
+"""BlurPool2d and MaxBlurPool2d beside the same layers of other libraries.
+
+The libraries are compared where they can be imported: antialiased-cnns, kornia and timm
+(``pip install --no-deps``, so that torch stays). "torch" is always there: the
+definition written in plain torch, as antialiased-cnns and timm have it. With filters of
+odd size these two and coordlib compute the same. kornia fills the border with zeros, so
+it stands beside ``padding_mode="zeros"``; timm pads filters of even size by one pixel
+more, and is left out there.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.coordconv import FORMATS, forward, peak_memory, training
+from benchmarks.timing import paired, ratio
+from coordlib.layers import BlurPool2d, MaxBlurPool2d
+
+CONFIG = {
+    "layers": [
+        ["blur", 3, "reflect"],
+        ["blur", 3, "zeros"],
+        ["blur", 4, "reflect"],
+        ["blur", 5, "reflect"],
+        ["max", 2, "reflect"],
+        ["max", 2, "zeros"],
+        ["max", 3, "reflect"],
+    ],
+    # Pictures, channels, side: of a batch, of a late layer, of a single small picture.
+    "inputs": [[16, 64, 56], [16, 256, 14], [1, 16, 16]],
+    "formats": ["contiguous", "channels_last"],
+    "compiled": [["max", 2, "reflect"], ["blur", 3, "reflect"]],
+    "rounds": 7,
+}
+
+
+class PlainBlur(nn.Module):
+    """Pad, then convolve each channel: the definition, in plain torch."""
+
+    def __init__(self, channels: int, filter_size: int, padding_mode: str) -> None:
+        super().__init__()
+        before, after = (filter_size - 1) // 2, filter_size // 2
+        self.pads = (before, after) * 2
+        self.mode = "constant" if padding_mode == "zeros" else padding_mode
+        kernel = BlurPool2d(filter_size=filter_size).kernel
+        self.register_buffer("kernel", kernel.repeat(channels, 1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = nn.functional.pad(x, self.pads, self.mode)
+        return nn.functional.conv2d(x, self.kernel, stride=2, groups=len(self.kernel))
+
+
+def blurs(channels: int, filter_size: int, padding_mode: str) -> dict[str, nn.Module]:
+    """The candidates for a blur, by the name of the library."""
+    found = {
+        "ours": BlurPool2d(None, filter_size, 2, padding_mode),
+        "torch": PlainBlur(channels, filter_size, padding_mode),
+    }
+    theirs = library("antialiased_cnns")
+    if theirs and padding_mode == "reflect":
+        found["antialiased-cnns"] = theirs.BlurPool(
+            channels, filt_size=filter_size, stride=2
+        )
+    theirs = library("timm.layers")
+    if theirs and padding_mode == "reflect" and filter_size % 2:
+        found["timm"] = theirs.BlurPool2d(channels, filter_size, 2)
+    theirs = library("kornia.filters")
+    if theirs and padding_mode == "zeros" and filter_size % 2:
+        found["kornia"] = theirs.BlurPool2D(filter_size)
+    return found
+
+
+def candidates(
+    kind: str, size: int, padding_mode: str, channels: int
+) -> dict[str, nn.Module]:
+    """Layers that compute the same: ``size`` is the filter's, or the maximum's."""
+    if kind == "blur":
+        return blurs(channels, size, padding_mode)
+    padding = (size - 1) // 2
+    found = {
+        name: nn.Sequential(nn.MaxPool2d(size, 1, padding), blur)
+        for name, blur in blurs(channels, 3, padding_mode).items()
+    }
+    found["ours"] = MaxBlurPool2d(size, 2, padding, padding_mode=padding_mode)
+    theirs = library("kornia.filters")
+    if theirs and padding_mode == "zeros" and size == 2:
+        found["kornia"] = theirs.MaxBlurPool2D(3)
+    return found
+
+
+def library(name: str):
+    """A module of another library; None where it cannot be imported."""
+    try:
+        return import_module(name)
+    except Exception:  # a library for another torch fails in any way
+        return None
+
+
+def measure(
+    layers: list, inputs: list, formats: list, compiled: list, rounds: int
+) -> Iterator[tuple[str, float]]:
+    """Time evaluation and training; compare memory, and values before anything else.
+
+    Yields
+    ------
+    str, float
+        Names are ``what | case | quantity``, where a quantity is the milliseconds of
+        the fastest other library, or a ratio: above 1, ours takes longer or more.
+    """
+    for (kind, size, mode), (count, channels, side), layout in product(
+        layers, inputs, formats
+    ):
+        torch.manual_seed(0)
+        x = torch.randn(count, channels, side, side)
+        x = x.to(memory_format=FORMATS[layout]).requires_grad_()
+        found = candidates(kind, size, mode, channels)
+        for layer in found.values():
+            torch.testing.assert_close(layer(x), found["ours"](x))
+        name = f"{kind} {size}, {mode}, {count}x{channels} of {side}x{side}, {layout}"
+        yield from compare(name, found, x, rounds)
+        peaks = {key: peak_memory(training(f, x)) for key, f in found.items()}
+        least = min(peak for key, peak in peaks.items() if key != "ours")
+        yield f"memory | {name} | ours/least", peaks["ours"] / least
+        if [kind, size, mode] in compiled and [count, channels, side] == inputs[0]:
+            torch.compiler.reset()
+            fused = {
+                k: torch.compile(found[k], fullgraph=True) for k in ("ours", "torch")
+            }
+            yield from compare(f"{name}, compiled", fused, x, rounds)
+
+
+def compare(
+    name: str, layers: dict[str, nn.Module], x: Tensor, rounds: int
+) -> Iterator[tuple[str, float]]:
+    """Ours beside the fastest of the others, in evaluation and in training."""
+    for what, make in (("forward", forward), ("training", training)):
+        times = paired(
+            {k: make(layer, x) for k, layer in layers.items()}, rounds=rounds
+        )
+        middle = {k: sorted(t)[rounds // 2] for k, t in times.items()}
+        fastest = min((k for k in times if k != "ours"), key=middle.get)
+        key = f"{what} | {name}"
+        yield f"{key} | {fastest} ms", 1000 * middle[fastest]
+        best = ratio(times, "ours", fastest)
+        for part in ("median", "low", "high"):
+            yield f"{key} | ours/fastest {part}", getattr(best, part)

@@ -1,0 +1,320 @@
+"""Blur and dense maximum for a CPU in eager mode, where memory decides the speed.
+
+``max_pool2d`` with stride 1 looks at every window by itself; a maximum of shifted
+views, one axis after another, runs at the speed of the memory. Padding an image before
+blurring it costs little, but the gradient of the padding much; here what flowed to the
+border is added to the pixels it came from, a line at a time.
+
+Gradients are written by hand, for those of many views of one tensor are slow.
+"""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["blur", "dense_max", "pad"]
+
+# Below, the calls themselves cost more than what they do.
+_LEAST = 2**16
+
+
+def applies(input: Tensor) -> bool:
+    """Whether these forms are the better ones for a tensor.
+
+    A compiler fuses the plain operations itself, a GPU has kernels for them, and where
+    the channels lie last in memory torch is as fast. Half precision stays with the
+    plain operations, which sum in single precision.
+    """
+    return (
+        input.device.type == "cpu"
+        and input.numel() >= _LEAST
+        and input.dtype in (torch.float32, torch.float64)
+        and input.is_contiguous()
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def _learns(input: Tensor) -> bool:
+    return input.requires_grad and torch.is_grad_enabled()
+
+
+def pad(
+    input: Tensor,
+    before: Any,
+    after: Any,
+    mode: str,
+    value: float | None = None,
+) -> Tensor:
+    """Pad the last axes, in a mode by the name that torch.nn has for it."""
+    if not any((*before, *after)):
+        return input
+    # torch.nn.functional.pad counts axes from the last, and has a name of its own.
+    pads = [p for pair in zip(before[::-1], after[::-1], strict=True) for p in pair]
+    return F.pad(input, pads, "constant" if mode == "zeros" else mode, value)
+
+
+def blur(input: Tensor, kernel: Tensor, stride: tuple[int, ...], mode: str) -> Tensor:
+    """Filter every channel and keep every s-th value.
+
+    Parameters
+    ----------
+    input : Tensor
+    kernel : Tensor, shape (1, 1, *size)
+        A product of rows of Pascal's triangle, in the type of the input.
+    stride : tuple of int
+    mode : {"reflect", "replicate", "zeros", "circular"}
+        What lies beyond the border; the caller has made sure there is enough of it.
+    """
+    size = kernel.shape[2:]
+    if mode == "zeros" and all(k % 2 for k in size):
+        # A convolution adds zeros by itself.
+        return _filter(input, kernel, stride, _before(size))
+    if _learns(input) and applies(input):
+        return _Blur.apply(input, kernel, stride, mode)
+    return _padded_filter(input, kernel, stride, mode)
+
+
+def dense_max(
+    input: Tensor, window: tuple[int, ...], before: Any, after: Any, circular: bool
+) -> Tensor:
+    """The maximum of every window, as max pooling with stride 1 gives it.
+
+    Beyond the border is nothing that wins, or in circular mode the other side. Among
+    equal values the first, row by row, gets the gradient, as in torch, unless they are
+    infinite.
+    """
+    rank = len(window)
+    fast = applies(input) and max(window) > 1
+    alone = not fast and not circular and before == after
+    if not alone:
+        mode, value = ("circular", None) if circular else ("zeros", -math.inf)
+        input = pad(input, before, after, mode, value)
+    if fast:
+        return _DenseMax.apply(input, rank, _steps(window))
+    pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
+    return pool(input, window, stride=1, padding=before if alone else 0)
+
+
+# Blur. It is linear, so its gradient is its adjoint, and the gradient of that the blur.
+
+
+def _filter(input: Tensor, kernel: Tensor, stride: tuple, padding: Any) -> Tensor:
+    rank = len(stride)
+    channels = input.shape[-rank - 1]
+    convolve = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
+    kernels = kernel.expand(channels, 1, *kernel.shape[2:])
+    return convolve(input, kernels, None, stride, padding, groups=channels)
+
+
+def _padded_filter(input: Tensor, kernel: Tensor, stride: tuple, mode: str) -> Tensor:
+    size = kernel.shape[2:]
+    after = tuple(k // 2 for k in size)
+    return _filter(pad(input, _before(size), after, mode), kernel, stride, 0)
+
+
+class _Blur(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(input: Tensor, kernel: Tensor, stride: tuple, mode: str) -> Tensor:
+        return _padded_filter(input, kernel, stride, mode)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        input, *ctx.options = inputs
+        ctx.shape = tuple(input.shape[-len(ctx.options[1]) :])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple:
+        return _BlurAdjoint.apply(grad, ctx.shape, *ctx.options), None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        return _Blur.apply(tangent, *ctx.options)
+
+
+class _BlurAdjoint(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        grad: Tensor, shape: tuple, kernel: Tensor, stride: tuple, mode: str
+    ) -> Tensor:
+        rank, size = len(stride), kernel.shape[2:]
+        channels = grad.shape[-rank - 1]
+        transpose = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
+        axes = zip(shape, grad.shape[-rank:], size, stride, strict=True)
+        more = [n + k - 1 - ((m - 1) * s + k) for n, m, k, s in axes]
+        kernels = kernel.expand(channels, 1, *size)
+        padded = transpose[rank - 1](grad, kernels, None, stride, 0, more, channels)
+        for axis, n, before in zip(range(-rank, 0), shape, _before(size), strict=True):
+            padded = _fold(padded, axis, n, before, mode)
+        return padded.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        _, _, *ctx.options = inputs
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple:
+        return _Blur.apply(grad, *ctx.options), None, None, None, None
+
+
+def _before(size: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple((k - 1) // 2 for k in size)
+
+
+def _fold(padded: Tensor, axis: int, n: int, before: int, mode: str) -> Tensor:
+    """Add what lies beyond the n pixels of an axis to the pixels it was copied from."""
+    inside = padded.narrow(axis, before, n)
+    if mode != "zeros":
+        for j in [*range(-before, 0), *range(n, padded.shape[axis] - before)]:
+            line = padded.narrow(axis, before + j, 1)
+            inside.narrow(axis, _copied(j, n, mode), 1).add_(line)
+    return inside
+
+
+def _copied(j: int, n: int, mode: str) -> int:
+    """The pixel that is copied to place ``j`` beyond the border."""
+    if mode == "reflect":
+        return -j if j < 0 else 2 * (n - 1) - j
+    return j % n if mode == "circular" else min(max(j, 0), n - 1)
+
+
+# Maximum. A window of w and a window of w that begins d <= w later make one of w + d.
+# Images are taken a few at a time, so that what lies between stays in the cache.
+
+_AT_ONCE = 2**17
+
+
+def _steps(window: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """The pairs (axis, d) that make up a window, the last axis first.
+
+    In that order the first of equal values is the first row by row.
+    """
+    steps = []
+    for axis in range(-1, -len(window) - 1, -1):
+        w = 1
+        while w < window[axis]:
+            d = min(w, window[axis] - w)
+            steps.append((axis, d))
+            w += d
+    return tuple(steps)
+
+
+def _few(rank: int, *tensors: Tensor) -> zip:
+    """Matching parts of tensors, a few images at a time: views ``(n, *size)``."""
+    flat = [tensor.reshape(-1, *tensor.shape[-rank:]) for tensor in tensors]
+    count = max(_AT_ONCE // math.prod(flat[0].shape[1:]), 1)
+    return zip(*(tensor.split(count) for tensor in flat), strict=True)
+
+
+class _DenseMax(torch.autograd.Function):
+    @staticmethod
+    def forward(input: Tensor, rank: int, steps: tuple) -> Tensor:
+        size = list(input.shape)
+        for axis, d in steps:
+            size[axis] -= d
+        output = input.new_empty(size)
+        for part, result in _few(rank, input, output):
+            result.copy_(_between(part, steps)[-1])
+        return output
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        input, *ctx.options = inputs
+        # The input only: what lies between is faster made again than kept.
+        ctx.save_for_backward(input)
+        ctx.save_for_forward(input)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple:
+        (input,) = ctx.saved_tensors
+        return _Scatter.apply(grad, input, *ctx.options), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        (input,) = ctx.saved_tensors
+        return _gather(tangent, input, ctx.options[1])
+
+    @staticmethod
+    def vmap(info: Any, dims: tuple, input: Tensor, rank: int, steps: tuple) -> tuple:
+        return _DenseMax.apply(*_batched(info, dims, input), rank, steps), 0
+
+
+class _Scatter(torch.autograd.Function):
+    """Hand the gradient of every window to the value that won there."""
+
+    @staticmethod
+    def forward(grad: Tensor, input: Tensor, rank: int, steps: tuple) -> Tensor:
+        output = grad.new_empty(input.shape)
+        for g, part, result in _few(rank, grad, input, output):
+            between = _between(part, steps[:-1])
+            for axis, d in reversed(steps):
+                g = _scatter(g, between.pop(), axis, d)
+            result.copy_(g)
+        return output
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        _, input, _, ctx.steps = inputs
+        ctx.save_for_backward(input)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple:
+        (input,) = ctx.saved_tensors
+        return _gather(grad, input, ctx.steps), None, None, None
+
+    @staticmethod
+    def vmap(
+        info: Any, dims: tuple, grad: Tensor, input: Tensor, rank: int, steps: tuple
+    ) -> tuple:
+        return _Scatter.apply(*_batched(info, dims, grad, input), rank, steps), 0
+
+
+def _between(input: Tensor, steps: tuple) -> list[Tensor]:
+    """The input, and what it becomes after each step."""
+    between = [input]
+    for axis, d in steps:
+        between.append(torch.maximum(*_pair(between[-1], axis, d)))
+    return between
+
+
+def _scatter(grad: Tensor, input: Tensor, axis: int, d: int) -> Tensor:
+    first, second = _pair(input, axis, d)
+    # The gradient where the second is larger, else zero: one pass, without a mask.
+    to_second = torch.ops.aten.threshold_backward(grad, second - first, 0)
+    output, n = grad.new_empty(input.shape), grad.shape[axis]
+    output.narrow(axis, 0, n).copy_(grad).sub_(to_second)
+    output.narrow(axis, n, d).zero_()
+    output.narrow(axis, d, n).add_(to_second)
+    return output
+
+
+def _batched(info: Any, dims: tuple, *tensors: Tensor) -> list[Tensor]:
+    """Tensors with the axis of ``torch.vmap`` in front, one of many axes there."""
+    return [
+        tensor.expand(info.batch_size, *tensor.shape)
+        if dim is None
+        else tensor.movedim(dim, 0)
+        for tensor, dim in zip(tensors, dims, strict=False)
+    ]
+
+
+def _gather(values: Tensor, input: Tensor, steps: tuple) -> Tensor:
+    """Take from other values what stands where the input has its maxima."""
+    for axis, d in steps:
+        (a, b), (x, y) = _pair(values, axis, d), _pair(input, axis, d)
+        values = torch.where(y > x, b, a)
+        input = torch.maximum(x, y)
+    return values
+
+
+def _pair(input: Tensor, axis: int, d: int) -> tuple[Tensor, Tensor]:
+    n = input.shape[axis] - d
+    return input.narrow(axis, 0, n), input.narrow(axis, d, n)
