@@ -1,6 +1,7 @@
 """How well a network paints, points and keeps its mind."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import combinations
 from typing import Literal
 
@@ -143,7 +144,9 @@ def consistency(
     shifts: Iterable[tuple[int, int]] | None = None,
     *,
     max_shift: int | None = None,
+    window: int | None = None,
     pairs: int = 8,
+    group: int | None = None,
     mode: Literal["circular", "zero", "cropped"] = "circular",
     seed: int = 0,
     batch_size: int = 500,
@@ -166,13 +169,24 @@ def consistency(
     max_shift : int, optional
         In place of ``shifts``: draw ``pairs`` pairs of different shifts, uniformly
         from ``-max_shift`` to ``max_shift`` in both directions.
+    window : int, optional
+        In place of ``shifts``, with ``mode="cropped"``: the side of the windows that
+        are cut out of the pictures. Draw ``pairs`` pairs of windows, each uniformly
+        from all places where it fits; both may be the same. This is the paper's way.
     pairs : int
-        Number of pairs drawn, each used for all pictures.
+        Number of pairs drawn for each picture.
+    group : int, optional
+        How many pictures, one after another, share their pairs; all if left out.
     mode : {"circular", "zero", "cropped"}
-        What enters at the border: what left on the other side; zeros; or, for
-        "cropped", the real surroundings: all shifted pictures are windows of one
-        size, as large as the shifts allow, so the network must take pictures of that
-        size. Zhang (2019) measures this last kind.
+        The shift model, that is, what enters at the border.
+
+        - ``"circular"``: what left on the other side. Nothing is lost, and a network of
+          circular convolutions, dense layers and a global average is perfectly
+          consistent.
+        - ``"zero"``: zeros. What leaves is lost.
+        - ``"cropped"``: the real surroundings. All shifted pictures are windows of one
+          size, cut out of the larger pictures given: ``window``, or as large as the
+          shifts allow. The network must take pictures of that size.
     seed : int
         For the draw.
     batch_size : int
@@ -187,10 +201,17 @@ def consistency(
     TypeError
         If a shift is not a pair of integers, or ``seed`` is not an integer.
     ValueError
-        If not exactly one of ``shifts`` and ``max_shift`` is given, there are fewer
-        than two different shifts, ``mode`` is unknown, a number is not positive, the
-        shifts leave no window, ``images`` is not of shape (N, C, H, W) with N at
-        least 1, or the answers of ``model`` are neither scores nor labels.
+        If not exactly one of ``shifts``, ``max_shift`` and ``window`` is given,
+        ``group`` comes with ``shifts``, or ``window`` with another mode than "cropped"
+        or larger than the pictures, there are fewer than two different shifts,
+        ``mode`` is unknown, a number is not positive, the shifts leave no window,
+        ``images`` is not of shape (N, C, H, W) with N at least 1, or the answers of
+        ``model`` are neither scores nor labels.
+
+    Notes
+    -----
+    The released code of the paper measures ``consistency(model, images,
+    mode="cropped", window=224, group=8, pairs=5)`` on pictures of 256 x 256 pixels.
 
     References
     ----------
@@ -201,51 +222,110 @@ def consistency(
             f"images must be of shape (N, C, H, W), N at least 1, not "
             f"{tuple(images.shape)}"
         )
-    if type(batch_size) is not int or batch_size < 1:
-        raise ValueError(f"batch_size must be a positive integer, not {batch_size!r}")
+    _check_count("batch_size", batch_size)
     if mode not in ("circular", "zero", "cropped"):
         raise ValueError(f'mode must be "circular", "zero" or "cropped", not {mode!r}')
-    if (shifts is None) == (max_shift is None):
-        raise ValueError("give either shifts or max_shift")
+    if sum(given is not None for given in (shifts, max_shift, window)) != 1:
+        raise ValueError("give either shifts or max_shift or window")
+    if window is not None and mode != "cropped":
+        raise ValueError(f'window goes with mode="cropped", not with {mode!r}')
+    if group is not None:
+        if shifts is not None:
+            raise ValueError("group goes with max_shift or window, not with shifts")
+        _check_count("group", group)
     if shifts is not None:
         different = dict.fromkeys(_as_pair(s) for s in shifts)
         chosen = list(combinations(different, 2))
         if not chosen:
             raise ValueError("shifts must hold at least two different shifts")
+        draws = [chosen]
     else:
-        chosen = _draw_pairs(max_shift, pairs, seed)
-    needed = sorted({s for pair in chosen for s in pair})
-    view = _windows(images, needed) if mode == "cropped" else _shifted(images, mode)
+        draws = _draw(images, max_shift, window, pairs, group, seed)
+
+    if window is not None:
+        views = partial(_placed, window=window)
+    elif mode == "cropped":
+        # All shifts count for the size of the windows, so that it is one size.
+        views = partial(_windows, shifts=[s for d in draws for pair in d for s in pair])
+    else:
+        views = partial(_shifted, mode=mode)
 
     was_training = isinstance(model, nn.Module) and model.training
     if was_training:
         model.eval()
+    agreed = []
     try:
-        said = {
-            s: torch.cat([_labels(model(x)) for x in view(s).split(batch_size)])
-            for s in needed
-        }
+        parts = images.split(group or len(images))
+        for part, chosen in zip(parts, draws, strict=True):
+            said = _answers(model, views(part), len(part), chosen, batch_size)
+            agreed += [said[a] == said[b] for a, b in chosen]
     finally:
         if was_training:
             model.train()
-    agreed = [(said[a] == said[b]).to(torch.float64).mean() for a, b in chosen]
-    return float(torch.stack(agreed).mean())
+    return float(torch.cat(agreed).to(torch.float64).mean())
 
 
-def _draw_pairs(max_shift: int, pairs: int, seed: int) -> list:
+def _answers(
+    model: Callable[[Tensor], Tensor],
+    view: Callable[[tuple[int, int]], Tensor],
+    count: int,
+    pairs: list,
+    batch_size: int,
+) -> dict[tuple[int, int], Tensor]:
+    """Ask a network for the labels of pictures under every shift of some pairs."""
+    needed = sorted({s for pair in pairs for s in pair})
+    said = {}
+    at_once = max(batch_size // count, 1)
+    for start in range(0, len(needed), at_once):
+        shifts = needed[start : start + at_once]
+        views = torch.cat([view(s) for s in shifts])
+        labels = torch.cat([_labels(model(x)) for x in views.split(batch_size)])
+        said.update(zip(shifts, labels.split(count), strict=True))
+    return said
+
+
+def _draw(
+    images: Tensor,
+    max_shift: int | None,
+    window: int | None,
+    pairs: int,
+    group: int | None,
+    seed: int,
+) -> list[list]:
+    """Draw pairs of shifts, or of places of a window, for every group of pictures."""
     if not isinstance(seed, int):
         raise TypeError(f"seed must be an integer, not {seed!r}")
-    for name, value in (("max_shift", max_shift), ("pairs", pairs)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a positive integer, not {value!r}")
-    line = range(-max_shift, max_shift + 1)
-    places = [(i, j) for i in line for j in line]
+    _check_count("pairs", pairs)
     generator = torch.Generator().manual_seed(seed)
-    drawn = []
-    for _ in range(pairs):
-        a, b = torch.randperm(len(places), generator=generator)[:2].tolist()
-        drawn.append((places[a], places[b]))
-    return drawn
+    if window is None:
+        _check_count("max_shift", max_shift)
+        line = range(-max_shift, max_shift + 1)
+        places = [(i, j) for i in line for j in line]
+    else:
+        _check_count("window", window)
+        free = [n - window + 1 for n in images.shape[2:]]
+        if min(free) < 1:
+            raise ValueError(
+                f"window {window} is larger than pictures of "
+                f"{tuple(images.shape[2:])} pixels"
+            )
+        places = [(i, j) for i in range(free[0]) for j in range(free[1])]
+
+    def pair() -> tuple:
+        if window is None:
+            chosen = torch.randperm(len(places), generator=generator)[:2]
+        else:
+            chosen = torch.randint(len(places), (2,), generator=generator)
+        a, b = chosen.tolist()
+        return places[a], places[b]
+
+    groups = -(-len(images) // (group or len(images)))
+    return [[pair() for _ in range(pairs)] for _ in range(groups)]
+
+
+def _check_count(name: str, value: object) -> None:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{name} must be a positive integer, not {value!r}")
 
 
 def _as_pair(by) -> tuple[int, int]:
@@ -273,11 +353,19 @@ def _windows(images: Tensor, shifts: list) -> Callable[[tuple[int, int]], Tensor
         )
 
     # Content that moves down is seen through a window further up.
-    def view(by: tuple[int, int]) -> Tensor:
-        i, j = high_i - by[0], high_j - by[1]
-        return images[:, :, i : i + height, j : j + width]
+    return lambda by: _cut(images, high_i - by[0], high_j - by[1], height, width)
 
-    return view
+
+def _placed(images: Tensor, window: int) -> Callable[[tuple[int, int]], Tensor]:
+    """Cut windows out of larger pictures, each given by its upper left corner."""
+    return lambda at: _cut(images, *at, window, window)
+
+
+def _cut(images: Tensor, i: int, j: int, height: int, width: int) -> Tensor:
+    part = images[:, :, i : i + height, j : j + width]
+    # Slicing beyond the border would quietly give a smaller picture.
+    assert part.shape[2:] == (height, width), "a window reaches beyond the picture"
+    return part
 
 
 def _labels(answer: Tensor) -> Tensor:

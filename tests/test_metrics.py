@@ -126,7 +126,7 @@ def test_cropped_shifts_are_windows_of_one_size_on_a_larger_picture():
     seen = {}
 
     def look(x):
-        seen[int(x[0, 0, 0, 0])] = tuple(x.shape[2:])
+        seen.update({int(corner): tuple(x.shape[2:]) for corner in x[:, 0, 0, 0]})
         return torch.zeros(len(x))
 
     consistency(look, image, [(0, 0), (2, 1), (-1, 0)], mode="cropped")
@@ -176,6 +176,60 @@ def test_a_module_is_put_back_even_if_it_fails():
     assert model.training
 
 
+def test_in_the_papers_way_two_windows_are_drawn_for_every_few_pictures():
+    """Zhang (2019): of 256 pixels 224, here of 10 pixels 7, and groups of 2 for 8."""
+    images = torch.arange(100.0).view(1, 1, 10, 10).repeat(6, 1, 1, 1)
+    seen = []
+
+    def look(x):
+        assert x.shape[2:] == (7, 7)
+        seen.append(x[:, 0, 0, 0])
+        return torch.zeros(len(x))
+
+    options = {"mode": "cropped", "window": 7, "group": 2, "pairs": 5}
+    assert consistency(look, images, **options) == 1
+    corners = torch.cat(seen).view(-1, 2)
+    assert torch.equal(corners[:, 0], corners[:, 1])  # pictures of a group share them
+    places = {(int(c) // 10, int(c) % 10) for c in corners[:, 0]}
+    assert all(0 <= i <= 3 and 0 <= j <= 3 for i, j in places)
+    assert len(places) > 5  # and groups do not
+
+
+def test_every_place_of_the_window_is_drawn_equally_often():
+    images = torch.zeros(4000, 1, 3, 3)
+    images[:, 0, :2, :2] = torch.tensor([[0.0, 1], [2, 3]])
+    read = []
+
+    def look(x):
+        read.extend(x[:, 0, 0, 0].tolist())
+        return x[:, 0, 0, 0].long()
+
+    agreed = consistency(look, images, mode="cropped", window=2, group=1, pairs=1)
+    # Two draws from four places agree once in four; a place drawn twice is seen once.
+    assert agreed == pytest.approx(1 / 4, abs=0.03)
+    counts = torch.tensor(read).long().bincount()
+    assert counts.min() > 0.9 * counts.max()
+
+
+def test_windows_are_of_one_size_for_all_groups():
+    sizes = set()
+
+    def look(x):
+        sizes.add(tuple(x.shape[2:]))
+        return torch.zeros(len(x))
+
+    options = {"mode": "cropped", "group": 1, "pairs": 1, "max_shift": 3}
+    consistency(look, random(20, 1, 12, 12), **options)
+    assert len(sizes) == 1
+
+
+def test_groups_draw_for_themselves_and_one_group_is_all():
+    images = random(12, 1, 8, 8)
+    values = [consistency(Reads(), images, max_shift=2, group=g) for g in (1, 4, 12)]
+    assert values[2] == consistency(Reads(), images, max_shift=2)
+    assert len(set(values)) > 1
+
+
 IMAGES = random(2, 1, 4, 4)
 
 
@@ -189,6 +243,12 @@ IMAGES = random(2, 1, 4, 4)
         ({"shifts": [(0, 0), (0.5, 0)]}, TypeError, "pair of integers"),
         ({"shifts": [0, 1]}, TypeError, "pair of integers"),
         ({"shifts": [(0,), (1,)]}, TypeError, "pair of integers"),
+        ({"max_shift": 1, "window": 2}, ValueError, "either"),
+        ({"window": 2}, ValueError, 'window goes with mode="cropped"'),
+        ({"window": 5, "mode": "cropped"}, ValueError, "window 5 is larger"),
+        ({"window": 0, "mode": "cropped"}, ValueError, "window must be a positive"),
+        ({"max_shift": 1, "group": 0}, ValueError, "group must be a positive"),
+        ({"shifts": [(0, 0), (0, 1)], "group": 1}, ValueError, "group goes with"),
         ({"max_shift": 0}, ValueError, "max_shift must be a positive"),
         ({"max_shift": 1, "pairs": 0}, ValueError, "pairs must be a positive"),
         ({"max_shift": 1, "mode": "wrap"}, ValueError, "mode must be"),

@@ -7,7 +7,7 @@ from importlib import resources
 import pytest
 import torch
 
-from coordlib.data import GARMENTS, garments, photograph
+from coordlib.data import GARMENTS, PICTURES, digits, garments, photograph, pictures
 
 FILES = resources.files("coordlib.data") / "files"
 README = (FILES / "README.md").read_text(encoding="utf-8")
@@ -59,26 +59,57 @@ def test_the_size_of_the_photograph_is_an_integer(size):
         photograph(size)
 
 
-@pytest.mark.parametrize(("split", "each"), [("train", 300), ("test", 100)])
-def test_garments_are_balanced_pictures_with_labels(split, each):
-    images, labels = garments(split)
-    assert images.shape == (10 * each, 1, 28, 28)
+@pytest.mark.parametrize(
+    ("load", "split", "each", "shape"),
+    [
+        (garments, "train", 300, (1, 28, 28)),
+        (garments, "test", 100, (1, 28, 28)),
+        (digits, "train", 100, (1, 28, 28)),
+        (digits, "test", 50, (1, 28, 28)),
+        (pictures, "train", 20, (3, 32, 32)),
+        (pictures, "test", 10, (3, 32, 32)),
+    ],
+)
+def test_samples_are_balanced_pictures_with_labels(load, split, each, shape):
+    images, labels = load(split)
+    assert images.shape == (10 * each, *shape)
+    assert images.is_contiguous()
     assert images.dtype == torch.float32 and labels.dtype == torch.long
     assert images.min() == 0 and images.max() == 1
     assert labels.bincount().tolist() == [each] * 10
-    assert len(GARMENTS) == 10
+    assert len(GARMENTS) == len(PICTURES) == 10
 
 
-def test_garments_begin_as_fashion_mnist_does():
-    assert garments("train")[1][:8].tolist() == [9, 0, 0, 3, 0, 2, 7, 2]
-    assert garments("test")[1][:8].tolist() == [9, 2, 1, 1, 6, 1, 4, 6]
+@pytest.mark.parametrize(
+    ("load", "train", "test"),
+    [
+        (garments, [9, 0, 0, 3, 0, 2, 7, 2], [9, 2, 1, 1, 6, 1, 4, 6]),
+        (digits, [5, 0, 4, 1, 9, 2, 1, 3], [7, 2, 1, 0, 4, 1, 4, 9]),
+        (pictures, [6, 9, 9, 4, 1, 1, 2, 7], [3, 8, 8, 0, 6, 6, 1, 6]),
+    ],
+)
+def test_samples_begin_as_the_data_sets_do(load, train, test):
+    assert load("train")[1][:8].tolist() == train
+    assert load("test")[1][:8].tolist() == test
 
 
-def test_train_and_test_share_no_picture():
-    train, test = garments("train")[0].flatten(1), garments("test")[0].flatten(1)
+@pytest.mark.parametrize("load", [garments, digits, pictures])
+def test_train_and_test_share_no_picture(load):
+    train, test = load("train")[0].flatten(1), load("test")[0].flatten(1)
     assert torch.cdist(train, test).min() > 0
 
 
-def test_an_unknown_split_is_refused():
+def test_pictures_stand_upright_in_true_colours():
+    """On average, ships have a bright sky above, and frogs little blue."""
+    images, labels = pictures("train")
+    ship = images[labels == PICTURES.index("ship")].mean(0)
+    frog = images[labels == PICTURES.index("frog")].mean((0, 2, 3))
+    assert ship[:, :8].mean() > ship[:, -8:].mean() + 0.1
+    assert ship.mean((1, 2))[2] > ship.mean((1, 2))[0]  # more blue than red
+    assert frog[2] < frog[1]  # less blue than green
+
+
+@pytest.mark.parametrize("load", [garments, digits, pictures])
+def test_an_unknown_split_is_refused(load):
     with pytest.raises(ValueError, match='"train" or "test"'):
-        garments("validation")
+        load("validation")

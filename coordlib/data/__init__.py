@@ -1,6 +1,13 @@
 """What the networks of the book look at: one module for each kind of data."""
 
-from coordlib.data.samples import GARMENTS, garments, photograph
+from coordlib.data.complete import (
+    PICTURES,
+    cache_folder,
+    cifar10,
+    fashion_mnist,
+    mnist,
+)
+from coordlib.data.samples import GARMENTS, digits, garments, photograph, pictures
 from coordlib.data.squares import (
     Squares,
     quadrant_split,
@@ -11,9 +18,16 @@ from coordlib.data.squares import (
 
 __all__ = [
     "GARMENTS",
+    "PICTURES",
     "Squares",
+    "cache_folder",
+    "cifar10",
+    "digits",
+    "fashion_mnist",
     "garments",
+    "mnist",
     "photograph",
+    "pictures",
     "quadrant_split",
     "splits",
     "squares",

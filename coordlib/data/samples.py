@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["GARMENTS", "garments", "photograph"]
+__all__ = ["GARMENTS", "digits", "garments", "photograph", "pictures"]
 
 #: The ten classes of :func:`garments`, in the order of the labels.
 GARMENTS = (
@@ -77,7 +77,8 @@ def garments(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]
     """Load a sample of Fashion-MNIST: 28x28 grey pictures of ten kinds of garment.
 
     The first 300 pictures of each class of the training set (3,000), or the first
-    100 of each class of the test set (1,000), in their original order.
+    100 of each class of the test set (1,000), in their original order. All of them:
+    :func:`coordlib.data.complete.fashion_mnist`.
 
     Parameters
     ----------
@@ -99,10 +100,76 @@ def garments(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]
     Xiao, Rasul and Vollgraf, 2017, "Fashion-MNIST: a novel image dataset for
     benchmarking machine learning algorithms".
     """
+    return _sample("garments", split)
+
+
+def digits(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]:
+    """Load a sample of MNIST: 28x28 grey pictures of handwritten digits.
+
+    The first 100 pictures of each class of the training set (1,000), or the first 50 of
+    each class of the test set (500), in their original order. All of them:
+    :func:`coordlib.data.complete.mnist`.
+
+    Parameters
+    ----------
+    split : {"train", "test"}
+
+    Returns
+    -------
+    images : Tensor, shape (N, 1, 28, 28), float32, in [0, 1]
+    labels : LongTensor, shape (N,), in [0, 10)
+        The digits.
+
+    Raises
+    ------
+    ValueError
+        If ``split`` is neither "train" nor "test".
+
+    References
+    ----------
+    LeCun, Bottou, Bengio and Haffner, 1998, "Gradient-based learning applied to
+    document recognition".
+    """
+    return _sample("digits", split)
+
+
+def pictures(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]:
+    """Load a sample of CIFAR-10: 32x32 colour photographs of ten kinds of thing.
+
+    The first 20 pictures of each class of the training set (200), or the first 10 of
+    each class of the test set (100), in their original order. All of them:
+    :func:`coordlib.data.complete.cifar10`.
+
+    Parameters
+    ----------
+    split : {"train", "test"}
+
+    Returns
+    -------
+    images : Tensor, shape (N, 3, 32, 32), float32, in [0, 1]
+    labels : LongTensor, shape (N,), in [0, 10)
+        Named by :data:`coordlib.data.complete.PICTURES`.
+
+    Raises
+    ------
+    ValueError
+        If ``split`` is neither "train" nor "test".
+
+    References
+    ----------
+    Krizhevsky, 2009, "Learning multiple layers of features from tiny images".
+    """
+    return _sample("pictures", split)
+
+
+def _sample(name: str, split: str) -> tuple[Tensor, Tensor]:
     if split not in ("train", "test"):
         raise ValueError(f'split must be "train" or "test", not {split!r}')
-    stored = _read(f"garments-{split}.npz")
-    images = torch.from_numpy(stored["images"])[:, None].to(torch.float32) / 255
+    stored = _read(f"{name}-{split}.npz")
+    images = torch.from_numpy(stored["images"])
+    # Grey pictures are stored without an axis of channels, colours with one at the end.
+    images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    images = images.to(torch.float32).div(255).contiguous()
     return images, torch.from_numpy(stored["labels"]).to(torch.long)
 
 
