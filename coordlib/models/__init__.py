@@ -1,5 +1,6 @@
 """The networks of the book, layer by layer."""
 
+from coordlib.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
 from coordlib.models.classifiers import DenseMax2d, GarmentNet, PositionNet
 from coordlib.models.painters import (
     CoordConvPainter,
@@ -15,15 +16,19 @@ from coordlib.models.regressors import (
 )
 
 __all__ = [
+    "VGG",
     "ConvRegressor",
     "CoordConvPainter",
     "CoordConvRegressor",
     "CoordConvSquarePainter",
     "DeconvPainter",
     "DenseMax2d",
+    "DenseNet",
     "DenseRegressor",
     "GarmentNet",
+    "MobileNetV2",
     "PositionNet",
+    "ResNet",
     "SameConv2d",
     "parameter_count",
 ]
