@@ -32,6 +32,7 @@ NAMES = (
     "garments",
     "handmade-decoder",
     "padding-position",
+    "pictures",
     "regression-readouts",
     "rendering",
     "subsampling",

@@ -1,0 +1,198 @@
+"""Accuracy and consistency on CIFAR-10, by way of downsampling (Z05, Z06, Z10, Z11)."""
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coordlib.data import cifar10
+from coordlib.experiments.sweeps import Run, Task, best_run
+from coordlib.metrics import consistency
+from coordlib.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
+
+NETWORKS = {
+    "vgg": VGG,
+    "resnet": ResNet,
+    "mobilenet": MobileNetV2,
+    "densenet": DenseNet,
+}
+WAYS = {
+    "plain": {"downsampling": "plain"},
+    "rect2": {"downsampling": "blur", "filter_size": 2},
+    "tri3": {"downsampling": "blur", "filter_size": 3},
+    "bin5": {"downsampling": "blur", "filter_size": 5},
+    "polyphase": {"downsampling": "polyphase"},
+    "before": {"downsampling": "blur-before", "filter_size": 3},
+    "after": {"downsampling": "blur-after", "filter_size": 3},
+}
+SHIFT = 4
+"""Pixels that augmentation moves a picture by, at most, and that consistency tries."""
+
+
+def _arms(networks: dict[str, dict], ways, augment: dict[str, str | None], **training):
+    """One arm for each network, way and augmentation, such as ``vgg_tri3_still``."""
+    shared = {"schedule": "one-cycle", "measures": 5, **training}
+    return {
+        f"{network}_{way}_{name}": {
+            "network": options | WAYS[way],
+            "training": shared | {"augment": augmentation},
+        }
+        for network, options in networks.items()
+        for way in ways
+        for name, augmentation in augment.items()
+    }
+
+
+_BOTH = {"still": "flip", "shifted": "flip and shift"}
+_RECIPE = {"batch_size": 128, "lr": 0.003, "weight_decay": 5e-4}
+
+PRESETS = {
+    "quick": {
+        "samples": 1000,
+        "arms": _arms(
+            {"vgg": {"width": 0.125}},
+            ["plain", "tri3"],
+            {"still": "flip"},
+            epochs=2,
+            **_RECIPE,
+        ),
+    },
+    "cpu": {
+        "samples": 10_000,
+        "arms": _arms({"vgg": {"width": 0.125}}, WAYS, _BOTH, epochs=12, **_RECIPE),
+    },
+    "paper": {
+        "samples": 50_000,
+        "arms": _arms(
+            {name: {"width": 1.0} for name in NETWORKS},
+            WAYS,
+            _BOTH,
+            epochs=100,
+            **_RECIPE,
+        ),
+    },
+}
+
+
+def task(samples: int) -> Task:
+    """Name the thing in a photograph, learned from some of the training pictures.
+
+    Parameters
+    ----------
+    samples : int
+        How many of the 50,000 training pictures to train on, drawn by the seed. All
+        10,000 test pictures are tested.
+    """
+    (train, train_labels), (test, test_labels) = cifar10("train"), cifar10("test")
+    mean = train.mean((0, 2, 3), keepdim=True)
+    spread = train.std((0, 2, 3), keepdim=True)
+    inputs = (torch.cat([train, test]) - mean) / spread
+    targets = torch.cat([train_labels, test_labels])
+    held = torch.arange(len(train), len(inputs))
+
+    def one_split(seed: int) -> dict[str, tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(train), generator=generator)
+        return {"test": (order[:samples], held)}
+
+    def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
+        right = outputs.argmax(1) == targets[index]
+        return {"accuracy": float(right.float().mean())}
+
+    def examine(model: nn.Module) -> dict[str, float]:
+        device = next(model.parameters()).device
+        return {
+            f"consistency_{mode}": consistency(
+                model, inputs[held].to(device), max_shift=SHIFT, pairs=4, mode=mode
+            )
+            for mode in ("circular", "zero")
+        }
+
+    return Task(
+        inputs=inputs,
+        targets=targets,
+        splits=one_split,
+        networks={
+            arm: partial(_make, arm.split("_")[0]) for arm in PRESETS["paper"]["arms"]
+        },
+        losses={"softmax": F.cross_entropy},
+        score=score,
+        best="accuracy",
+        watched=1000,
+        examine=examine,
+        augmentations={"flip": flip, "flip and shift": flip_and_shift},
+    )
+
+
+def _make(network: str, **options) -> nn.Module:
+    # Channels last is what convolutions on pictures are quickest with.
+    return NETWORKS[network](**options).to(memory_format=torch.channels_last)
+
+
+def flip(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Turn half of the pictures round, left to right.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, C, H, W)
+    generator : torch.Generator
+
+    Returns
+    -------
+    Tensor, shape (N, C, H, W)
+    """
+    turned = torch.rand(len(x), generator=generator) < 0.5
+    return torch.where(turned.to(x.device)[:, None, None, None], x.flip(3), x)
+
+
+def flip_and_shift(x: Tensor, generator: torch.Generator) -> Tensor:
+    """:func:`flip`, then move each picture by up to four pixels; zeros come in.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, C, H, W)
+    generator : torch.Generator
+
+    Returns
+    -------
+    Tensor, shape (N, C, H, W)
+    """
+    count, _, height, width = x.shape
+    padded = F.pad(flip(x, generator), (SHIFT,) * 4)
+    first = torch.randint(0, 2 * SHIFT + 1, (2, count), generator=generator)
+    rows = (first[0][:, None] + torch.arange(height)).to(x.device)
+    columns = (first[1][:, None] + torch.arange(width)).to(x.device)
+    each = torch.arange(count, device=x.device)[:, None, None]
+    # Indices around a slice put the channels last.
+    found = padded[each, :, rows[:, :, None], columns[:, None, :]]
+    return found.movedim(-1, 1)
+
+
+def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+    """Accuracy and consistency of every arm, and what each way adds to "plain".
+
+    Returns
+    -------
+    dict
+        ``vgg_tri3_still_accuracy``, ``..._consistency_circular``,
+        ``..._consistency_zero``; the same with ``_gain`` for the difference from the
+        plain network of that kind and augmentation.
+    """
+    measured = {}
+    for arm in dict.fromkeys(run["arm"] for run in runs):
+        best = best_run(task, runs, arm=arm, split="test")
+        measured[arm] = {
+            "accuracy": best["test_accuracy"],
+            "consistency_circular": best["consistency_circular"],
+            "consistency_zero": best["consistency_zero"],
+        }
+    metrics = {}
+    for arm, numbers in measured.items():
+        network, way, augmented = arm.split("_")
+        plain = measured[f"{network}_plain_{augmented}"]
+        for name, value in numbers.items():
+            metrics[f"{arm}_{name}"] = value
+            if way != "plain":
+                metrics[f"{arm}_{name}_gain"] = value - plain[name]
+    return metrics
