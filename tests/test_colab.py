@@ -1,9 +1,9 @@
 """The notebooks run in an environment like Colab's, each alone in a folder.
 
 The environment holds what Colab has and the chapters may use: torch, numpy,
-scipy, matplotlib, ipywidgets and a kernel. It is made of links to the packages
-installed here, so nothing is downloaded. The address in the set-up cell is mapped
-by git to a clone of this checkout, changes not yet committed included.
+scipy, matplotlib, ipywidgets, anywidget and a kernel. It is made of links to the
+packages installed here, so nothing is downloaded. The address in the set-up cell is
+mapped by git to a clone of this checkout, changes not yet committed included.
 """
 
 import os
@@ -26,6 +26,7 @@ INSTALLED = [
     "scipy",
     "matplotlib",
     "ipywidgets",
+    "anywidget",
     "ipykernel",
     "nbclient",  # executes the notebook from inside
     "pip",  # the set-up cell calls it

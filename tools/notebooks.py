@@ -28,6 +28,8 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 CELL_METADATA = {"tags", "mystnb"}
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # Absolute paths of somebody's computer. A URL's path does not count.
 MACHINE_PATH = re.compile(
@@ -45,6 +47,7 @@ def normalise(nb: NotebookNode) -> None:
         If an output shows a path of this machine.
     """
     nb.nbformat, nb.nbformat_minor = 4, 5
+    stored = nb.metadata.get("widgets", {}).get(WIDGET_STATE, {})
     nb.metadata = nbformat.from_dict(METADATA)
     seen: set[str] = set()
     for cell in nb.cells:
@@ -60,6 +63,9 @@ def normalise(nb: NotebookNode) -> None:
                         f"an output shows a path of this machine "
                         f"({path[0]}...), cell:\n{cell.source}"
                     )
+    if kept := name_widgets(nb, stored.get("state", {})):
+        state = {"state": kept, "version_major": 2, "version_minor": 0}
+        nb.metadata.widgets = nbformat.from_dict({WIDGET_STATE: state})
 
 
 def cell_id(cell: NotebookNode, seen: set[str]) -> str:
@@ -76,6 +82,33 @@ def cell_id(cell: NotebookNode, seen: set[str]) -> str:
         name = f"{base}-{again}"
     seen.add(name)
     return name
+
+
+def name_widgets(nb: NotebookNode, state: dict[str, dict]) -> dict[str, dict]:
+    """Name widgets after the cells that show them; return the state of those shown.
+
+    The ids that Jupyter gives are random. The new ones are made from the cell's id,
+    and those of the models that a shown widget refers to from its own.
+    """
+    names: dict[str, str] = {}
+
+    def name(model: str, origin: str) -> None:
+        if model in state and model not in names:
+            names[model] = hashlib.sha256(origin.encode()).hexdigest()[:32]
+            for key, value in sorted(state[model]["state"].items()):
+                for other in re.findall(r"IPY_MODEL_(\w+)", json.dumps(value)):
+                    name(other, f"{names[model]} {key}")
+
+    for cell in nb.cells:
+        for number, output in enumerate(cell.get("outputs", [])):
+            view = output.get("data", {}).get(WIDGET_VIEW)
+            if view is not None:
+                name(view["model_id"], f"{cell.id} {number}")
+                view["model_id"] = names.get(view["model_id"], view["model_id"])
+    text = json.dumps({names[model]: state[model] for model in names})
+    return json.loads(
+        re.sub(r"IPY_MODEL_(\w+)", lambda m: f"IPY_MODEL_{names.get(m[1], m[1])}", text)
+    )
 
 
 def merged(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
@@ -150,7 +183,7 @@ def run(path: Path) -> str:
         kernel_name="python3",
         timeout=CELL_SECONDS,
         record_timing=False,
-        store_widget_state=False,
+        store_widget_state=True,
         # Errors only: at each start the kernel warns that TCP is not encrypted.
         extra_arguments=["--IPKernelApp.log_level=40"],
         resources={"metadata": {"path": str(path.parent)}},

@@ -1,0 +1,72 @@
+// Runs the interactive figures of a page, without a kernel and without a library.
+//
+// A page holds the state of its widgets (as Jupyter stores it) in one script element,
+// and another where each is to be shown. Every figure brings its own module in its
+// state; it is given a model with get, set and change events, as anywidget gives it.
+
+const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';
+const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
+
+class Model {
+  constructor(state) {
+    this.state = { ...state };
+    this.listeners = new Map();
+  }
+  get(name) {
+    return this.state[name];
+  }
+  set(name, value) {
+    if (this.state[name] === value) return;
+    this.state[name] = value;
+    for (const event of [`change:${name}`, "change"])
+      for (const callback of [...(this.listeners.get(event) ?? [])]) callback();
+  }
+  on(event, callback) {
+    if (!this.listeners.has(event)) this.listeners.set(event, new Set());
+    this.listeners.get(event).add(callback);
+  }
+  off(event, callback) {
+    if (callback) this.listeners.get(event)?.delete(callback);
+    else this.listeners.delete(event);
+  }
+  // Nobody listens behind a page.
+  save_changes() {}
+  send() {}
+}
+
+const styles = new Set();
+
+function addStyle(text) {
+  if (!text || styles.has(text)) return;
+  styles.add(text);
+  const style = document.createElement("style");
+  style.textContent = text;
+  document.head.append(style);
+}
+
+async function show(view, models) {
+  const { model_id } = JSON.parse(view.textContent);
+  const state = models[model_id]?.state;
+  if (!state?._esm) throw new Error(`no figure ${model_id} is stored in this page`);
+  addStyle(state._css);
+  const url = URL.createObjectURL(new Blob([state._esm], { type: "text/javascript" }));
+  const module = await import(url);
+  URL.revokeObjectURL(url);
+  const el = document.createElement("div");
+  view.after(el);
+  const model = new Model(state);
+  await module.default.initialize?.({ model });
+  await module.default.render({ model, el });
+}
+
+const stored = document.querySelector(STATE);
+if (stored) {
+  const models = JSON.parse(stored.textContent).state;
+  for (const view of document.querySelectorAll(VIEW))
+    show(view, models).catch((error) => {
+      console.error(error);
+      const note = document.createElement("p");
+      note.textContent = "This figure could not be shown in this browser.";
+      view.after(note);
+    });
+}

@@ -1,0 +1,473 @@
+"""Interactive figures: they compute in the reader's browser, without a kernel.
+
+Each figure is an anywidget, and so an ordinary ipywidget in Jupyter and in Colab.
+Its JavaScript lies beside this module; on the pages of the book the same text is
+run by ``book/assets/widgets.js``. What a figure shows is a pure function of its
+traits, and the tests hold that function equal to coordlib's Python.
+
+anywidget is needed here only: ``pip install coordlib[widgets]``.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+try:
+    import anywidget
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "coordlib.figures.interactive needs anywidget: pip install anywidget",
+        name="anywidget",
+    ) from error
+
+from traitlets import Bool, Enum, Float, Int, List, Unicode
+
+__all__ = [
+    "AliasSpectrum",
+    "CommutingSquare",
+    "FourRectifiers",
+    "HandDecoder",
+    "LabelAlongShift",
+    "PaintersCompare",
+    "Pooling1D",
+    "SlidingKernel",
+]
+
+_HERE = Path(__file__).parent
+_COMMON = (_HERE / "common.js").read_text("utf-8")
+_STYLE = (_HERE / "style.css").read_text("utf-8")
+
+SOBEL = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+"""Upright edges: the right neighbours minus the left ones."""
+
+
+def _module(name: str) -> str:
+    """Read a figure's module as one text: it has no neighbours to import from."""
+    return _COMMON + (_HERE / name).read_text("utf-8")
+
+
+class Figure(anywidget.AnyWidget):
+    """What all figures share: their style, and a description without an address.
+
+    A subclass has its module as ``_esm``, and names in ``shown`` the traits that its
+    description tells.
+    """
+
+    shown: ClassVar[tuple[str, ...]] = ()
+    _css = _STYLE
+
+    def __repr__(self) -> str:
+        # No address in it: nbval compares this text with the stored one.
+        told = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
+        return f"{type(self).__name__}({told})"
+
+
+class CommutingSquare(Figure):
+    """Both ways round the square: shift then convolve, convolve then shift.
+
+    Parameters
+    ----------
+    picture : array_like, shape (H, W)
+        In [0, 1]; kept as 256 grey levels. H and W are even.
+    kernel : array_like, shape (3, 3), optional
+        As in torch, it is not turned; upright edges if not given.
+    padding : {"zeros", "reflect", "circular"}
+        What the convolution reads beyond the border.
+    stride : {1, 2}
+        An output shift by a half is taken as the nearer whole one, as
+        :func:`coordlib.probe.probe` does.
+    di, dj : int
+        The shift, down and right.
+
+    Raises
+    ------
+    ValueError
+        If ``picture`` or ``kernel`` has another shape, or values out of range.
+    """
+
+    _esm = _module("commuting_square.js")
+    shown = ("padding", "stride", "di", "dj")
+    picture = Unicode().tag(sync=True)
+    rows = Int().tag(sync=True)
+    columns = Int().tag(sync=True)
+    kernel = List(List(Float())).tag(sync=True)
+    padding = Enum(["zeros", "reflect", "circular"], "zeros").tag(sync=True)
+    stride = Enum([1, 2], 1).tag(sync=True)
+    di = Int(0).tag(sync=True)
+    dj = Int(0).tag(sync=True)
+
+    def __init__(
+        self, picture: ArrayLike, kernel: ArrayLike = SOBEL, **state: Any
+    ) -> None:
+        rows, columns = np.shape(picture)[-2:] if np.ndim(picture) > 1 else (1, 1)
+        if rows % 2 or columns % 2:
+            raise ValueError(f"picture must have even sides, got {rows} x {columns}")
+        super().__init__(**_picture(picture), kernel=_kernel(kernel), **state)
+
+
+class SlidingKernel(Figure):
+    """A 3x3 kernel over a picture: what it reads, its weights, their sum.
+
+    Beyond the border it reads zeros.
+
+    Parameters
+    ----------
+    picture : array_like, shape (H, W)
+        In [0, 1]; kept as 256 grey levels.
+    kernels : mapping of name to array_like of shape (3, 3), optional
+        The kernels to choose from.
+    kernel : str
+        The one chosen; the first if not given.
+    i, j : int
+        The pixel that the kernel is centred on.
+
+    Raises
+    ------
+    ValueError
+        If a shape is another one, or ``kernel`` is not one of the names.
+    """
+
+    _esm = _module("sliding_kernel.js")
+    shown = ("kernel", "i", "j")
+    picture = Unicode().tag(sync=True)
+    rows = Int().tag(sync=True)
+    columns = Int().tag(sync=True)
+    # Pairs, because a notebook stores a dictionary in the order of the alphabet.
+    kernels = List().tag(sync=True)
+    kernel = Unicode().tag(sync=True)
+    i = Int(0).tag(sync=True)
+    j = Int(0).tag(sync=True)
+
+    def __init__(
+        self,
+        picture: ArrayLike,
+        kernels: Mapping[str, ArrayLike] | None = None,
+        kernel: str | None = None,
+        **state: Any,
+    ) -> None:
+        if kernels is None:
+            kernels = {
+                "upright edges": SOBEL,
+                "mean": np.full((3, 3), 1 / 9),
+                "one to the left": [[0, 0, 0], [0, 0, 1], [0, 0, 0]],
+            }
+        chosen = next(iter(kernels)) if kernel is None else kernel
+        if chosen not in kernels:
+            raise ValueError(f"kernel must be one of {list(kernels)}, got {chosen!r}")
+        state["kernels"] = [[name, _kernel(k)] for name, k in kernels.items()]
+        super().__init__(**_picture(picture), kernel=chosen, **state)
+
+
+class HandDecoder(Figure):
+    """The decoder of ``coordlib.handmade`` on a picture that the reader makes.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Size of the canvas.
+    i, j : int
+        The dot.
+    amplitude : float
+        Its brightness; that of the second dot too.
+    second : bool
+        Whether there is a second dot, at ``i2``, ``j2``.
+    noise : float
+        Standard deviation of normal noise on every pixel.
+    seed : int
+        Which draw of the noise.
+    """
+
+    _esm = _module("hand_decoder.js")
+    shown = ("i", "j", "amplitude", "second", "noise")
+    rows = Int(24).tag(sync=True)
+    columns = Int(32).tag(sync=True)
+    i = Int(8).tag(sync=True)
+    j = Int(20).tag(sync=True)
+    amplitude = Float(1.0).tag(sync=True)
+    second = Bool(False).tag(sync=True)
+    i2 = Int(16).tag(sync=True)
+    j2 = Int(25).tag(sync=True)
+    noise = Float(0.0).tag(sync=True)
+    seed = Int(0).tag(sync=True)
+
+
+class FourRectifiers(Figure):
+    """Painting a dot or a square: ``relu(1 - four rectifiers)``.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Size of the canvas.
+    y, x : int
+        The target: row and column.
+    side : {1, 9}
+        Side of the square; every distance counts beyond half of it only.
+    below, above, right, left : bool
+        Which of the rectifiers are on.
+    """
+
+    _esm = _module("four_rectifiers.js")
+    shown = ("y", "x", "side", "below", "above", "right", "left")
+    rows = Int(32).tag(sync=True)
+    columns = Int(32).tag(sync=True)
+    y = Int(12).tag(sync=True)
+    x = Int(20).tag(sync=True)
+    side = Enum([1, 9], 1).tag(sync=True)
+    below = Bool(True).tag(sync=True)
+    above = Bool(True).tag(sync=True)
+    right = Bool(True).tag(sync=True)
+    left = Bool(True).tag(sync=True)
+
+
+class Pooling1D(Figure):
+    """A signal on a ring that moves under a layer of stride 2.
+
+    Beside the pooled, moved signal stands the moved, pooled one. A move by half an
+    output place is the mean of the two whole ones, as ``between="linear"`` in
+    :func:`coordlib.probe.probe`.
+
+    Parameters
+    ----------
+    signals : mapping of name to sequence of float, optional
+        Signals to choose from, in [0, 1], all of one even length, at least 6.
+    signal : str
+        The one chosen; the first if not given.
+    layer : {"max", "blur 2", "blur 3", "blur 5", "max, blur 3"}
+    shift : int
+
+    Raises
+    ------
+    ValueError
+        If a length does not fit, or ``signal`` is not one of the names.
+    """
+
+    _esm = _module("pooling_1d.js")
+    shown = ("signal", "layer", "shift")
+    signals = List().tag(sync=True)
+    signal = Unicode().tag(sync=True)
+    layer = Enum(["max", "blur 2", "blur 3", "blur 5", "max, blur 3"], "max").tag(
+        sync=True
+    )
+    shift = Int(0).tag(sync=True)
+
+    def __init__(
+        self,
+        signals: Mapping[str, Sequence[float]] | None = None,
+        signal: str | None = None,
+        **state: Any,
+    ) -> None:
+        if signals is None:
+            signals = {
+                "two on, two off": [0, 0, 1, 1, 0, 0, 1, 1],
+                "one on, one off": [0, 1, 0, 1, 0, 1, 0, 1],
+                "one dot": [0, 0, 0, 1, 0, 0, 0, 0],
+                "a hill": [0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25],
+            }
+        lengths = {len(values) for values in signals.values()}
+        if len(lengths) != 1 or min(lengths) < 6 or min(lengths) % 2:
+            raise ValueError(
+                "signals must have one even length, at least 6, "
+                f"got lengths {sorted(lengths)}"
+            )
+        chosen = next(iter(signals)) if signal is None else signal
+        if chosen not in signals:
+            raise ValueError(f"signal must be one of {list(signals)}, got {chosen!r}")
+        state["signals"] = [[k, list(map(float, v))] for k, v in signals.items()]
+        super().__init__(signal=chosen, **state)
+
+
+class AliasSpectrum(Figure):
+    """A wave on 64 samples, every second of which is kept, and what it becomes.
+
+    Parameters
+    ----------
+    frequency : int
+        Cycles over the 64 samples, 0 to 32.
+    taps : {1, 2, 3, 5}
+        Taps of the binomial blur before the stride; 1 is no blur.
+    """
+
+    _esm = _module("alias_spectrum.js")
+    shown = ("frequency", "taps")
+    frequency = Int(10, min=0, max=32).tag(sync=True)
+    taps = Enum([1, 2, 3, 5], 1).tag(sync=True)
+
+
+class PaintersCompare(Figure):
+    """What two networks paint around every place that one may ask for.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (P, Q, h, w)
+        For each of P x Q places the patch around it, in [0, 1]; h and w are odd, and
+        the target is the middle. Kept as 256 grey levels.
+    names : sequence of two str
+    trained : array_like of bool, shape (P, Q), optional
+        Which places the networks were trained on.
+    side : int
+        Side of the square that should be painted: 1 for a dot.
+    i, j : int
+        The place asked for.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or values leave [0, 1].
+    """
+
+    _esm = _module("painters_compare.js")
+    shown = ("names", "i", "j")
+    rows = Int().tag(sync=True)
+    columns = Int().tag(sync=True)
+    height = Int().tag(sync=True)
+    width = Int().tag(sync=True)
+    first = Unicode().tag(sync=True)
+    second = Unicode().tag(sync=True)
+    names = List(Unicode()).tag(sync=True)
+    trained = Unicode().tag(sync=True)
+    side = Int(1).tag(sync=True)
+    i = Int(0).tag(sync=True)
+    j = Int(0).tag(sync=True)
+
+    def __init__(
+        self,
+        first: ArrayLike,
+        second: ArrayLike,
+        names: Sequence[str],
+        trained: ArrayLike | None = None,
+        **state: Any,
+    ) -> None:
+        shape = np.shape(first)
+        if len(shape) != 4 or shape[2] % 2 == 0 or shape[3] % 2 == 0:
+            raise ValueError(
+                f"first must have shape (P, Q, h, w) with odd h and w, got {shape}"
+            )
+        if np.shape(second) != shape:
+            raise ValueError(f"second must have shape {shape}, got {np.shape(second)}")
+        if len(names) != 2:
+            raise ValueError(f"names must be two, got {list(names)}")
+        if trained is not None:
+            mask = np.asarray(trained, dtype=bool)
+            if mask.shape != shape[:2]:
+                raise ValueError(
+                    f"trained must have shape {shape[:2]}, got {mask.shape}"
+                )
+            state["trained"] = _base64(mask.astype(float), "trained")
+        sizes = zip(("rows", "columns", "height", "width"), shape, strict=True)
+        super().__init__(
+            first=_base64(first, "first"),
+            second=_base64(second, "second"),
+            names=list(names),
+            **dict(sizes),
+            **state,
+        )
+
+
+class LabelAlongShift(Figure):
+    """What networks say while the window they see moves over a picture.
+
+    Parameters
+    ----------
+    picture : array_like, shape (H, W)
+        In [0, 1]; kept as 256 grey levels.
+    probabilities : array_like, shape (networks, shifts, classes)
+        Kept to four decimals.
+    networks, classes : sequence of str
+    truth : str
+        The right class, one of ``classes``.
+    window : int
+        Side of the window. At shift 0 its corner is at row ``top``, column ``left``;
+        it moves to the right.
+    at : int
+        The shift shown.
+
+    Raises
+    ------
+    ValueError
+        If shapes and names do not fit, or the window leaves the picture.
+    """
+
+    _esm = _module("label_along_shift.js")
+    shown = ("networks", "truth", "at")
+    picture = Unicode().tag(sync=True)
+    rows = Int().tag(sync=True)
+    columns = Int().tag(sync=True)
+    probabilities = List().tag(sync=True)
+    networks = List(Unicode()).tag(sync=True)
+    classes = List(Unicode()).tag(sync=True)
+    truth = Unicode().tag(sync=True)
+    window = Int().tag(sync=True)
+    top = Int(0).tag(sync=True)
+    left = Int(0).tag(sync=True)
+    at = Int(0).tag(sync=True)
+
+    def __init__(
+        self,
+        picture: ArrayLike,
+        probabilities: ArrayLike,
+        networks: Sequence[str],
+        classes: Sequence[str],
+        truth: str,
+        window: int,
+        top: int = 0,
+        left: int = 0,
+        **state: Any,
+    ) -> None:
+        stored = np.round(np.asarray(probabilities, dtype=float), 4)
+        if stored.ndim != 3 or stored.shape[::2] != (len(networks), len(classes)):
+            raise ValueError(
+                f"probabilities must have shape ({len(networks)}, shifts, "
+                f"{len(classes)}) for these networks and classes, got {stored.shape}"
+            )
+        if truth not in classes:
+            raise ValueError(f"truth must be one of {list(classes)}, got {truth!r}")
+        fields = _picture(picture)
+        reach = top + window, left + window + stored.shape[1] - 1
+        if reach[0] > fields["rows"] or reach[1] > fields["columns"]:
+            raise ValueError(
+                f"the window of {window} reaches {reach}, beyond the picture of "
+                f"{fields['rows']} x {fields['columns']}"
+            )
+        super().__init__(
+            **fields,
+            probabilities=stored.tolist(),
+            networks=list(networks),
+            classes=list(classes),
+            truth=truth,
+            window=window,
+            top=top,
+            left=left,
+            **state,
+        )
+
+
+def _picture(picture: ArrayLike) -> dict[str, Any]:
+    """Give the traits that hold a picture, leading axes of length 1 left out."""
+    values = np.asarray(picture, dtype=float)
+    while values.ndim > 2 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f"picture must have shape (H, W), got {np.shape(picture)}")
+    rows, columns = values.shape
+    return {"picture": _base64(values, "picture"), "rows": rows, "columns": columns}
+
+
+def _base64(values: ArrayLike, name: str) -> str:
+    """Write numbers in [0, 1] as bytes, 0 to 255, and these as base64."""
+    values = np.asarray(values, dtype=float)
+    if not (values.min() >= 0 and values.max() <= 1):
+        raise ValueError(
+            f"{name} must hold numbers in [0, 1], got {values.min()} to {values.max()}"
+        )
+    return base64.b64encode(np.rint(255 * values).astype(np.uint8).tobytes()).decode()
+
+
+def _kernel(kernel: ArrayLike) -> list[list[float]]:
+    values = np.asarray(kernel, dtype=float)
+    if values.shape != (3, 3):
+        raise ValueError(f"a kernel must have shape (3, 3), got {values.shape}")
+    return values.tolist()
