@@ -42,7 +42,7 @@ PRESETS = {
             "coordconv": {
                 "network": {"width": 1, "kernel_size": 3},
                 "training": {
-                    "epochs": 3,
+                    "epochs": 6,
                     "batch_size": 4,
                     "schedule": "one-cycle",
                     "measures": 5,
