@@ -71,6 +71,16 @@ def test_the_committed_result_is_what_the_code_measures(name, tmp_path):
     assert again.seeds["0"] == pytest.approx(kept.seeds["0"], rel=0.05, abs=1e-6)
 
 
+def test_ctrl_c_says_that_the_run_can_go_on(tmp_path, monkeypatch, capsys):
+    def stopped(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiments.find("zero-weights"), "measure", stopped)
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    assert main(["run", "zero-weights", "--preset", "paper", "--device", "cpu"]) == 130
+    assert "goes on from here" in capsys.readouterr().err
+
+
 def test_list_names_every_experiment(capsys):
     assert main(["list"]) == 0
     out = capsys.readouterr().out

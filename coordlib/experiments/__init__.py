@@ -132,7 +132,7 @@ def run(
             result.provenance[str(seed)] = results.provenance(chosen, seconds)
             results.save(result, where)
             report(f"{name} {preset} seed {seed}: {seconds:.1f} s")
-    shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     return result
 
 
@@ -162,6 +162,7 @@ def _sweep(
     arms = result.config["arms"]
     options = {k: v for k, v in result.config.items() if k != "arms"}
     task = module.task(**options)
+    keeps = task.keeps_weights and seed == KEPT_SEED
     done = {sweeps.identity(run) for run in result.runs}
     planned = sweeps.jobs(arms, task.splits(seed), seed, device.type != "cpu")
     todo = [left for job in planned if (left := sweeps.without(job, done))]
@@ -172,7 +173,7 @@ def _sweep(
     for trained in finished:
         before = [run for run in result.runs if run["seed"] == seed]
         for run, weights in trained:
-            if seed == KEPT_SEED:
+            if keeps:
                 sweeps.keep_weights(folder, task, run, weights, before)
             result.runs.append(run)
             before.append(run)
@@ -183,7 +184,7 @@ def _sweep(
         results.save(result, where)
     runs = [run for run in result.runs if run["seed"] == seed]
     result.seeds[str(seed)] = module.summarise(task, runs)
-    if seed == KEPT_SEED:
+    if keeps:
         weights = sweeps.kept_weights(folder)
         results.save_weights(weights, result.experiment, result.preset, where)
     return sum(run["seconds"] for run in runs)

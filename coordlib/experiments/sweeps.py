@@ -59,6 +59,8 @@ class Task:
         From a trained network to more numbers by name.
     augmentations : dict of str to callable
         By the name that ``training["augment"]`` gives.
+    keeps_weights : bool
+        Whether the weights of the best networks go into the results.
     """
 
     inputs: Tensor
@@ -72,6 +74,7 @@ class Task:
     watched: int | None = None
     examine: Callable[[nn.Module], dict[str, float]] | None = None
     augmentations: dict[str, Augment] = field(default_factory=dict)
+    keeps_weights: bool = True
 
     def rank(self, run: Run) -> float:
         """A number that is larger for the better run; the least if it diverged."""
