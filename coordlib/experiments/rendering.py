@@ -46,7 +46,7 @@ PRESETS = {
                     "batch_size": 4,
                     "schedule": "one-cycle",
                     "measures": 5,
-                    "lr": 0.01,
+                    "lr": 0.005,
                 },
             },
             "deconv": {
