@@ -11,7 +11,7 @@ READY := $(VENV)/.installed
 BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" \
 	--path-output . -W -n --keep-going -q
 
-.PHONY: help book serve test colab notebooks lint format lock address clean
+.PHONY: help book serve test colab notebooks bench lint format lock address clean
 .DEFAULT_GOAL := help
 
 # Two processes on two cores: one thread each, in kernels too. The stored outputs
@@ -50,12 +50,16 @@ test: $(READY) ## Check everything: style, unit tests, docstrings, notebooks, si
 		--doctest-modules --nbval --nbval-current-env \
 		--nbval-sanitize-with sanitize.cfg tests coordlib book
 	$(BUILD) --all
+	$(BIN)/python -m pytest -q -m site tests/test_browser.py
 
 colab: $(READY) ## Run every notebook alone in an environment like Colab's
 	$(BIN)/python -m pytest -m colab -n 2 tests/test_colab.py
 
 notebooks: $(READY) ## Execute the notebooks and store their outputs (ONLY=book/x.ipynb for one)
 	@$(BIN)/python tools/notebooks.py $(ONLY)
+
+bench: $(READY) ## Time coordlib beside others on an idle machine, a quarter of an hour (ONLY=decoder for one)
+	@KINETO_LOG_LEVEL=99 $(BIN)/python -m benchmarks $(ONLY)
 
 lint: $(READY) ## Check the style of the code
 	$(BIN)/ruff check .
