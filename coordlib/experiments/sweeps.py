@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from math import inf, isfinite
 from pathlib import Path
@@ -253,7 +254,12 @@ def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
 def best_run(task: Task, runs: list[Run], **which: Any) -> Run:
     """The best on test positions among the runs that have these values."""
     fitting = [r for r in runs if all(r[k] == v for k, v in which.items())]
-    return max(fitting, key=task.rank)
+    return max(fitting, key=partial(_place, task))
+
+
+def _place(task: Task, run: Run) -> tuple[float, str]:
+    # Equals are told apart by name, not by which of them was finished first.
+    return task.rank(run), identity(run)
 
 
 def here(
@@ -308,7 +314,7 @@ def keep_weights(
     """Keep the weights of a run if no other of its arm and split is better."""
     name = f"{run['arm']}_{run['split']}"
     rivals = [other for other in others if f"{other['arm']}_{other['split']}" == name]
-    if all(task.rank(run) > task.rank(other) for other in rivals):
+    if all(_place(task, run) > _place(task, other) for other in rivals):
         checkpoints.save(folder / f"best-{name}.npz", weights, {"best": name})
 
 
