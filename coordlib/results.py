@@ -311,7 +311,7 @@ def provenance(device: torch.device, seconds: float) -> dict:
 def device_name(device: torch.device) -> str:
     """The device as a provenance names it."""
     if device.type == "cuda":
-        return torch.cuda.getdevice_name(device)
+        return torch.cuda.get_device_name(device)
     return f"{device.type} ({torch.get_num_threads()} threads)"
 
 

@@ -81,6 +81,11 @@ def test_a_failed_write_leaves_the_old_result(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_gpu_goes_by_its_name(monkeypatch):
+    monkeypatch.setattr(results.torch.cuda, "get_device_name", lambda device: "GPU X")
+    assert results.device_name(results.torch.device("cuda")) == "GPU X"
+
+
 def test_unknown_presets_are_refused():
     with pytest.raises(ValueError, match="preset must be one of"):
         results.path("trial", "huge")
