@@ -70,6 +70,11 @@ def test_a_gain_is_the_difference_from_the_plain_network_of_its_kind():
         return {
             "arm": arm,
             "split": "test",
+            "seed": 0,
+            "network": {},
+            "training": {},
+            "lr": 0.1,
+            "weight_decay": 0.0,
             "test_accuracy": accuracy,
             "consistency_circular": consistency,
             "consistency_zero": consistency,
