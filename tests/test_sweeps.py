@@ -171,6 +171,8 @@ experiments.run({NAME!r}, "quick", where=pathlib.Path({str(where)!r}), device="c
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # The order of a sum, and so its last digit, depends on the threads.
+        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
     )
 
 
