@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from coordlib.data.squares import Squares, splits, squares
-from coordlib.experiments.sweeps import Run, Task, best_run
+from coordlib.experiments.sweeps import Run, Task, best_numbers, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_accuracy
 from coordlib.models.painters import CoordConvPainter, DeconvPainter
@@ -15,6 +15,18 @@ from coordlib.training import pixel_cross_entropy
 PAPER_EPOCHS = 1000
 
 # The sources' l2 is half of a weight decay: see coordlib.training.fit.
+PAPER_DECONV = {
+    "network": {"width": [1, 2, 3], "kernel_size": [2, 3, 4]},
+    "training": {
+        "epochs": PAPER_EPOCHS,
+        "batch_size": [16, 32],
+        "schedule": "steps",
+        "lr": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05],
+        "weight_decay": [0.0, 0.002, 0.02],
+    },
+}
+"""The grid that the paper searches, for rendering as well."""
+
 PRESETS = {
     "quick": {
         "size": 32,
@@ -78,16 +90,7 @@ PRESETS = {
                     "weight_decay": [0.0, 0.002],
                 },
             },
-            "deconv": {
-                "network": {"width": [1, 2, 3], "kernel_size": [2, 3, 4]},
-                "training": {
-                    "epochs": PAPER_EPOCHS,
-                    "batch_size": [16, 32],
-                    "schedule": "steps",
-                    "lr": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05],
-                    "weight_decay": [0.0, 0.002, 0.02],
-                },
-            },
+            "deconv": PAPER_DECONV,
         },
     },
 }
@@ -128,16 +131,10 @@ def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
         two pixels of the truth, and the seconds of training (seconds of processor
         time on a CPU); the ratios of parameters and of seconds.
     """
-    metrics = {}
-    for arm in task.networks:
-        for split in task.splits(0):
-            best = best_run(task, runs, arm=arm, split=split)
-            metrics |= {
-                f"{arm}_{split}_seconds": best["seconds"],
-                f"{arm}_{split}_train_accuracy": best["train_accuracy"],
-                f"{arm}_{split}_test_accuracy": best["test_accuracy"],
-                f"{arm}_{split}_near_miss_share": best["test_near_miss_share"],
-            }
+    metrics = best_numbers(
+        *(task, runs, "seconds", "train_accuracy", "test_accuracy"),
+        near_miss_share="test_near_miss_share",
+    )
     deconv = best_run(task, runs, arm="deconv", split="uniform")
     coordconv = best_run(task, runs, arm="coordconv", split="uniform")
     rounds = deconv["training"]["epochs"]

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coordlib.data.squares import splits, squares
-from coordlib.experiments.sweeps import Run, Task, best_run
+from coordlib.experiments.sweeps import Run, Task, best_numbers, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_distance
 from coordlib.models.regressors import (
@@ -94,14 +94,8 @@ def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
         training and test pictures, and the seconds of training (processor time on
         a CPU); for each arm its parameters.
     """
-    metrics = {}
-    for arm in task.networks:
-        for split in task.splits(0):
-            best = best_run(task, runs, arm=arm, split=split)
-            metrics |= {
-                f"{arm}_{split}_seconds": best["seconds"],
-                f"{arm}_{split}_train_pixels": best["train_pixels"],
-                f"{arm}_{split}_test_pixels": best["test_pixels"],
-                f"{arm}_parameters": best["parameters"],
-            }
-    return metrics
+    metrics = best_numbers(task, runs, "seconds", "train_pixels", "test_pixels")
+    return metrics | {
+        f"{arm}_parameters": best_run(task, runs, arm=arm)["parameters"]
+        for arm in task.networks
+    }

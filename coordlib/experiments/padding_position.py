@@ -1,7 +1,7 @@
 """How much of a position the padding alone gives away, without coordinates."""
 
 from coordlib.experiments import coordinate_regression
-from coordlib.experiments.sweeps import Run, Task, best_run
+from coordlib.experiments.sweeps import Run, Task, best_numbers
 from coordlib.models.classifiers import PositionNet
 from coordlib.models.regressors import ConvRegressor
 
@@ -58,12 +58,7 @@ def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
         Also ``guess_{split}_test_pixels``: of always naming the mean of the training
         positions, which is all that a shift-invariant network can do.
     """
-    metrics = {}
-    for arm in task.networks:
-        for split in task.splits(0):
-            best = best_run(task, runs, arm=arm, split=split)
-            metrics[f"{arm}_{split}_train_pixels"] = best["train_pixels"]
-            metrics[f"{arm}_{split}_test_pixels"] = best["test_pixels"]
+    metrics = best_numbers(task, runs, "train_pixels", "test_pixels")
     seed = runs[0]["seed"]
     for split, (train, test) in task.splits(seed).items():
         mean = task.targets[train].mean(0).expand(len(test), 2)

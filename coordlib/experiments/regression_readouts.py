@@ -1,7 +1,7 @@
 """What does the work in regression: rectifier, read-out, full resolution (L12)."""
 
 from coordlib.experiments import coordinate_regression
-from coordlib.experiments.sweeps import Run, Task, best_run
+from coordlib.experiments.sweeps import Run, Task, best_numbers
 from coordlib.models.regressors import READOUTS, CoordConvRegressor, from_fractions
 
 HALVINGS = (0, 2, 4)
@@ -67,10 +67,4 @@ def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
     -------
     dict
     """
-    metrics = {}
-    for arm in task.networks:
-        for split in task.splits(0):
-            best = best_run(task, runs, arm=arm, split=split)
-            metrics[f"{arm}_{split}_train_pixels"] = best["train_pixels"]
-            metrics[f"{arm}_{split}_test_pixels"] = best["test_pixels"]
-    return metrics
+    return best_numbers(task, runs, "train_pixels", "test_pixels")

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coordlib.data.squares import splits, squares
-from coordlib.experiments.sweeps import Run, Task, best_run
+from coordlib.experiments.coordinate_classification import PAPER_DECONV
+from coordlib.experiments.sweeps import Run, Task, best_numbers
 from coordlib.grid import to_unit
 from coordlib.metrics import iou
 from coordlib.models.painters import CoordConvSquarePainter, DeconvPainter
@@ -75,15 +76,8 @@ PRESETS = {
                 },
             },
             "deconv": {
-                "network": {"width": [1, 2, 3], "kernel_size": [2, 3, 4]},
-                "training": {
-                    "loss": ["sigmoid", "mse"],
-                    "epochs": 1000,
-                    "batch_size": [16, 32],
-                    "schedule": "steps",
-                    "lr": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05],
-                    "weight_decay": [0.0, 0.002, 0.02],
-                },
+                "network": PAPER_DECONV["network"],
+                "training": {"loss": ["sigmoid", "mse"]} | PAPER_DECONV["training"],
             },
         },
     },
@@ -123,14 +117,5 @@ def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
         For each arm and split the mean IOU on training and test positions and the
         seconds of training (processor time on a CPU); for each arm its parameters.
     """
-    metrics = {}
-    for arm in task.networks:
-        for split in task.splits(0):
-            best = best_run(task, runs, arm=arm, split=split)
-            metrics |= {
-                f"{arm}_{split}_seconds": best["seconds"],
-                f"{arm}_{split}_train_iou": best["train_iou"],
-                f"{arm}_{split}_test_iou": best["test_iou"],
-                f"{arm}_{split}_parameters": best["parameters"],
-            }
-    return metrics
+    names = ("seconds", "train_iou", "test_iou", "parameters")
+    return best_numbers(task, runs, *names)

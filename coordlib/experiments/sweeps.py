@@ -257,6 +257,35 @@ def best_run(task: Task, runs: list[Run], **which: Any) -> Run:
     return max(fitting, key=partial(_place, task))
 
 
+def best_numbers(
+    task: Task, runs: list[Run], *names: str, **renamed: str
+) -> dict[str, float]:
+    """Some numbers of the best run of every arm on every split.
+
+    Parameters
+    ----------
+    task : Task
+    runs : list of Run
+    *names : str
+        Of numbers of a run.
+    **renamed : str
+        The same, each under another name.
+
+    Returns
+    -------
+    dict of str to float
+        By ``{arm}_{split}_{name}``.
+    """
+    keys = dict(zip(names, names, strict=True)) | renamed
+    return {
+        f"{arm}_{split}_{name}": best[key]
+        for arm in task.networks
+        for split in task.splits(0)
+        for best in [best_run(task, runs, arm=arm, split=split)]
+        for name, key in keys.items()
+    }
+
+
 def _place(task: Task, run: Run) -> tuple[float, str]:
     # Equals are told apart by name, not by which of them was finished first.
     return task.rank(run), identity(run)
