@@ -44,30 +44,42 @@ def _arms(networks: dict[str, dict], ways, augment: dict[str, str | None], **tra
     }
 
 
-_BOTH = {"still": "flip", "shifted": "flip and shift"}
+_STILL, _SHIFTED = {"still": "flip"}, {"shifted": "flip and shift"}
+_SMALL_VGG = {"vgg": {"width": 0.125}}
+_FILTERS = ["plain", "rect2", "tri3", "bin5"]
 _RECIPE = {"batch_size": 128, "lr": 0.003, "weight_decay": 5e-4}
 
 PRESETS = {
     "quick": {
         "samples": 1000,
-        "arms": _arms(
-            {"vgg": {"width": 0.125}},
-            ["plain", "tri3"],
-            {"still": "flip"},
-            epochs=2,
-            **_RECIPE,
-        ),
+        "arms": _arms(_SMALL_VGG, ["plain", "tri3"], _STILL, epochs=2, **_RECIPE),
     },
     "cpu": {
         "samples": 10_000,
-        "arms": _arms({"vgg": {"width": 0.125}}, WAYS, _BOTH, epochs=12, **_RECIPE),
+        # MobileNet and DenseNet cost five times as much a step as VGG.
+        "arms": _arms(_SMALL_VGG, WAYS, _STILL, epochs=12, **_RECIPE)
+        | _arms(_SMALL_VGG, _FILTERS, _SHIFTED, epochs=12, **_RECIPE)
+        | _arms(
+            {"resnet": {"width": 0.25}},
+            ["plain", "tri3", "bin5"],
+            _STILL,
+            epochs=12,
+            **_RECIPE,
+        )
+        | _arms(
+            {"mobilenet": {"width": 0.25}, "densenet": {"width": 0.125}},
+            ["plain", "tri3"],
+            _STILL,
+            epochs=5,
+            **_RECIPE,
+        ),
     },
     "paper": {
         "samples": 50_000,
         "arms": _arms(
             {name: {"width": 1.0} for name in NETWORKS},
             WAYS,
-            _BOTH,
+            _STILL | _SHIFTED,
             epochs=100,
             **_RECIPE,
         ),
