@@ -287,8 +287,9 @@ class Server(http.server.BaseHTTPRequestHandler):
         if type(self).breaks:
             type(self).breaks -= 1
             body = body[: len(body) // 2]
-        self.wfile.write(body)
+        # Noted first: the client may be done before this thread goes on.
         type(self).sent.append(len(body))
+        self.wfile.write(body)
 
     def log_message(self, *args):
         pass
