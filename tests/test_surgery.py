@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from coordlib.layers import BlurPool2d, CoordConv2d, MaxBlurPool2d
+from coordlib.layers import BlurPool2d, CoordConv2d, MaxBlurPool2d, SamePad
 from coordlib.probe import shift
-from coordlib.surgery import SamePad, antialias, coordify, plain
+from coordlib.surgery import antialias, coordify, plain
 
 
 class Block(nn.Module):

@@ -18,6 +18,7 @@ from coordlib.layers.coordconv import (
     CoordConvTranspose2d,
     CoordConvTranspose3d,
 )
+from coordlib.layers.padding import SamePad
 from coordlib.layers.polyphase import PolyphasePool1d, PolyphasePool2d, PolyphasePool3d
 from coordlib.layers.softargmax import SoftArgmax1d, SoftArgmax2d, SoftArgmax3d
 
@@ -38,6 +39,7 @@ __all__ = [
     "PolyphasePool1d",
     "PolyphasePool2d",
     "PolyphasePool3d",
+    "SamePad",
     "SoftArgmax1d",
     "SoftArgmax2d",
     "SoftArgmax3d",

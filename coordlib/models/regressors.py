@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from coordlib.handmade import GlobalSum
 from coordlib.layers import CoordConv2d, SoftArgmax2d
+from coordlib.layers.padding import same_pads
 from coordlib.models.painters import Stack, _check_positive, he_normal_
 
 __all__ = [
@@ -76,16 +77,8 @@ class SameConv2d(nn.Conv2d):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        pads: list[int] = []
-        # F.pad wants the last axis first
-        for n, k, s in zip(
-            reversed(x.shape[2:]),
-            reversed(self.kernel_size),
-            reversed(self.stride),
-            strict=True,
-        ):
-            lacking = max((-(-n // s) - 1) * s + k - n, 0)
-            pads += [lacking // 2, lacking - lacking // 2]
+        size = x.shape[2:]
+        pads = same_pads(size, self.kernel_size, self.stride, self.dilation)
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
         padded = F.pad(x, pads, mode)
         return F.conv2d(padded, self.weight, self.bias, self.stride)

@@ -1,0 +1,68 @@
+"""Padding as TensorFlow's "same" does it, which depends on the size of the input."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def same_pads(
+    size: Sequence[int],
+    kernel_size: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+) -> list[int]:
+    """How many pixels to add, in the order that ``F.pad`` takes: the last axis first.
+
+    Parameters
+    ----------
+    size, kernel_size, stride, dilation : sequence of int
+        One entry an axis.
+
+    Returns
+    -------
+    list of int
+        Before and after, for each axis. The window then fits ``ceil(size / stride)``
+        times; of an odd number of pixels the larger half comes after.
+    """
+    pads: list[int] = []
+    axes = zip(size, kernel_size, stride, dilation, strict=True)
+    for n, k, s, d in reversed(list(axes)):
+        lacking = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
+        pads += [lacking // 2, lacking - lacking // 2]
+    return pads
+
+
+class SamePad(nn.Module):
+    """Pad as TensorFlow's "same" does for a window of a given stride.
+
+    The window then fits ``ceil(size / stride)`` times; of an odd number of pixels the
+    larger half comes after. Written for convolutions that do this themselves, and must
+    go on doing it for their old stride.
+
+    Parameters
+    ----------
+    kernel_size, stride, dilation : tuple of int
+        One entry an axis.
+    value : float
+        What the border is filled with.
+    """
+
+    def __init__(
+        self,
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        value: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride = tuple(kernel_size), tuple(stride)
+        self.dilation, self.value = tuple(dilation), value
+
+    def forward(self, input: Tensor) -> Tensor:
+        size = input.shape[-len(self.kernel_size) :]
+        pads = same_pads(size, self.kernel_size, self.stride, self.dilation)
+        return F.pad(input, pads, value=self.value)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}"

@@ -1,0 +1,54 @@
+"""Which modules and functions of torch are convolutions, pools, and so on."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from coordlib.layers import (
+    CoordConv1d,
+    CoordConv2d,
+    CoordConv3d,
+    CoordConvTranspose1d,
+    CoordConvTranspose2d,
+    CoordConvTranspose3d,
+)
+
+CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+COORD_CONVS = (
+    CoordConv1d,
+    CoordConv2d,
+    CoordConv3d,
+    CoordConvTranspose1d,
+    CoordConvTranspose2d,
+    CoordConvTranspose3d,
+)
+MAX_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
+AVERAGE_POOLS = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
+ACTIVATIONS = (
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.CELU, nn.SELU),
+    *(nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh),
+    *(nn.Sigmoid, nn.LogSigmoid, nn.Tanh, nn.Softplus, nn.Softsign, nn.Tanhshrink),
+    *(nn.Hardshrink, nn.Softshrink, nn.Threshold),
+)
+# The same as functions and as methods of a tensor, with and without "_" at the end.
+ACTIVATION_NAMES = {
+    *("relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "celu", "selu", "gelu"),
+    *("silu", "mish", "hardswish", "hardsigmoid", "hardtanh", "sigmoid", "logsigmoid"),
+    *("tanh", "softplus", "softsign", "clamp", "threshold"),
+}
+# What may stand between a convolution and its nonlinearity.
+NORMS = (
+    *(nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm),
+    *(nn.LocalResponseNorm, nn.Identity, nn.modules.dropout._DropoutNd),
+)
+NORM_FUNCTIONS = {"batch_norm", "instance_norm", "group_norm", "dropout", "contiguous"}
+POOL_FUNCTIONS = {
+    **{getattr(F, f"max_pool{d}d"): "max pooling" for d in (1, 2, 3)},
+    **{getattr(F, f"avg_pool{d}d"): "average pooling" for d in (1, 2, 3)},
+    **{getattr(torch, f"max_pool{d}d"): "max pooling" for d in (1, 2, 3)},
+}
+CONV_FUNCTIONS = {getattr(F, f"conv{d}d") for d in (1, 2, 3)}
+
+
+def is_norm(module: nn.Module) -> bool:
+    return isinstance(module, NORMS) or type(module).__name__ == "FrozenBatchNorm2d"
