@@ -159,15 +159,14 @@ def _sweep(
     dask: str | None,
 ) -> float:
     """Train what is missing of one seed; return the seconds that all of it took."""
-    arms = result.config["arms"]
-    options = {k: v for k, v in result.config.items() if k != "arms"}
-    task = module.task(**options)
+    task = sweeps.made(module.task, result.config)
     keeps = task.keeps_weights and seed == KEPT_SEED
     done = {sweeps.identity(run) for run in result.runs}
-    planned = sweeps.jobs(arms, task.splits(seed), seed, device.type != "cpu")
+    arms, side_by_side = result.config["arms"], device.type != "cpu"
+    planned = sweeps.jobs(arms, task.splits(seed), seed, side_by_side)
     todo = [left for job in planned if (left := sweeps.without(job, done))]
     if dask:
-        finished = sweeps.on_dask(dask, module.task, options, todo)
+        finished = sweeps.on_dask(dask, module.task, result.config, todo)
     else:
         finished = sweeps.here(task, todo, device, folder, progress)
     for trained in finished:

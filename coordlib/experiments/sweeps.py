@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from math import inf, isfinite
 from pathlib import Path
@@ -334,7 +334,30 @@ def on_dask(
 
 
 def _train_remotely(make_task: Callable[..., Task], config: dict, job: dict):
-    return train(make_task(**config), job)
+    return train(made(make_task, config), job)
+
+
+def made(make_task: Callable[..., Task], config: dict) -> Task:
+    """Give the task of a configuration. The last is kept: its data take time to read.
+
+    Parameters
+    ----------
+    make_task : callable
+        The function ``task`` of an experiment.
+    config : dict
+        One of its presets.
+
+    Returns
+    -------
+    Task
+    """
+    options = {name: value for name, value in config.items() if name != "arms"}
+    return _made(make_task, json.dumps(options, sort_keys=True))
+
+
+@lru_cache(maxsize=1)
+def _made(make_task: Callable[..., Task], options: str) -> Task:
+    return make_task(**json.loads(options))
 
 
 def keep_weights(
