@@ -246,7 +246,8 @@ def fit_many(
         "shapes": {n: list(t.shape) for n, t in models[0].state_dict().items()},
     }
     if checkpoint is not None:
-        state.restore(checkpoints.load(Path(checkpoint), facts))
+        checkpoint = Path(checkpoint)
+        state.restore(checkpoints.load(checkpoint, facts))
 
     for model in models:
         model.train()
@@ -274,11 +275,11 @@ def fit_many(
             _check_finite(state.losses[:step])
         if measure is not None and step in stops:
             state.seconds += device_seconds(device) - start
-            state.measure(models, measure)
+            state.measure(measure)
             start = device_seconds(device)
         if checkpoint is not None and perf_counter() - saved > CHECKPOINT_SECONDS:
             state.seconds += device_seconds(device) - start
-            checkpoints.save(Path(checkpoint), state.tensors(), facts)
+            checkpoints.save(checkpoint, state.tensors(), facts)
             saved, start = perf_counter(), device_seconds(device)
         if callback is not None:
             stop = callback(step, models)
@@ -288,7 +289,7 @@ def fit_many(
                 break
     state.seconds += device_seconds(device) - start
     if checkpoint is not None:
-        checkpoints.save(Path(checkpoint), state.tensors(), facts)
+        checkpoints.save(checkpoint, state.tensors(), facts)
     for model in models:
         model.eval()
     factors = [factor(s / max(steps - 1, 1)) for s in range(state.step)]
@@ -324,11 +325,11 @@ class _State:
         self.losses = losses
         self.curves: list[list[dict[str, float]]] = [[] for _ in models]
 
-    def measure(self, models: list[nn.Module], measure: Measure) -> None:
+    def measure(self, measure: Measure) -> None:
         """Append what is measured now to the curves."""
-        for model, curve in zip(models, self.curves, strict=True):
+        for model, curve in zip(self.models, self.curves, strict=True):
             model.eval()
-            seconds = self.seconds / len(models)
+            seconds = self.seconds / len(self.models)
             curve.append({"step": self.step, "seconds": seconds} | measure(model))
             model.train()
 
