@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from coordlib.arguments import check_integer
 from coordlib.grid import from_unit
 from coordlib.probe import shift
 
@@ -222,7 +223,7 @@ def consistency(
             f"images must be of shape (N, C, H, W), N at least 1, not "
             f"{tuple(images.shape)}"
         )
-    _check_count("batch_size", batch_size)
+    check_integer("batch_size", batch_size)
     if mode not in ("circular", "zero", "cropped"):
         raise ValueError(f'mode must be "circular", "zero" or "cropped", not {mode!r}')
     if sum(given is not None for given in (shifts, max_shift, window)) != 1:
@@ -232,7 +233,7 @@ def consistency(
     if group is not None:
         if shifts is not None:
             raise ValueError("group goes with max_shift or window, not with shifts")
-        _check_count("group", group)
+        check_integer("group", group)
     if shifts is not None:
         different = dict.fromkeys(_as_pair(s) for s in shifts)
         chosen = list(combinations(different, 2))
@@ -295,14 +296,14 @@ def _draw(
     """Draw pairs of shifts, or of places of a window, for every group of pictures."""
     if not isinstance(seed, int):
         raise TypeError(f"seed must be an integer, not {seed!r}")
-    _check_count("pairs", pairs)
+    check_integer("pairs", pairs)
     generator = torch.Generator().manual_seed(seed)
     if window is None:
-        _check_count("max_shift", max_shift)
+        check_integer("max_shift", max_shift)
         line = range(-max_shift, max_shift + 1)
         places = [(i, j) for i in line for j in line]
     else:
-        _check_count("window", window)
+        check_integer("window", window)
         free = [n - window + 1 for n in images.shape[2:]]
         if min(free) < 1:
             raise ValueError(
@@ -321,11 +322,6 @@ def _draw(
 
     groups = -(-len(images) // (group or len(images)))
     return [[pair() for _ in range(pairs)] for _ in range(groups)]
-
-
-def _check_count(name: str, value: object) -> None:
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{name} must be a positive integer, not {value!r}")
 
 
 def _as_pair(by) -> tuple[int, int]:

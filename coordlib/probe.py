@@ -20,6 +20,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from coordlib.arguments import check_choice
+
 Shift = tuple[int, ...]
 Mode = Literal["circular", "zero", "cropped"]
 Between = Literal["nearest", "linear"]
@@ -54,7 +56,7 @@ def shift(x: Tensor, by: int | Shift, mode: str = "circular") -> Tensor:
         If ``mode`` is unknown or ``x`` has fewer axes than ``by``.
     """
     by = _as_shift(by)
-    _check_choice("mode", mode, SHIFT_MODES)
+    check_choice("mode", mode, SHIFT_MODES)
     if x.ndim < len(by):
         raise ValueError(f"by has {len(by)} entries but x only {x.ndim} axes")
     axes = tuple(range(-len(by), 0))
@@ -205,8 +207,8 @@ def probe(
     consistency on ImageNet crops out of a larger picture (``"cropped"``).
     """
     shifts = [_as_shift(s) for s in shifts]
-    _check_choice("mode", mode, PROBE_MODES)
-    _check_choice("between", between, BETWEEN)
+    check_choice("mode", mode, PROBE_MODES)
+    check_choice("between", between, BETWEEN)
     if not shifts:
         raise ValueError("shifts is empty: give at least one shift")
     if len({len(s) for s in shifts}) != 1:
@@ -357,8 +359,3 @@ def _as_shift(by: int | Shift) -> Shift:
     if not entries or not all(isinstance(d, int) for d in entries):
         raise TypeError(f"a shift is an int or a tuple of int, got {by!r}")
     return entries
-
-
-def _check_choice(name: str, value: str, accepted: tuple[str, ...]) -> None:
-    if value not in accepted:
-        raise ValueError(f"{name} must be one of {accepted}, got {value!r}")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from coordlib import checkpoints
+from coordlib.arguments import check_integer
 from coordlib.device import device_seconds
 
 __all__ = ["History", "fit", "fit_many", "pixel_cross_entropy", "schedule_factor"]
@@ -204,7 +205,7 @@ def fit_many(
     ------
     TypeError
         If a model is not a module, ``inputs`` or ``targets`` not a tensor, or
-        ``seed`` not an integer.
+        ``seed``, ``steps``, ``batch_size`` or ``measures`` not an integer.
     ValueError
         If not exactly one of ``steps`` and ``epochs`` is given, a number is not
         positive, the tensors differ in length or are empty, a model has no
@@ -576,9 +577,9 @@ def _check_fit(inputs, targets, steps, epochs, batch_size, seed, measures) -> No
         raise TypeError(f"seed must be an integer, not {seed!r}")
     if (steps is None) == (epochs is None):
         raise ValueError("give either steps or epochs")
-    numbers = (("steps", steps), ("batch_size", batch_size), ("measures", measures))
-    for name, value in numbers:
-        if value is not None and (type(value) is not int or value < 1):
-            raise ValueError(f"{name} must be a positive integer, not {value!r}")
+    if steps is not None:
+        check_integer("steps", steps)
+    check_integer("batch_size", batch_size)
+    check_integer("measures", measures)
     if epochs is not None and not epochs > 0:
         raise ValueError(f"epochs must be positive, not {epochs!r}")

@@ -1,9 +1,10 @@
 """Checks of arguments that the layers share."""
 
-from numbers import Integral
 from typing import Any
 
 from torch import Tensor
+
+from coordlib.arguments import check_integer
 
 
 def check_input(input: Tensor, rank: int) -> None:
@@ -14,14 +15,6 @@ def check_input(input: Tensor, rank: int) -> None:
         )
     if not input.is_floating_point():
         raise TypeError(f"input must be floating point, got {input.dtype}")
-
-
-def check_integer(name: str, value: Any, at_least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, got {value}")
-    return int(value)
 
 
 def per_axis(name: str, value: Any, rank: int, at_least: int = 1) -> tuple[int, ...]:

@@ -28,9 +28,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coordlib.arguments import check_choice, check_integer
 from coordlib.layers import BlurPool2d, MaxBlurPool2d, PolyphasePool2d
-from coordlib.models.classifiers import DenseMax2d, _check_choice
-from coordlib.models.painters import _check_positive, he_normal_
+from coordlib.models.classifiers import DenseMax2d
+from coordlib.models.painters import he_normal_
 
 __all__ = ["DOWNSAMPLINGS", "VGG", "DenseNet", "MobileNetV2", "ResNet"]
 
@@ -66,8 +67,8 @@ class _Way:
     padding_mode: str
 
     def __post_init__(self) -> None:
-        _check_choice("downsampling", self.downsampling, DOWNSAMPLINGS)
-        _check_choice("padding_mode", self.padding_mode, ("zeros", "circular"))
+        check_choice("downsampling", self.downsampling, DOWNSAMPLINGS)
+        check_choice("padding_mode", self.padding_mode, ("zeros", "circular"))
 
     def conv(
         self, inputs: int, outputs: int, size: int = 3, stride: int = 1, groups: int = 1
@@ -178,10 +179,9 @@ class VGG(nn.Sequential):
         channels: int = 3,
     ) -> None:
         way = _Way(downsampling, filter_size, padding_mode)
-        if depth not in _VGG:
-            raise ValueError(f"depth must be one of {tuple(_VGG)}, not {depth!r}")
-        _check_positive("classes", classes)
-        _check_positive("channels", channels)
+        check_choice("depth", depth, _VGG)
+        check_integer("classes", classes)
+        check_integer("channels", channels)
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         for stage, (count, full) in enumerate(
             zip(_VGG[depth], (64, 128, 256, 512, 512), strict=True), start=1
@@ -244,11 +244,11 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         way = _Way(downsampling, filter_size, padding_mode)
-        _check_positive("depth", depth)
+        check_integer("depth", depth)
         if depth < 8 or depth % 6 != 2:
             raise ValueError(f"depth must be 6 n + 2 with n at least 1, not {depth}")
-        _check_positive("classes", classes)
-        _check_positive("channels", channels)
+        check_integer("classes", classes)
+        check_integer("channels", channels)
         widths = [_scaled(full, width) for full in (16, 32, 64)]
         inputs = widths[0]
         self.stem = nn.Sequential(
@@ -358,15 +358,15 @@ class DenseNet(nn.Module):
     ) -> None:
         super().__init__()
         way = _Way(downsampling, filter_size, padding_mode)
-        _check_positive("depth", depth)
+        check_integer("depth", depth)
         step = 6 if bottleneck else 3
         if depth < step + 4 or (depth - 4) % step:
             raise ValueError(
                 f"depth must be {step} n + 4 with n at least 1, not {depth}"
             )
-        _check_positive("growth", growth)
-        _check_positive("classes", classes)
-        _check_positive("channels", channels)
+        check_integer("growth", growth)
+        check_integer("classes", classes)
+        check_integer("channels", channels)
         new = _scaled(growth, width)
         count = 2 * new if bottleneck else _scaled(16, width)
         self.stem = way.conv(channels, count)
@@ -454,8 +454,8 @@ class MobileNetV2(nn.Module):
     ) -> None:
         super().__init__()
         way = _Way(downsampling, filter_size, padding_mode)
-        _check_positive("classes", classes)
-        _check_positive("channels", channels)
+        check_integer("classes", classes)
+        check_integer("channels", channels)
         inputs = _in_eights(32, width)
         self.stem = nn.Sequential(
             way.conv(channels, inputs), nn.BatchNorm2d(inputs), nn.ReLU6()

@@ -3,8 +3,9 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coordlib.arguments import check_choice, check_integer
 from coordlib.layers import BlurPool2d, PolyphasePool2d
-from coordlib.models.painters import Stack, _check_positive, he_normal_
+from coordlib.models.painters import Stack, he_normal_
 
 __all__ = ["DenseMax2d", "GarmentNet", "PositionNet"]
 
@@ -46,9 +47,9 @@ class PositionNet(Stack):
     def __init__(
         self, padding_mode: str = "zeros", width: int = 32, depth: int = 6
     ) -> None:
-        _check_choice("padding_mode", padding_mode, PADDING_MODES)
-        _check_positive("width", width)
-        _check_positive("depth", depth)
+        check_choice("padding_mode", padding_mode, PADDING_MODES)
+        check_integer("width", width)
+        check_integer("depth", depth)
         layers: list[nn.Module] = []
         for inputs in [1] + [width] * (depth - 1):
             conv = nn.Conv2d(inputs, width, 3, padding=1, padding_mode=padding_mode)
@@ -105,10 +106,10 @@ class GarmentNet(Stack):
         width: int = 16,
         classes: int = 10,
     ) -> None:
-        _check_choice("pool", pool, POOLS)
-        _check_choice("padding_mode", padding_mode, ("zeros", "circular"))
-        _check_positive("width", width)
-        _check_positive("classes", classes)
+        check_choice("pool", pool, POOLS)
+        check_choice("padding_mode", padding_mode, ("zeros", "circular"))
+        check_integer("width", width)
+        check_integer("classes", classes)
 
         def stage(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
             conv = nn.Conv2d(
@@ -152,7 +153,7 @@ class DenseMax2d(nn.Module):
 
     def __init__(self, padding_mode: str = "circular") -> None:
         super().__init__()
-        _check_choice("padding_mode", padding_mode, ("zeros", "circular"))
+        check_choice("padding_mode", padding_mode, ("zeros", "circular"))
         self.padding_mode = padding_mode
 
     def forward(self, x: Tensor) -> Tensor:
@@ -161,8 +162,3 @@ class DenseMax2d(nn.Module):
 
     def extra_repr(self) -> str:
         return f"padding_mode={self.padding_mode!r}"
-
-
-def _check_choice(name: str, value: str, accepted: tuple[str, ...]) -> None:
-    if value not in accepted:
-        raise ValueError(f"{name} must be one of {accepted}, not {value!r}")

@@ -14,6 +14,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
+from coordlib.arguments import check_integer
 from coordlib.handmade import Tile
 from coordlib.layers import CoordConv2d
 
@@ -148,8 +149,8 @@ class DeconvPainter(Stack):
     """
 
     def __init__(self, width: int = 1, kernel_size: int = 3, size: int = 64) -> None:
-        _check_positive("width", width)
-        _check_positive("size", size)
+        check_integer("width", width)
+        check_integer("size", size)
         if size < 8 or size & (size - 1):
             raise ValueError(f"size must be a power of two from 8, not {size}")
         doublings = size.bit_length() - 1
@@ -196,7 +197,7 @@ class CoordConvPainter(Stack):
     """
 
     def __init__(self, width: int = 1, size: int | tuple[int, int] = 64) -> None:
-        _check_positive("width", width)
+        check_integer("width", width)
         a, b = 32 * width, 64 * width
         super().__init__(
             Tile(size),
@@ -266,8 +267,8 @@ class CoordConvSquarePainter(nn.Module):
         size: int | tuple[int, int] = 64,
     ) -> None:
         super().__init__()
-        _check_positive("width", width)
-        _check_positive("kernel_size", kernel_size)
+        check_integer("width", width)
+        check_integer("kernel_size", kernel_size)
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, not {kernel_size}")
         self.pixel = CoordConvPainter(size=size)
@@ -282,13 +283,6 @@ class CoordConvSquarePainter(nn.Module):
         logits = self.pixel(positions)
         sharp = logits.flatten(1).softmax(1).view_as(logits)
         return self.square(sharp)
-
-
-def _check_positive(name: str, value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, not {value}")
 
 
 def _check_unit_positions(positions: Tensor) -> None:

@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coordlib.arguments import check_choice, check_integer
 from coordlib.handmade import GlobalSum
 from coordlib.layers import CoordConv2d, SoftArgmax2d
 from coordlib.layers.padding import same_pads
-from coordlib.models.painters import Stack, _check_positive, he_normal_
+from coordlib.models.painters import Stack, he_normal_
 
 __all__ = [
     "ConvRegressor",
@@ -111,8 +112,8 @@ class DenseRegressor(Stack):
     """
 
     def __init__(self, width: int = 1, size: int = 64) -> None:
-        _check_positive("width", width)
-        _check_positive("size", size)
+        check_integer("width", width)
+        check_integer("size", size)
         if size % 8:
             raise ValueError(f"size must be a multiple of 8, not {size}")
         c = 16 * width
@@ -159,7 +160,7 @@ class ConvRegressor(Stack):
     """
 
     def __init__(self, width: int = 1, padding_mode: str = "zeros") -> None:
-        _check_positive("width", width)
+        check_integer("width", width)
         c = 16 * width
         conv = partial(SameConv2d, padding_mode=padding_mode)
 
@@ -226,8 +227,7 @@ class CoordConvRegressor(nn.Module):
         coordinates: bool = True,
     ) -> None:
         super().__init__()
-        if readout not in READOUTS:
-            raise ValueError(f"readout must be one of {READOUTS}, not {readout!r}")
+        check_choice("readout", readout, READOUTS)
         if halvings < 0:
             raise ValueError(f"halvings must not be negative, not {halvings}")
         self.readout = readout
