@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from string import Formatter
 
 from coordlib import results
 from coordlib.results import Result
@@ -18,7 +19,8 @@ VERDICTS = (
 )
 
 _CHECKOUT = Path(__file__).parent.parent
-_COMPARISON = re.compile(r"\s*(\w+)\s*(<=|>=|==|<|>)\s*([-+.\w]+)\s*")
+_METRIC = r"(?:(?:low|high)\(\w+\)|\w+)"
+_COMPARISON = re.compile(rf"\s*({_METRIC})\s*(<=|>=|==|<|>)\s*([-+.\w]+)\s*")
 _OPERATORS = {
     "<=": operator.le,
     ">=": operator.ge,
@@ -47,10 +49,12 @@ class Claim:
     experiment : str or None
         The experiment that answers it; None while nothing does.
     measured : str
-        A format string over the experiment's metrics (means over seeds).
+        A format string over the experiment's metrics: ``{gain}`` is the mean over
+        the seeds, ``{low(gain)}`` and ``{high(gain)}`` are the ends of its 95 %
+        interval.
     rule : tuple of str
-        Comparisons such as ``"test_accuracy >= 0.99"`` that must all hold for
-        the mean over seeds.
+        Comparisons such as ``"test_accuracy >= 0.99"``, of the mean, or
+        ``"low(gain) > 0"``. All must hold.
     """
 
     id: str
@@ -103,9 +107,9 @@ def decide(claim: Claim, result: Result | None) -> Entry:
     """Turn a claim and the measurement that answers it into a ledger entry.
 
     The verdict is *reproduced* when every comparison of the claim's rule holds
-    for the means over the seeds and the run had the source's own size,
-    *reproduced at smaller size* when it was smaller, *not reproduced* when a
-    comparison fails, and *not yet measured* without a result.
+    and the run had the source's own size, *reproduced at smaller size* when it was
+    smaller, *not reproduced* when a comparison fails, and *not yet measured* without
+    a result.
 
     Raises
     ------
@@ -121,9 +125,8 @@ def decide(claim: Claim, result: Result | None) -> Entry:
         verdict = "reproduced"
     else:
         verdict = "reproduced at smaller size"
-    names = {name for measured in result.seeds.values() for name in measured}
-    means = {name: result.mean(name) for name in names}
-    text = claim.measured.format(**means)
+    names = [name for _, name, _, _ in Formatter().parse(claim.measured) if name]
+    text = claim.measured.format(**{name: _value(name, result) for name in names})
     return Entry(claim, verdict, text, len(result.seeds), result.preset)
 
 
@@ -212,4 +215,13 @@ def _claim(entry: dict, file: Path) -> Claim:
 
 def _holds(comparison: str, result: Result) -> bool:
     metric, symbol, number = _COMPARISON.fullmatch(comparison).groups()
-    return _OPERATORS[symbol](result.mean(metric), float(number))
+    return _OPERATORS[symbol](_value(metric, result), float(number))
+
+
+def _value(name: str, result: Result) -> float:
+    """Read ``metric``, ``low(metric)`` or ``high(metric)`` off a result."""
+    end, _, metric = name.rstrip(")").rpartition("(")
+    if not end:
+        return result.mean(metric)
+    low, high = result.interval(metric)
+    return low if end == "low" else high

@@ -21,6 +21,7 @@ from torch import Tensor
 
 import coordlib
 from coordlib import checkpoints
+from coordlib.arguments import check_choice
 
 PRESETS = ("quick", "cpu", "paper")
 """Sizes of a run, from seconds on a page to the source's own."""
@@ -86,6 +87,19 @@ class Result:
         values = self.values(metric)
         return stdev(values) if len(values) > 1 else 0.0
 
+    def interval(self, metric: str) -> tuple[float, float]:
+        """The 95 % interval of the mean, by Student's t over the seeds.
+
+        Without end in both directions for a single seed.
+        """
+        values = self.values(metric)
+        if len(values) == 1:
+            return -math.inf, math.inf
+        from scipy.stats import t  # slow to import, and few need it
+
+        half = t.ppf(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values))
+        return mean(values) - half, mean(values) + half
+
 
 def folder() -> Path:
     """Where results live: ``results/`` of the checkout, or the installed copy."""
@@ -101,8 +115,7 @@ def path(experiment: str, preset: str, where: Path | None = None) -> Path:
     ValueError
         If the preset is unknown.
     """
-    if preset not in PRESETS:
-        raise ValueError(f"preset must be one of {PRESETS}, got {preset!r}")
+    check_choice("preset", preset, PRESETS)
     return (where or folder()) / f"{experiment}.{preset}.json"
 
 
@@ -190,12 +203,12 @@ def save(result: Result, where: Path | None = None) -> Path:
 def save_weights(
     weights: dict[str, Tensor], experiment: str, preset: str, where: Path | None = None
 ) -> Path:
-    """Write the weights of the best networks beside their result.
+    """Write the weights of the best networks, or other tensors, beside their result.
 
     Parameters
     ----------
     weights : dict of str to Tensor
-        Under ``arm_split/name``.
+        Under ``arm_split/name``, or another ``group/name``.
     experiment, preset : str
     where : Path, optional
 
@@ -211,13 +224,13 @@ def save_weights(
 def load_weights(
     experiment: str, preset: str, network: str, where: Path | None = None
 ) -> dict[str, Tensor]:
-    """Read the weights of one of the best networks of a sweep.
+    """Read the weights of one of the best networks of a sweep, or another group.
 
     Parameters
     ----------
     experiment, preset : str
     network : str
-        The arm and the split, such as ``"deconv_uniform"``.
+        The arm and the split, such as ``"deconv_uniform"``; or the group.
     where : Path, optional
 
     Returns

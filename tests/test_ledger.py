@@ -39,6 +39,13 @@ def test_a_rule_that_holds_at_a_smaller_size_says_so():
     )
 
 
+def test_a_rule_may_ask_for_an_effect_beyond_its_interval():
+    sure = Claim("X1", "s", "c", "1", "page", "trial", "{low(a):.2f}", ("low(a) > 0",))
+    assert decide(sure, result("cpu", (1, 1.1), 0)).measured == "0.41"
+    assert decide(sure, result("cpu", (1, 1.1), 0)).verdict != "not reproduced"
+    assert decide(sure, result("cpu", (0.1, 1), 0)).verdict == "not reproduced"
+
+
 def test_one_comparison_that_fails_is_enough_not_to_reproduce():
     assert decide(CLAIM, result("paper", (1, 1), 2)).verdict == "not reproduced"
 

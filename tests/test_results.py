@@ -1,6 +1,7 @@
 """Results: what is written comes back, and what is damaged is named."""
 
 import json
+from math import inf
 
 import pytest
 
@@ -25,6 +26,15 @@ def test_mean_and_spread_run_over_seeds():
     assert result.values("loss") == [1.0, 3.0]
     assert result.mean("loss") == 2.0
     assert result.spread("loss") == pytest.approx(2**0.5)
+
+
+def test_the_interval_is_students_over_the_seeds():
+    values = {str(seed): {"a": value} for seed, value in enumerate([1.0, 2.0, 4.0])}
+    low, high = Result("x", "cpu", {}, values).interval("a")
+    # 4.3027 standard errors, for two degrees of freedom.
+    assert (low + high) / 2 == pytest.approx(7 / 3)
+    assert (high - low) / 2 == pytest.approx(4.3027 * (7 / 3) ** 0.5 / 3**0.5, 1e-4)
+    assert Result("x", "cpu", {}, {"0": {"a": 1.0}}).interval("a") == (-inf, inf)
 
 
 def test_an_unknown_metric_is_answered_with_the_known_ones():
