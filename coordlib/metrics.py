@@ -12,7 +12,14 @@ from coordlib.arguments import check_integer
 from coordlib.grid import from_unit
 from coordlib.probe import shift
 
-__all__ = ["consistency", "iou", "pixel_accuracy", "pixel_distance"]
+__all__ = [
+    "consistency",
+    "decibels",
+    "iou",
+    "pixel_accuracy",
+    "pixel_distance",
+    "psnr",
+]
 
 Reduction = Literal["mean", "none"]
 
@@ -136,6 +143,37 @@ def pixel_distance(
     size = (size,) * predicted.shape[1] if isinstance(size, int) else tuple(size)
     away = from_unit(predicted, size) - positions
     return _reduce(away.square().sum(1).sqrt(), reduction)
+
+
+def psnr(pictures: Tensor, others: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of pictures in [0, 1], in decibels.
+
+    Parameters
+    ----------
+    pictures, others : Tensor, shape (N, ...)
+
+    Returns
+    -------
+    Tensor, shape (N,)
+        Of each pair, ``-10 log10`` of the mean squared difference; infinite where
+        they are equal.
+    """
+    return decibels((pictures - others).square().flatten(1).mean(1))
+
+
+def decibels(error: Tensor) -> Tensor:
+    """Turn mean squared differences of pictures in [0, 1] into decibels.
+
+    Parameters
+    ----------
+    error : Tensor
+
+    Returns
+    -------
+    Tensor
+        ``-10 log10(error)``: infinite where there is no difference.
+    """
+    return -10 * error.log10()
 
 
 @torch.no_grad()

@@ -1,5 +1,7 @@
 """The measures: what a perfect answer scores, what a wrong one, what is no answer."""
 
+from math import inf
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,7 +10,7 @@ from torch import nn
 
 from coordlib.data.squares import squares
 from coordlib.grid import to_unit
-from coordlib.metrics import consistency, iou, pixel_accuracy, pixel_distance
+from coordlib.metrics import consistency, iou, pixel_accuracy, pixel_distance, psnr
 
 DATA = squares(16, 5)
 
@@ -311,3 +313,16 @@ def test_places_must_fit():
 def test_an_unknown_reduction_is_refused(measure):
     with pytest.raises(ValueError, match='"mean" or "none"'):
         measure("sum")
+
+
+def test_equal_pictures_have_an_infinite_ratio():
+    x = torch.rand(3, 1, 8, 8)
+    assert psnr(x, x.clone()).tolist() == [inf] * 3
+
+
+def test_the_ratio_is_the_formula():
+    x = torch.zeros(2, 1, 4, 4)
+    y = x.clone()
+    y[0] = 0.1
+    y[1, 0, 0, 0] = 0.4  # mean square .01, too
+    assert psnr(x, y).tolist() == pytest.approx([20, 20], abs=1e-4)

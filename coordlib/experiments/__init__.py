@@ -26,16 +26,19 @@ KEPT_SEED = 0
 """The seed whose best networks are kept with the result."""
 
 NAMES = (
+    "classification",
     "coordinate-classification",
     "coordinate-regression",
     "cost",
     "garments",
     "handmade-decoder",
+    "interplay",
     "padding-position",
     "pictures",
     "regression-readouts",
     "rendering",
     "subsampling",
+    "translation",
     "zero-weights",
 )
 

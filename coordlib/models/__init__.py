@@ -14,6 +14,7 @@ from coordlib.models.regressors import (
     DenseRegressor,
     SameConv2d,
 )
+from coordlib.models.unet import UNet
 
 __all__ = [
     "VGG",
@@ -30,5 +31,6 @@ __all__ = [
     "PositionNet",
     "ResNet",
     "SameConv2d",
+    "UNet",
     "parameter_count",
 ]
