@@ -1,0 +1,163 @@
+"""What coordinates change in naming photographs (L15, P04, P05)."""
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coordlib.data import cifar10
+from coordlib.experiments.pictures import flip_and_shift
+from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.layers import CoordConv2d
+from coordlib.models.cifar import ResNet
+
+CLASSES = 10
+CHANNELS = 8
+"""Outputs of the layer that is put in front."""
+
+_AUGMENTATIONS = {"still": None, "augmented": "flip and shift"}
+
+
+def _arms(width: float, epochs: int) -> dict[str, dict]:
+    recipe = {"batch_size": 128, "lr": 0.003, "weight_decay": 5e-4}
+    recipe |= {"epochs": epochs, "schedule": "one-cycle", "measures": 5}
+    return {
+        f"{first}_{name}": {
+            "network": {"width": width},
+            "training": recipe | {"augment": augmentation},
+        }
+        for first in ("conv", "coordconv")
+        for name, augmentation in _AUGMENTATIONS.items()
+    }
+
+
+PRESETS = {
+    "quick": {"samples": 500, "arms": _arms(width=0.25, epochs=2)},
+    "cpu": {"samples": 5000, "arms": _arms(width=0.25, epochs=10)},
+    "paper": {"samples": 50_000, "arms": _arms(width=1.0, epochs=100)},
+}
+
+
+def task(samples: int) -> Task:
+    """Name what a photograph shows; and the same where the name depends on the place.
+
+    On the split "natural" the pictures of CIFAR-10 are as they are. On "placed" each
+    stands at half its size somewhere on an empty canvas, and in the right half of the
+    canvas everything goes by the next name in the list: who does not know the side
+    cannot know the name.
+
+    Parameters
+    ----------
+    samples : int
+        How many of the 50,000 training pictures to train on, drawn by the seed. All
+        10,000 test pictures are tested.
+    """
+    (train, train_labels), (test, test_labels) = cifar10("train"), cifar10("test")
+    mean = train.mean((0, 2, 3), keepdim=True)
+    spread = train.std((0, 2, 3), keepdim=True)
+    natural = (torch.cat([train, test]) - mean) / spread
+    labels = torch.cat([train_labels, test_labels])
+    placed, names = place(natural, labels)
+    count = len(natural)
+
+    def splits(seed: int) -> dict[str, tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(seed)
+        taught = torch.randperm(len(train), generator=generator)[:samples]
+        held = torch.arange(len(train), count)
+        return {
+            "natural": (taught, held),
+            "placed": (taught + count, held + count),
+        }
+
+    targets = torch.cat([labels, names])
+
+    def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
+        right = outputs.argmax(1) == targets[index]
+        return {"accuracy": float(right.float().mean())}
+
+    networks = {
+        f"{first}_{name}": partial(network, layer)
+        for first, layer in (("conv", nn.Conv2d), ("coordconv", _coordconv))
+        for name in _AUGMENTATIONS
+    }
+    return Task(
+        inputs=torch.cat([natural, placed]),
+        targets=targets,
+        splits=splits,
+        networks=networks,
+        losses={"softmax": F.cross_entropy},
+        score=score,
+        best="accuracy",
+        watched=1000,
+        augmentations={"flip and shift": flip_and_shift},
+        keeps_weights=False,
+    )
+
+
+_coordconv = partial(CoordConv2d, with_r=True)
+
+
+def network(first: type[nn.Module], width: float) -> nn.Module:
+    """A ResNet with one more layer in front, of 1x1 filters.
+
+    The paper puts such a layer, with coordinates and the distance from the centre, in
+    front of a ResNet-50 (Liu et al., 2018, section 5). One without them is the network
+    to compare with.
+
+    Parameters
+    ----------
+    first : type
+        Makes a convolution from its channels and the size of its filters.
+    width : float
+        As for :class:`coordlib.models.cifar.ResNet`.
+    """
+    layers = first(3, CHANNELS, 1), ResNet(width=width, channels=CHANNELS)
+    # Channels last is what convolutions on pictures are quickest with.
+    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
+
+
+def place(pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Put each picture, at half its size, somewhere on an empty canvas.
+
+    Parameters
+    ----------
+    pictures : Tensor, shape (N, C, H, W)
+    labels : LongTensor, shape (N,)
+
+    Returns
+    -------
+    canvases : Tensor, shape (N, C, H, W)
+        The same for the same number of pictures: the places do not depend on a seed.
+    names : LongTensor, shape (N,)
+        The label, or the next one where the picture's centre is in the right half.
+    """
+    small = F.avg_pool2d(pictures, 2)
+    (height, width), rooms = small.shape[2:], small.shape[2:]
+    generator = torch.Generator().manual_seed(0)
+    top, left = (
+        torch.randint(0, room + 1, (len(small),), generator=generator) for room in rooms
+    )
+    canvases = torch.zeros_like(pictures)
+    for canvas, picture, i, j in zip(canvases, small, top, left, strict=True):
+        canvas[:, i : i + height, j : j + width] = picture
+    right = left > rooms[1] // 2
+    return canvases, (labels + right) % CLASSES
+
+
+def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+    """Accuracy with and without coordinates, and the difference.
+
+    Returns
+    -------
+    dict
+        ``coordconv_still_natural_accuracy`` and so on for each arm and split;
+        ``still_natural_gain`` and so on for CoordConv minus convolution.
+    """
+    metrics = best_numbers(task, runs, accuracy="test_accuracy")
+    for name in _AUGMENTATIONS:
+        for split in task.splits(0):
+            with_coordinates = metrics[f"coordconv_{name}_{split}_accuracy"]
+            without = metrics[f"conv_{name}_{split}_accuracy"]
+            metrics[f"{name}_{split}_gain"] = with_coordinates - without
+    return metrics
