@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from coordlib import experiments
-from coordlib.experiments import classification
+from coordlib.experiments import classification, pictures
 from coordlib.models.painters import parameter_count
 
 
@@ -19,7 +19,7 @@ def letters(split):
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(classification, "cifar10", letters)
+    monkeypatch.setattr(pictures, "cifar10", letters)
 
 
 def test_a_placed_picture_keeps_its_pixels_at_half_the_size():

@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.data import cifar10
-from coordlib.experiments.pictures import flip_and_shift
+from coordlib.experiments.pictures import flip_and_shift, standardised
 from coordlib.experiments.sweeps import Run, Task, best_numbers
 from coordlib.layers import CoordConv2d
 from coordlib.models.cifar import ResNet
@@ -53,21 +52,16 @@ def task(samples: int) -> Task:
         How many of the 50,000 training pictures to train on, drawn by the seed. All
         10,000 test pictures are tested.
     """
-    (train, train_labels), (test, test_labels) = cifar10("train"), cifar10("test")
-    mean = train.mean((0, 2, 3), keepdim=True)
-    spread = train.std((0, 2, 3), keepdim=True)
-    natural = (torch.cat([train, test]) - mean) / spread
-    labels = torch.cat([train_labels, test_labels])
+    natural, labels, count = standardised()
     placed, names = place(natural, labels)
-    count = len(natural)
 
     def splits(seed: int) -> dict[str, tuple[Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(seed)
-        taught = torch.randperm(len(train), generator=generator)[:samples]
-        held = torch.arange(len(train), count)
+        taught = torch.randperm(count, generator=generator)[:samples]
+        held, further = torch.arange(count, len(natural)), len(natural)
         return {
             "natural": (taught, held),
-            "placed": (taught + count, held + count),
+            "placed": (taught + further, held + further),
         }
 
     targets = torch.cat([labels, names])
