@@ -136,12 +136,9 @@ def test_a_result_holds_every_run_and_the_weights_of_the_best(tmp_path, small):
     assert not results.partial_folder(NAME, "quick", tmp_path).exists()
     task = coordinate_classification.task(16)
     best = sweeps.best_run(task, result.runs, arm="deconv", split="uniform")
-    model = task.networks["deconv"](**best["network"])
-    model.load_state_dict(
-        results.load_weights(NAME, "quick", "deconv_uniform", tmp_path)
-    )
+    model = experiments.best_network(NAME, "deconv", "uniform", tmp_path)
     _, test = task.splits(0)["uniform"]
-    outputs = sweeps.all_outputs(model.eval(), task.inputs[test])
+    outputs = sweeps.all_outputs(model, task.inputs[test])
     found = task.score({}, outputs, test)["accuracy"]
     assert found == pytest.approx(best["test_accuracy"])
     assert result.seeds["0"]["deconv_uniform_test_accuracy"] == best["test_accuracy"]
@@ -153,6 +150,8 @@ def test_weights_that_are_not_there_are_asked_for_in_clear_words(tmp_path, small
     results.save_weights({"deconv_uniform/w": torch.ones(1)}, NAME, "quick", tmp_path)
     with pytest.raises(KeyError, match="there are deconv_uniform"):
         results.load_weights(NAME, "quick", "dense_uniform", tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"no result of {NAME}"):
+        experiments.best_network(NAME, "deconv", "uniform", tmp_path)
 
 
 def start(where, code):

@@ -2,7 +2,8 @@
 
 An experiment module has a one-line docstring and a dictionary ``PRESETS`` of
 configurations. It either measures all at once, in a function ``measure(seed, device,
-**config)`` that returns its metrics as a dictionary of numbers; or it is a sweep, with
+**config)`` that returns its metrics as a dictionary of numbers, and tensors for figures
+as ``group/name``; or it is a sweep, with
 ``task(**config)`` and ``summarise(task, runs)`` as :mod:`.sweeps` tells, and ``arms``
 in each configuration.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
+from torch import Tensor, nn
 
 from coordlib import results
 from coordlib.device import best_device
@@ -33,10 +35,13 @@ NAMES = (
     "garments",
     "handmade-decoder",
     "interplay",
+    "layer-maps",
     "padding-position",
     "pictures",
+    "pretrained",
     "regression-readouts",
     "rendering",
+    "robustness",
     "subsampling",
     "translation",
     "zero-weights",
@@ -59,6 +64,46 @@ def find(name: str) -> ModuleType:
 def presets(name: str) -> tuple[str, ...]:
     """The presets of an experiment, smallest first."""
     return tuple(p for p in results.PRESETS if p in find(name).PRESETS)
+
+
+def best_network(
+    name: str, arm: str, split: str, where: Path | None = None
+) -> nn.Module:
+    """Give the best network of an arm on a split, trained, as the results keep it.
+
+    Parameters
+    ----------
+    name : str
+        A sweep; its result at the largest preset is read.
+    arm, split : str
+    where : Path, optional
+        The folder of results; :func:`coordlib.results.folder` if not given.
+
+    Returns
+    -------
+    nn.Module
+        In evaluation mode, on the CPU. What it takes and gives is what
+        ``find(name).task(...)`` says.
+
+    Raises
+    ------
+    ValueError
+        If there is no such experiment.
+    FileNotFoundError
+        If it was not measured, or keeps no weights.
+    """
+    module, result = find(name), results.best(name, where)
+    if result is None:
+        raise FileNotFoundError(
+            f"no result of {name}; measure it with 'python -m coordlib run {name}'"
+        )
+    task = sweeps.made(module.task, result.config)
+    which = {"arm": arm, "split": split, "seed": KEPT_SEED}
+    recipe = sweeps.best_run(task, result.runs, **which)["network"]
+    model = task.networks[arm](**recipe)
+    weights = results.load_weights(name, result.preset, f"{arm}_{split}", where)
+    model.load_state_dict(weights)
+    return model.eval()
 
 
 def run(
@@ -129,9 +174,13 @@ def run(
                     module, result, seed, chosen, where, folder, report, progress, dask
                 )
             else:
-                metrics = module.measure(seed, chosen, **config)
+                measured = module.measure(seed, chosen, **config)
                 seconds = time.perf_counter() - start
+                kept = {k: v for k, v in measured.items() if isinstance(v, Tensor)}
+                metrics = {k: v for k, v in measured.items() if k not in kept}
                 result.seeds[str(seed)] = metrics
+                if kept and seed == KEPT_SEED:
+                    results.save_weights(kept, name, preset, where)
             result.provenance[str(seed)] = results.provenance(chosen, seconds)
             results.save(result, where)
             report(f"{name} {preset} seed {seed}: {seconds:.1f} s")
