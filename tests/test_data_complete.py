@@ -183,7 +183,7 @@ def test_a_single_wrong_pixel_in_the_cache_is_noticed(cache):
     images, labels = GREY["train"]
     wrong = images.copy()
     wrong[3, 0, 5, 5] ^= 1
-    complete._store(cache / "train.npz", wrong, labels)
+    complete._store(cache / "train.npz", images=wrong, labels=labels)
     assert torch.equal(complete._load(tiny_set, "train")[0], expected)
 
 

@@ -74,14 +74,15 @@ class Route:
 
 @dataclass(frozen=True)
 class Collection:
-    """A data set: its name, licence and checksums, and the routes to it."""
+    """What is fetched: its name, licence and checksums, and the routes to it."""
 
     name: str
     title: str
     licence: str
-    # SHA-256 of the bytes of the images, then of the labels, all unsigned bytes.
+    # For each split the SHA-256 of its two parts, one after the other, as bytes.
     checksums: dict[str, str]
     routes: tuple[Route, ...]
+    parts: tuple[str, str] = ("images", "labels")
 
 
 def cache_folder() -> Path:
@@ -200,6 +201,31 @@ def fashion_mnist(split: Split = "train") -> tuple[Tensor, Tensor]:
 def _load(collection: Collection, split: str) -> tuple[Tensor, Tensor]:
     if split not in ("train", "test"):
         raise ValueError(f'split must be "train" or "test", not {split!r}')
+    images, labels = verified(collection, split)
+    pixels = torch.from_numpy(images).to(torch.float32).div_(255)
+    return pixels, torch.from_numpy(labels).to(torch.long)
+
+
+def verified(collection: Collection, split: str) -> Arrays:
+    """Both parts of a split of a collection, from the cache or fetched into it.
+
+    Parameters
+    ----------
+    collection : Collection
+    split : str
+        One of ``collection.checksums``.
+
+    Returns
+    -------
+    pair of arrays of unsigned bytes
+        Named by ``collection.parts``. Their checksum is the one expected.
+
+    Raises
+    ------
+    RuntimeError
+        If they are not in the cache and no route leads to them, or what came is
+        something else.
+    """
     folder = cache_folder() / collection.name
     arrays = _from_cache(collection, folder, split)
     if arrays is None:
@@ -207,9 +233,7 @@ def _load(collection: Collection, split: str) -> tuple[Tensor, Tensor]:
         arrays = _from_cache(collection, folder, split)
     if arrays is None:
         raise RuntimeError(f"{folder} changed while {collection.title} was being read")
-    images, labels = arrays
-    pixels = torch.from_numpy(images).to(torch.float32).div_(255)
-    return pixels, torch.from_numpy(labels).to(torch.long)
+    return arrays
 
 
 def _from_cache(collection: Collection, folder: Path, split: str) -> Arrays | None:
@@ -219,7 +243,8 @@ def _from_cache(collection: Collection, folder: Path, split: str) -> Arrays | No
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:
-            arrays = stored["images"], stored["labels"]
+            first, second = collection.parts
+            arrays = stored[first], stored[second]
     except Exception:  # a damaged archive fails in any of many ways
         arrays = None
     if arrays is None or _checksum(*arrays) != collection.checksums[split]:
@@ -264,8 +289,8 @@ def _take(collection: Collection, route: Route, folder: Path) -> None:
         route.fetch(name, folder / name)
     for split, expected in collection.checksums.items():
         try:
-            images, labels = route.read(folder, split)
-            right = _checksum(images, labels) == expected
+            arrays = route.read(folder, split)
+            right = _checksum(*arrays) == expected
         except FileNotFoundError:  # of a program: the files are not to blame
             raise
         except Exception:  # a damaged archive fails in any of many ways
@@ -275,25 +300,26 @@ def _take(collection: Collection, route: Route, folder: Path) -> None:
             for name in route.files:
                 (folder / name).unlink(missing_ok=True)
             raise RuntimeError(
-                f"the {split} pictures are not those of {collection.title} (their "
+                f"the {split} data are not those of {collection.title} (their "
                 "checksum differs); the files were removed, so try again"
             )
-        _store(folder / f"{split}.npz", images, labels)
+        parts = zip(collection.parts, arrays, strict=True)
+        _store(folder / f"{split}.npz", **dict(parts))
     for name in route.files:
         (folder / name).unlink()
 
 
-def _store(path: Path, images: np.ndarray, labels: np.ndarray) -> None:
+def _store(path: Path, **parts: np.ndarray) -> None:
     """Write all or nothing."""
     part = path.with_name(f"{path.name}.{os.getpid()}")
     with part.open("wb") as file:
-        np.savez(file, images=images, labels=labels)
+        np.savez(file, **parts)
     os.replace(part, path)
 
 
-def _checksum(images: np.ndarray, labels: np.ndarray) -> str:
-    digest = hashlib.sha256(np.ascontiguousarray(images, np.uint8))
-    digest.update(np.ascontiguousarray(labels, np.uint8))
+def _checksum(first: np.ndarray, second: np.ndarray) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(first, np.uint8))
+    digest.update(np.ascontiguousarray(second, np.uint8))
     return digest.hexdigest()
 
 
