@@ -71,22 +71,52 @@ def test_an_arrow_leads_from_the_truth_to_the_answer_rows_down():
     assert ax.get_ylim() == (7.5, -0.5)
 
 
-def test_training_curves_draw_both_sides_of_every_run_by_split():
-    def run(arm, split):
-        points = [
-            {"seconds": s, "train_iou": 1.0, "test_iou": v}
-            for s, v in ((1, 0.5), (2, None))
-        ]
-        return {"arm": arm, "split": split, "curve": points}
+def a_run(arm, split):
+    points = [
+        {"seconds": s, "train_iou": 1.0, "test_iou": v}
+        for s, v in ((1, 0.5), (2, None))
+    ]
+    return {"arm": arm, "split": split, "curve": points}
 
-    runs = [run("a", "uniform"), run("b", "uniform"), run("a", "quadrant")]
-    _, axes = figures.training_curves(runs, "iou")
-    assert [ax.get_title() for ax in axes] == ["uniform", "quadrant"]
-    assert [len(ax.lines) for ax in axes] == [4, 2]
-    diverged = axes[0].lines[1].get_ydata()
+
+RUNS = [a_run("a", "uniform"), a_run("b", "uniform"), a_run("a", "quadrant")]
+
+
+def test_training_curves_draw_both_sides_of_every_run_by_split():
+    _, axes = figures.training_curves({"IOU": (RUNS, "iou"), "again": (RUNS, "iou")})
+    assert axes.shape == (2, 2)
+    assert [ax.get_title() for ax in axes[0]] == ["uniform", "quadrant"]
+    assert [ax.get_ylabel() for ax in axes[:, 0]] == ["IOU", "again"]
+    assert [len(ax.lines) for ax in axes[0]] == [4, 2]
+    diverged = axes[0, 0].lines[1].get_ydata()
     assert diverged[0] == 0.5 and np.isnan(diverged[1])
-    colors = [line.get_color() for line in axes[0].lines]
+    colors = [line.get_color() for line in axes[0, 0].lines]
     assert colors[0] == colors[1] != colors[2]
+
+
+def test_an_arm_drawn_alone_keeps_its_colour():
+    _, together = figures.training_curves({"IOU": (RUNS, "iou")})
+    _, alone = figures.training_curves({"IOU": (RUNS, "iou")}, arms=["b"])
+    assert [len(ax.lines) for ax in alone[0]] == [2, 0]
+    assert alone[0, 0].lines[0].get_color() == together[0, 0].lines[2].get_color()
+
+
+def test_the_answer_grid_tells_held_out_positions_apart():
+    _, ax = plt.subplots()
+    figures.answer_grid(ax, [[1, 2], [3, 4], [5, 6]], [False, True, False], (8, 9))
+    known, unknown = ax.lines
+    assert (known.get_xdata().tolist(), known.get_ydata().tolist()) == ([2, 6], [1, 5])
+    assert (unknown.get_xdata().tolist(), unknown.get_ydata().tolist()) == ([4], [3])
+    assert known.get_color() != unknown.get_color()
+    assert ax.get_ylim() == (7.5, -0.5)
+
+
+def test_a_table_shows_every_cell_and_no_markup():
+    table = figures.Table(["what", "px"], [["a < b", "1.5"], ["sum", "12.25"]])
+    assert repr(table).splitlines() == ["what      px", "a < b    1.5", "sum    12.25"]
+    shown = table._repr_html_()
+    assert '<th scope="row">a &lt; b</th><td>1.5</td>' in shown
+    assert shown.count("<tr>") == 3
 
 
 def test_a_signed_map_has_symmetric_limits():
@@ -105,7 +135,14 @@ def test_a_signed_map_has_symmetric_limits():
         (lambda: figures.position_map([[1, 2]], [3, 4], 8), "1 positions"),
         (lambda: figures.position_map([[9, 2]], [3], 8), "must lie in"),
         (lambda: figures.answers(plt.gca(), [[1, 2]], [[1]], 8), "both have shape"),
-        (lambda: figures.training_curves([], "iou"), "runs is empty"),
+        (lambda: figures.training_curves({}), "rows is empty"),
+        (lambda: figures.training_curves({"IOU": ([], "iou")}), "rows is empty"),
+        (
+            lambda: figures.answer_grid(plt.gca(), [[1, 2]], [True, False], 8),
+            "held_out",
+        ),
+        (lambda: figures.Table(["a", "b"], [["c"]]), "2 columns"),
+        (lambda: figures.mean_and_spread([]), "values is empty"),
         (
             lambda: figures.probe_panel(
                 nn.Identity(), torch.rand(1, 1, 4, 4), (0, 1), channel=3

@@ -13,6 +13,7 @@ from coordlib.figures import interactive
 
 PICTURE = np.linspace(0, 1, 36).reshape(6, 6)
 PATCHES = np.zeros((4, 5, 3, 3))
+ANSWERS = np.zeros((4, 4, 2))
 
 
 def make(name: str) -> interactive.Figure:
@@ -20,17 +21,38 @@ def make(name: str) -> interactive.Figure:
     needs = {
         "CommutingSquare": {"picture": PICTURE},
         "SlidingKernel": {"picture": PICTURE},
+        "PlaceBias": {"pictures": {"cat": PICTURE}},
+        "AnswerArrows": {
+            "answers": {"dense": {"uniform": ANSWERS}},
+            "trained": {"uniform": np.eye(4)},
+            "size": (6, 8),
+        },
+        "FailureGroups": {
+            "places": [[0, 1], [2, 3]],
+            "right": [True, False],
+            "suspects": {"phase": ([0, 1], 0.5)},
+            "size": (6, 8),
+        },
         "PaintersCompare": {"first": PATCHES, "second": PATCHES, "names": ["a", "b"]},
         "LabelAlongShift": {
-            "picture": PICTURE,
-            "probabilities": np.full((2, 3, 2), 0.5),
+            "pictures": {"cat": b"a", "cup": b"b"},
+            "classes": {"cat": ["tabby", "lynx"], "cup": ["espresso"]},
+            "probabilities": {
+                "cat": np.full((2, 3, 2), 0.5),
+                "cup": np.ones((2, 3, 1)),
+            },
             "networks": ["plain", "blurred"],
-            "classes": ["coat", "shirt"],
-            "truth": "coat",
-            "window": 4,
         },
     }
     return getattr(interactive, name)(**needs.get(name, {}))
+
+
+def along(name="cat", shape=(1, 2, 1), **options) -> interactive.LabelAlongShift:
+    """Make the figure of one network that knows one class of a cat."""
+    values = {name: np.zeros(shape)}
+    return interactive.LabelAlongShift(
+        {"cat": b""}, {"cat": ["tabby"]}, values, ["plain"], **options
+    )
 
 
 figures = pytest.mark.parametrize("name", interactive.__all__)
@@ -87,17 +109,45 @@ def test_coordlib_does_not_need_anywidget():
             "trained must have shape",
         ),
         (
-            lambda: interactive.LabelAlongShift(
-                PICTURE, np.zeros((1, 9, 1)), ["a"], ["b"], "b", window=4
+            lambda: interactive.PlaceBias({"a": PICTURE, "b": PICTURE[:4]}),
+            "one size",
+        ),
+        (lambda: interactive.PlaceBias({"a": PICTURE}, picture="b"), "must be one of"),
+        (
+            lambda: interactive.AnswerArrows(
+                {"a": {"u": ANSWERS}}, {"u": np.eye(4)}, (6, 7)
             ),
-            "beyond the picture",
+            r"in the middle of \(6, 7\)",
         ),
         (
-            lambda: interactive.LabelAlongShift(
-                PICTURE, np.zeros((1, 2, 1)), ["a"], ["b"], "c", window=4
+            lambda: interactive.AnswerArrows(
+                {"a": {"u": ANSWERS}}, {"u": np.eye(4), "q": np.eye(4)}, (6, 6)
             ),
-            "truth must be one of",
+            "a must answer",
         ),
+        (
+            lambda: interactive.AnswerArrows(
+                {"a": {"u": ANSWERS[1:]}}, {"u": np.eye(4)}, (6, 6)
+            ),
+            "answers must have shape",
+        ),
+        (
+            lambda: interactive.FailureGroups(
+                [[0, 1]], [1], {"x": ([0, 1], 1)}, (4, 4)
+            ),
+            "1 places",
+        ),
+        (
+            lambda: interactive.FailureGroups(
+                [[0, 1]], [1], {"x": ([0], 1)}, (4, 4), suspect="y"
+            ),
+            "suspect must be one of",
+        ),
+        (lambda: along(shape=(1, 40, 1)), "leaves a picture of 256"),
+        (lambda: along(shape=(1, 2, 3)), r"must have shape \(1, 2, 1\)"),
+        (lambda: along(shape=(1, 2, 1), shifts=[0]), r"must have shape \(1, 1, 1\)"),
+        (lambda: along(shape=(1, 2, 1), picture="dog"), "picture must be one of"),
+        (lambda: along("dog", (1, 2, 1)), "must have the same names"),
     ],
 )
 def test_bad_arguments_are_named(call, message):

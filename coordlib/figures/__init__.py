@@ -1,6 +1,7 @@
-"""Figures of the book: one look, and the few plots that return on every page."""
+"""Figures of the book: one look, and the few plots and tables that return."""
 
 from coordlib.figures.plots import (
+    answer_grid,
     answers,
     position_map,
     probe_panel,
@@ -9,11 +10,15 @@ from coordlib.figures.plots import (
     training_curves,
 )
 from coordlib.figures.style import COLORS, WIDTH, use
+from coordlib.figures.tables import Table, mean_and_spread
 
 __all__ = [
     "COLORS",
     "WIDTH",
+    "Table",
+    "answer_grid",
     "answers",
+    "mean_and_spread",
     "position_map",
     "probe_panel",
     "show_images",

@@ -1,6 +1,6 @@
 """The plots that return on every page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -245,60 +245,120 @@ def answers(
     return bare(ax)
 
 
-def training_curves(
-    runs: Sequence[dict],
-    metric: str,
+def answer_grid(
+    ax: Axes,
+    said: ArrayLike,
+    held_out: ArrayLike,
+    size: int | tuple[int, int],
     *,
-    label: str | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw what a network says to every position as a dot.
+
+    A network that knows every position draws a regular grid.
+
+    Parameters
+    ----------
+    ax : Axes
+    said : array, shape (N, 2)
+        Pixel positions ``(i, j)``. What lies beyond the canvas is not seen.
+    held_out : array of bool, shape (N,)
+        Which of the positions were not trained on: they are drawn last, in another
+        colour.
+    size : int or (H, W)
+        The canvas.
+    title : str, optional
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    """
+    said, held_out = np.asarray(said, dtype=float), np.asarray(held_out, dtype=bool)
+    if said.ndim != 2 or said.shape[1] != 2 or held_out.shape != said.shape[:1]:
+        raise ValueError(
+            f"said and held_out must have shapes (N, 2) and (N,), got {said.shape} and "
+            f"{held_out.shape}"
+        )
+    height, width = (size, size) if isinstance(size, int) else size
+    for side, color in ((~held_out, COLORS["blue"]), (held_out, COLORS["vermilion"])):
+        i, j = said[side].T
+        ax.plot(j, i, "o", ms=2, mew=0, color=color)
+    ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), aspect="equal")
+    if title:
+        ax.set_title(title)
+    return bare(ax)
+
+
+def training_curves(
+    rows: Mapping[str, tuple[Sequence[dict], str]],
+    *,
+    arms: Sequence[str] | None = None,
 ) -> tuple[Figure, np.ndarray]:
     """Draw how every network of a sweep got on, against the time it had trained.
 
     Parameters
     ----------
-    runs : sequence of dict
-        The ``runs`` of a :class:`coordlib.results.Result`.
-    metric : str
-        Which number of their curves, without ``train_`` or ``test_``.
-    label : str, optional
-        What to write on the vertical axis; the metric if not given.
+    rows : mapping of str to (sequence of dict, str)
+        For each row of plots its name, the ``runs`` of a
+        :class:`coordlib.results.Result`, and which number of their curves, without
+        ``train_`` or ``test_``.
+    arms : sequence of str, optional
+        The arms to draw; all if not given. An arm keeps its colour.
 
     Returns
     -------
-    figure, axes : Figure and array of one Axes for each split
-        Held-out positions as lines, training positions as dots.
+    figure, axes : Figure and array of Axes, one row each, one column for each split
+        Held-out positions as lines that end in a dot, training positions dotted.
 
     Raises
     ------
     ValueError
-        If there is no run.
+        If there is no row, or a row has no run.
     """
-    if not runs:
-        raise ValueError("runs is empty: the result holds no sweep")
-    parts = list(dict.fromkeys(run["split"] for run in runs))
-    arms = dict.fromkeys(run["arm"] for run in runs)
-    colors = dict(
-        zip(arms, plt.rcParams["axes.prop_cycle"].by_key()["color"], strict=False)
-    )
+    if not rows or not all(runs for runs, _ in rows.values()):
+        raise ValueError("rows is empty: a result holds no sweep")
+    every = [run for runs, _ in rows.values() for run in runs]
+    parts = list(dict.fromkeys(run["split"] for run in every))
+    known = sorted({run["arm"] for run in every})
+    cycle = plt.rcParams["axes.prop_cycle"].by_key()["color"]
+    colors = dict(zip(known, cycle, strict=False))
+    chosen = known if arms is None else arms
     figure, axes = plt.subplots(
-        1, len(parts), figsize=(WIDTH, 2.9), sharey=True, squeeze=False
+        len(rows),
+        len(parts),
+        figsize=(WIDTH, 0.6 + 2.1 * len(rows)),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
     )
-    for ax, split in zip(axes[0], parts, strict=True):
+    for line, (name, (runs, metric)) in zip(axes, rows.items(), strict=True):
         for run in runs:
-            if run["split"] != split:
-                continue
-            color = colors[run["arm"]]
-            seconds = [point["seconds"] for point in run["curve"]]
-            for side, style in (("train", ":"), ("test", "-")):
-                values = [point[f"{side}_{metric}"] for point in run["curve"]]
-                values = [np.nan if value is None else value for value in values]
-                ax.plot(seconds, values, style, color=color, lw=1.4)
-        ax.set(xscale="log", xlabel="seconds of training", title=split)
-    axes[0, 0].set_ylabel(label or metric)
-    marks = [plt.Line2D([], [], color=c, label=arm) for arm, c in colors.items()]
+            if run["arm"] in chosen:
+                ax = line[parts.index(run["split"])]
+                _curve(ax, run["curve"], metric, colors[run["arm"]])
+        line[0].set_ylabel(name)
+    for split, top, bottom in zip(parts, axes[0], axes[-1], strict=True):
+        top.set_title(split)
+        bottom.set(xscale="log", xlabel="seconds of training")
+    marks = [plt.Line2D([], [], color=colors[arm], label=arm) for arm in chosen]
     for style, name in ((":", "trained"), ("-", "held out")):
         marks.append(plt.Line2D([], [], color="0.4", ls=style, label=name))
     figure.legend(handles=marks, loc="outside lower center", ncols=len(marks))
-    return figure, axes[0]
+    return figure, axes
+
+
+def _curve(ax: Axes, curve: Sequence[dict], metric: str, color: str) -> None:
+    seconds = [point["seconds"] for point in curve]
+    for side, style in (("train", ":"), ("test", "-")):
+        values = [point[f"{side}_{metric}"] for point in curve]
+        values = [np.nan if value is None else value for value in values]
+        last = {"marker": "o", "ms": 4, "markevery": [-1]} if side == "test" else {}
+        ax.plot(seconds, values, style, color=color, lw=1.4, **last)
 
 
 def signed(ax: Axes, array: ArrayLike, *, limit: float | None = None) -> Axes:

@@ -28,11 +28,14 @@ from traitlets import Bool, Enum, Float, Int, List, Unicode
 
 __all__ = [
     "AliasSpectrum",
+    "AnswerArrows",
     "CommutingSquare",
+    "FailureGroups",
     "FourRectifiers",
     "HandDecoder",
     "LabelAlongShift",
     "PaintersCompare",
+    "PlaceBias",
     "Pooling1D",
     "SlidingKernel",
 ]
@@ -370,77 +373,314 @@ class PaintersCompare(Figure):
 class LabelAlongShift(Figure):
     """What networks say while the window they see moves over a picture.
 
+    The window starts in the upper left corner and moves down and right.
+
     Parameters
     ----------
-    picture : array_like, shape (H, W)
-        In [0, 1]; kept as 256 grey levels.
-    probabilities : array_like, shape (networks, shifts, classes)
-        Kept to four decimals.
-    networks, classes : sequence of str
-    truth : str
-        The right class, one of ``classes``.
-    window : int
-        Side of the window. At shift 0 its corner is at row ``top``, column ``left``;
-        it moves to the right.
+    pictures : mapping of name to bytes
+        JPEG files of square pictures, to choose from. They are shown at any size.
+    classes : mapping of name to sequence of str
+        For each picture the classes that have a curve; six or so are told apart.
+    probabilities : mapping of name to array_like, shape (networks, shifts, classes)
+        In [0, 1], kept to four decimals.
+    networks : sequence of str
+    shifts : sequence of int, optional
+        Pixels, rising from 0; 0, 1, 2 and so on if not given.
+    size, window : int
+        Sides of the picture and of the window, in the pixels of the shifts.
+    picture : str
+        The one chosen; the first if not given.
     at : int
-        The shift shown.
+        Which shift is shown, counted from 0.
 
     Raises
     ------
     ValueError
-        If shapes and names do not fit, or the window leaves the picture.
+        If shapes and names do not fit, the window leaves the picture, or ``picture``
+        is not one of the names.
     """
 
     _esm = _module("label_along_shift.js")
-    shown = ("networks", "truth", "at")
-    picture = Unicode().tag(sync=True)
-    rows = Int().tag(sync=True)
-    columns = Int().tag(sync=True)
-    probabilities = List().tag(sync=True)
+    shown = ("networks", "picture", "at")
+    views = List().tag(sync=True)
     networks = List(Unicode()).tag(sync=True)
-    classes = List(Unicode()).tag(sync=True)
-    truth = Unicode().tag(sync=True)
+    shifts = List(Int()).tag(sync=True)
+    size = Int().tag(sync=True)
     window = Int().tag(sync=True)
-    top = Int(0).tag(sync=True)
-    left = Int(0).tag(sync=True)
+    picture = Unicode().tag(sync=True)
     at = Int(0).tag(sync=True)
 
     def __init__(
         self,
-        picture: ArrayLike,
-        probabilities: ArrayLike,
+        pictures: Mapping[str, bytes],
+        classes: Mapping[str, Sequence[str]],
+        probabilities: Mapping[str, ArrayLike],
         networks: Sequence[str],
-        classes: Sequence[str],
-        truth: str,
-        window: int,
-        top: int = 0,
-        left: int = 0,
+        shifts: Sequence[int] | None = None,
+        size: int = 256,
+        window: int = 224,
+        picture: str | None = None,
         **state: Any,
     ) -> None:
-        stored = np.round(np.asarray(probabilities, dtype=float), 4)
-        if stored.ndim != 3 or stored.shape[::2] != (len(networks), len(classes)):
+        if not set(pictures) == set(classes) == set(probabilities):
             raise ValueError(
-                f"probabilities must have shape ({len(networks)}, shifts, "
-                f"{len(classes)}) for these networks and classes, got {stored.shape}"
+                f"pictures, classes and probabilities must have the same names, got "
+                f"{list(pictures)}, {list(classes)} and {list(probabilities)}"
             )
-        if truth not in classes:
-            raise ValueError(f"truth must be one of {list(classes)}, got {truth!r}")
-        fields = _picture(picture)
-        reach = top + window, left + window + stored.shape[1] - 1
-        if reach[0] > fields["rows"] or reach[1] > fields["columns"]:
+        chosen = next(iter(pictures)) if picture is None else picture
+        if chosen not in pictures:
+            raise ValueError(f"picture must be one of {list(pictures)}, got {chosen!r}")
+        stored = {k: np.asarray(v, dtype=float) for k, v in probabilities.items()}
+        if shifts is None:
+            shifts = range(stored[chosen].shape[1])
+        for name, values in stored.items():
+            wanted = len(networks), len(shifts), len(classes[name])
+            if values.shape != wanted:
+                raise ValueError(
+                    f"probabilities of {name!r} must have shape {wanted} for these "
+                    f"networks, shifts and classes, got {values.shape}"
+                )
+        if window + max(shifts) > size:
             raise ValueError(
-                f"the window of {window} reaches {reach}, beyond the picture of "
-                f"{fields['rows']} x {fields['columns']}"
+                f"a window of {window}, moved by {max(shifts)}, leaves a picture of "
+                f"{size} pixels"
             )
         super().__init__(
-            **fields,
-            probabilities=stored.tolist(),
+            views=[
+                [
+                    name,
+                    base64.b64encode(file).decode(),
+                    list(classes[name]),
+                    np.round(stored[name], 4).tolist(),
+                ]
+                for name, file in pictures.items()
+            ],
             networks=list(networks),
-            classes=list(classes),
-            truth=truth,
+            shifts=list(shifts),
+            size=size,
             window=window,
-            top=top,
-            left=left,
+            picture=chosen,
+            **state,
+        )
+
+
+class PlaceBias(Figure):
+    """Both ways round the square for CoordConv on a ring, its dial in hand.
+
+    The layer is a 3x3 convolution with all its coordinate weights, on rows and on
+    columns, at one value. At 0 it is the convolution.
+
+    Parameters
+    ----------
+    pictures : mapping of name to array_like, shape (H, W)
+        Pictures to choose from, in [0, 1], of one size; kept as 256 grey levels.
+    kernel : array_like, shape (3, 3), optional
+        The weights on the picture, as in torch; upright edges if not given.
+    picture : str
+        The one chosen; the first if not given.
+    weight : float
+        Of every coordinate.
+    di, dj : int
+        The shift, down and right.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or ``picture`` is not one of the names.
+    """
+
+    _esm = _module("place_bias.js")
+    shown = ("picture", "weight", "di", "dj")
+    pictures = List().tag(sync=True)
+    picture = Unicode().tag(sync=True)
+    rows = Int().tag(sync=True)
+    columns = Int().tag(sync=True)
+    kernel = List(List(Float())).tag(sync=True)
+    weight = Float(0.0).tag(sync=True)
+    di = Int(0).tag(sync=True)
+    dj = Int(0).tag(sync=True)
+
+    def __init__(
+        self,
+        pictures: Mapping[str, ArrayLike],
+        kernel: ArrayLike = SOBEL,
+        picture: str | None = None,
+        **state: Any,
+    ) -> None:
+        fields = {name: _picture(values) for name, values in pictures.items()}
+        sizes = {(each["rows"], each["columns"]) for each in fields.values()}
+        if len(sizes) != 1:
+            raise ValueError(f"pictures must have one size, got {sorted(sizes)}")
+        [(rows, columns)] = sizes
+        chosen = next(iter(fields)) if picture is None else picture
+        if chosen not in fields:
+            raise ValueError(f"picture must be one of {list(fields)}, got {chosen!r}")
+        super().__init__(
+            pictures=[[name, each["picture"]] for name, each in fields.items()],
+            picture=chosen,
+            rows=rows,
+            columns=columns,
+            kernel=_kernel(kernel),
+            **state,
+        )
+
+
+class AnswerArrows(Figure):
+    """Where regressors say the square is, for every place where it can be.
+
+    Parameters
+    ----------
+    answers : mapping of network to mapping of split to array_like, shape (P, Q, 2)
+        The answers in pixels, for the P x Q places in the middle of the canvas. Their
+        distances from the truth are kept to a 255th of their range.
+    trained : mapping of split to array_like of bool, shape (P, Q)
+        Which places were trained on.
+    size : (int, int)
+        Rows and columns of the canvas.
+    network, split : str
+        The ones chosen; the first if not given.
+    side : int
+        Side of the square.
+    i, j : int
+        The true position, in pixels of the canvas.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or an answer of a network is missing for a split.
+    """
+
+    _esm = _module("answer_arrows.js")
+    shown = ("network", "split", "i", "j")
+    rows = Int().tag(sync=True)
+    columns = Int().tag(sync=True)
+    high = Int().tag(sync=True)
+    wide = Int().tag(sync=True)
+    answers = List().tag(sync=True)
+    trained = List().tag(sync=True)
+    network = Unicode().tag(sync=True)
+    split = Unicode().tag(sync=True)
+    side = Int(9).tag(sync=True)
+    i = Int(0).tag(sync=True)
+    j = Int(0).tag(sync=True)
+
+    def __init__(
+        self,
+        answers: Mapping[str, Mapping[str, ArrayLike]],
+        trained: Mapping[str, ArrayLike],
+        size: tuple[int, int],
+        network: str | None = None,
+        split: str | None = None,
+        **state: Any,
+    ) -> None:
+        masks = {name: np.asarray(mask, dtype=bool) for name, mask in trained.items()}
+        shape = next(iter(masks.values())).shape
+        high, wide = shape if len(shape) == 2 else (-1, -1)
+        margins = size[0] - high, size[1] - wide
+        if any(mask.shape != shape for mask in masks.values()) or any(
+            margin < 0 or margin % 2 for margin in margins
+        ):
+            raise ValueError(
+                f"trained must have one shape (P, Q) in the middle of {size}, got "
+                f"{[mask.shape for mask in masks.values()]}"
+            )
+        corner = np.array([margins[0] // 2, margins[1] // 2])
+        truth = np.stack(np.indices(shape), -1) + corner
+        stored = []
+        for name, parts in answers.items():
+            if set(parts) != set(masks):
+                raise ValueError(f"{name} must answer {list(masks)}, got {list(parts)}")
+            for part, said in parts.items():
+                said = np.asarray(said, dtype=float)
+                if said.shape != truth.shape:
+                    raise ValueError(
+                        f"answers must have shape {truth.shape}, got {said.shape}"
+                    )
+                miss = said - truth
+                low, reach = float(miss.min()), max(float(np.ptp(miss)), 1e-9)
+                text = _base64((miss - low) / reach, "answers")
+                stored.append([name, part, low, reach / 255, text])
+        super().__init__(
+            rows=size[0],
+            columns=size[1],
+            high=high,
+            wide=wide,
+            answers=stored,
+            trained=[
+                [name, _base64(mask.astype(float), "trained")]
+                for name, mask in masks.items()
+            ],
+            network=stored[0][0] if network is None else network,
+            split=stored[0][1] if split is None else split,
+            **({"i": int(corner[0]), "j": int(corner[1])} | state),
+        )
+
+
+class FailureGroups(Figure):
+    """Which places fail, divided by one suspect after another.
+
+    Parameters
+    ----------
+    places : array_like of int, shape (N, 2)
+        Row and column of each place.
+    right : array_like of bool, shape (N,)
+        The outcome there.
+    suspects : mapping of name to (array_like of int, shape (N,); float)
+        The group of each place, and how often chance divides the outcomes as well.
+    size : (int, int)
+        Rows and columns of the canvas.
+    suspect : str
+        The one chosen; the first if not given.
+    at : int
+        The place shown, by its number.
+
+    Raises
+    ------
+    ValueError
+        If lengths do not fit, or ``suspect`` is not one of the names.
+    """
+
+    _esm = _module("failure_groups.js")
+    shown = ("suspect", "at")
+    rows = Int().tag(sync=True)
+    columns = Int().tag(sync=True)
+    places = List().tag(sync=True)
+    right = List().tag(sync=True)
+    suspects = List().tag(sync=True)
+    suspect = Unicode().tag(sync=True)
+    at = Int(0).tag(sync=True)
+
+    def __init__(
+        self,
+        places: ArrayLike,
+        right: ArrayLike,
+        suspects: Mapping[str, tuple[ArrayLike, float]],
+        size: tuple[int, int],
+        suspect: str | None = None,
+        **state: Any,
+    ) -> None:
+        where, outcome = np.asarray(places, dtype=int), np.asarray(right, dtype=int)
+        if where.ndim != 2 or where.shape[1] != 2:
+            raise ValueError(f"places must have shape (N, 2), got {where.shape}")
+        stored = [
+            [name, np.asarray(labels, dtype=int).tolist(), float(chance)]
+            for name, (labels, chance) in suspects.items()
+        ]
+        lengths = {len(outcome)} | {len(labels) for _, labels, _ in stored}
+        if lengths != {len(where)}:
+            raise ValueError(
+                f"{len(where)} places, but outcomes or groups of {sorted(lengths)}"
+            )
+        chosen = stored[0][0] if suspect is None else suspect
+        if chosen not in suspects:
+            raise ValueError(f"suspect must be one of {list(suspects)}, got {chosen!r}")
+        super().__init__(
+            rows=size[0],
+            columns=size[1],
+            places=where.tolist(),
+            right=outcome.tolist(),
+            suspects=stored,
+            suspect=chosen,
             **state,
         )
 

@@ -1,0 +1,88 @@
+"""Tables of measurements that read well on the page, in a terminal and aloud."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from statistics import mean, stdev
+
+
+def mean_and_spread(values: Sequence[float], digits: int = 2) -> str:
+    """Write the mean over seeds, and after it their standard deviation.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One for each seed. A single one has no spread, and none is written.
+    digits : int
+        After the point.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If there is no value.
+
+    Examples
+    --------
+    >>> mean_and_spread([1.0, 3.0])
+    '2.00 ± 1.41'
+    >>> mean_and_spread([0.25], digits=1)
+    '0.2'
+    """
+    if not values:
+        raise ValueError("values is empty: give one for each seed")
+    text = f"{mean(values):.{digits}f}"
+    return f"{text} ± {stdev(values):.{digits}f}" if len(values) > 1 else text
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that a notebook shows, as HTML where it can and as text elsewhere.
+
+    Parameters
+    ----------
+    head : sequence of str
+        The names of the columns. The first column names the rows.
+    rows : sequence of sequences of str
+        Each as long as ``head``.
+
+    Raises
+    ------
+    ValueError
+        If a row is not as long as the head.
+    """
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.head):
+                raise ValueError(f"{len(self.head)} columns, but a row is {row}")
+
+    def __repr__(self) -> str:
+        lines = [self.head, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(
+                [line[0].ljust(widths[0])]
+                + [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
+            ).rstrip()
+            for line in lines
+        )
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.head)
+        body = "".join(
+            f'<tr><th scope="row">{escape(row[0])}</th>'
+            + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+            + "</tr>"
+            for row in self.rows
+        )
+        return (
+            f'<table class="dataframe"><thead><tr>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table>"
+        )
