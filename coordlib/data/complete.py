@@ -26,6 +26,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coordlib.checkpoints import replace_file
+
 __all__ = ["PICTURES", "cache_folder", "cifar10", "fashion_mnist", "mnist"]
 
 #: The ten classes of CIFAR-10, in the order of the labels.
@@ -310,11 +312,9 @@ def _take(collection: Collection, route: Route, folder: Path) -> None:
 
 
 def _store(path: Path, **parts: np.ndarray) -> None:
-    """Write all or nothing."""
-    part = path.with_name(f"{path.name}.{os.getpid()}")
-    with part.open("wb") as file:
-        np.savez(file, **parts)
-    os.replace(part, path)
+    stream = io.BytesIO()
+    np.savez(stream, **parts)
+    replace_file(path, stream.getvalue())
 
 
 def _checksum(first: np.ndarray, second: np.ndarray) -> str:
