@@ -35,6 +35,4 @@ def measure(rounds: int, **grid: list) -> Iterator[tuple[str, float]]:
             times = paired(steps, rounds=rounds)
             key = f"{what} | {name}"
             yield f"{key} | plain ms", 1000 * sorted(times["plain"])[rounds // 2]
-            found = ratio(times, "ours", "plain")
-            for part in ("median", "low", "high"):
-                yield f"{key} | ours/plain {part}", getattr(found, part)
+            yield from ratio(times, "ours", "plain").named(f"{key} | ours/plain")

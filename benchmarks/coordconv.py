@@ -103,9 +103,7 @@ def measure(rounds: int, **grid: list) -> Iterator[tuple[str, float]]:
             key = f"{what} | {name}"
             yield f"{key} | plain ms", 1000 * sorted(times["plain"])[rounds // 2]
             for of, to in (("ours", "plain"), ("concatenated", "ours")):
-                found = ratio(times, of, to)
-                for part in ("median", "low", "high"):
-                    yield f"{key} | {of}/{to} {part}", getattr(found, part)
+                yield from ratio(times, of, to).named(f"{key} | {of}/{to}")
         peaks = {
             key: peak_memory(training(layer, x)) + x.nbytes
             for key, layer in candidates.items()

@@ -46,6 +46,4 @@ def measure(
         name = f"batch of {count}"
         yield f"{name} | scipy ms", 1000 * sorted(times["scipy"])[rounds // 2]
         for of in ("scipy", "reading"):
-            found = ratio(times, of, "ours")
-            for part in ("median", "low", "high"):
-                yield f"{name} | {of}/ours {part}", getattr(found, part)
+            yield from ratio(times, of, "ours").named(f"{name} | {of}/ours")

@@ -144,6 +144,4 @@ def compare(
         fastest = min((k for k in times if k != "ours"), key=middle.get)
         key = f"{what} | {name}"
         yield f"{key} | {fastest} ms", 1000 * middle[fastest]
-        best = ratio(times, "ours", fastest)
-        for part in ("median", "low", "high"):
-            yield f"{key} | ours/fastest {part}", getattr(best, part)
+        yield from ratio(times, "ours", fastest).named(f"{key} | ours/fastest")

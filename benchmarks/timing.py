@@ -5,7 +5,7 @@ here says how long a thing takes; it says how much longer than another thing tha
 timed a moment before and a moment after.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 from statistics import median, quantiles
@@ -30,6 +30,11 @@ class Ratio:
     median: float
     low: float
     high: float
+
+    def named(self, name: str) -> Iterator[tuple[str, float]]:
+        """Yield each part under ``name`` and its own: ``name median`` and so on."""
+        for part, value in vars(self).items():
+            yield f"{name} {part}", value
 
 
 def paired(
