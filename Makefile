@@ -11,13 +11,17 @@ READY := $(VENV)/.installed
 BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" \
 	--path-output . -W -n --keep-going -q
 
-.PHONY: help book serve test colab notebooks bench lint format lock address clean
+# Tests that need nothing but coordlib: not those of the book and its tools.
+LIBRARY := $(filter-out %_browser.py %_colab.py %_home.py %_mutations.py %_notebook_hygiene.py \
+	%_notebooks_tool.py %_pages.py %_pdf.py %_repository.py,$(wildcard tests/test_*.py))
+
+.PHONY: help book serve test library colab notebooks bench print links package lint format lock newest address clean
 .DEFAULT_GOAL := help
 
 # Two processes on two cores: one thread each, in kernels too. The stored outputs
 # are made the same way, because the order of a sum depends on the threads.
-test colab notebooks: export OMP_NUM_THREADS = 1
-test colab notebooks: export MKL_NUM_THREADS = 1
+test library colab notebooks: export OMP_NUM_THREADS = 1
+test library colab notebooks: export MKL_NUM_THREADS = 1
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -50,13 +54,29 @@ test: $(READY) ## Check everything: style, unit tests, docstrings, notebooks, si
 		--doctest-modules --nbval --nbval-current-env \
 		--nbval-sanitize-with sanitize.cfg tests coordlib book
 	$(BUILD) --all
-	$(BIN)/python -m pytest -q -m site tests/test_browser.py
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope -m site tests
+
+# The environment is not ready afterwards: the next command installs the pinned torch.
+library: $(READY) ## Test coordlib alone with another torch (TORCH="torch==2.4.*")
+	@rm $(READY)
+	$(BIN)/python -m pip install -qq --upgrade $(if $(TORCH),"$(TORCH)",torch)
+	$(BIN)/python -m pytest -n 2 --doctest-modules $(LIBRARY) coordlib
 
 colab: $(READY) ## Run every notebook alone in an environment like Colab's
 	$(BIN)/python -m pytest -m colab -n 2 tests/test_colab.py
 
 notebooks: $(READY) ## Execute the notebooks and store their outputs (ONLY=book/x.ipynb for one)
 	@$(BIN)/python tools/notebooks.py $(ONLY)
+
+print: book ## Print the whole book as one PDF, _build/where-is-it.pdf
+	@$(BIN)/python tools/pdf.py
+
+links: $(READY) ## Check that the addresses on the pages answer (needs the network)
+	$(BUILD) --builder linkcheck
+
+package: $(READY) ## Build coordlib's wheel into dist
+	rm -rf dist
+	$(BIN)/python -m pip wheel -qq --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
 bench: $(READY) ## Time coordlib beside others on an idle machine, a quarter of an hour (ONLY=decoder for one)
 	@KINETO_LOG_LEVEL=99 $(BIN)/python -m benchmarks $(ONLY)
@@ -77,8 +97,11 @@ lock: ## Resolve requirements.in again and write requirements.txt
 	mv requirements.new requirements.txt
 	rm -rf .venv-lock
 
+newest: ## Take the pins out of requirements.in, to see what the newest packages break
+	sed -i.bak -e '/^jupyter-book/!s/==.*//' requirements.in && rm requirements.in.bak
+
 address: $(READY) ## Change the repository's address everywhere (URL=https://github.com/you/repo)
 	@$(BIN)/python tools/repository.py "$(URL)"
 
 clean: ## Remove everything that was built; .venv stays
-	rm -rf _build build *.egg-info .pytest_cache .ruff_cache book/.ruff_cache .hypothesis
+	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache book/.ruff_cache .hypothesis

@@ -3,124 +3,46 @@
 Needs the package playwright and a Chromium or Chrome on the PATH; ``CHROMIUM`` names
 another executable. Without one the tests are skipped, and where ``CI`` is set they
 fail, unless ``CHROMIUM=none`` says that none is wanted.
-
-Nothing is served: the browser's requests are answered from the disk, and a request for
-any other place is refused and counted.
 """
 
+import io
 import json
-import mimetypes
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from html import escape
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from repository import BOOK, ROOT
+from browsing import PAGES, Tab
+from chromium import SITE
+from PIL import Image
+from repository import BOOK
 from torch import Tensor, nn
 
-from coordlib import BlurPool1d, MaxBlurPool1d, handmade, probe
+from coordlib import BlurPool1d, CoordConv2d, MaxBlurPool1d, handmade, probe
 from coordlib.figures import interactive
 from coordlib.probe import shift
 
-SITE = ROOT / "_build" / "html"
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
-# Pages with figures, as the site was built last.
-PAGES = [
-    path.stem
-    for path in sorted(SITE.glob("*.html"))
-    if f'type="{VIEW}"' in path.read_text("utf-8")
+WITH_FIGURES = [
+    name
+    for name in PAGES
+    if f'type="{VIEW}"' in (SITE / f"{name}.html").read_text("utf-8")
 ]
-HOST = "http://book.test"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 rng = np.random.default_rng(0)
 # Grey levels that 8 bits hold exactly.
 PICTURE = rng.integers(0, 256, (8, 10)) / 255
 
 
-def missing(why: str) -> None:
-    """Skip, or fail where a browser was promised."""
-    if os.environ.get("CI") and os.environ.get("CHROMIUM") != "none":
-        pytest.fail(f"{why}; CHROMIUM=none would skip the tests in a browser")
-    pytest.skip(why)
-
-
-def executable() -> str | None:
-    """Return the browser to use, or None."""
-    if named := os.environ.get("CHROMIUM"):
-        return shutil.which(named)
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, map(shutil.which, names)), None)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
-        missing("no playwright: pip install playwright")
-    path = executable()
-    if path is None:
-        missing("no Chromium: see 'Tests in a browser' in CONTRIBUTING.md")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-class Tab:
-    """A page of the browser, and whatever went wrong on it."""
-
-    def __init__(self, browser, width: int = 1000, scheme: str = "light") -> None:
-        size = {"width": width, "height": 900}
-        self.context = browser.new_context(
-            viewport=size, color_scheme=scheme, has_touch=True, reduced_motion="reduce"
-        )
-        self.page = self.context.new_page()
-        self.wrong: list[str] = []
-        self.made: dict[str, str] = {}
-        self.page.on("console", self.heard)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.route("**/*", self.answer)
-
-    def heard(self, message) -> None:
-        if message.type in ("error", "warning"):
-            self.wrong.append(message.text)
-
-    def answer(self, route) -> None:
-        url = urlsplit(route.request.url)
-        path = url.path.removeprefix("/")
-        if url.scheme == "blob":
-            return route.continue_()
-        if f"{url.scheme}://{url.netloc}" == HOST:
-            if path in self.made:
-                return route.fulfill(body=self.made[path], content_type="text/html")
-            file = SITE / path if path != "widgets.js" else BOOK / "assets" / path
-            if file.is_file():
-                kind = mimetypes.guess_type(file)[0] or "application/octet-stream"
-                return route.fulfill(body=file.read_bytes(), content_type=kind)
-            if path == "favicon.ico":
-                return route.fulfill(status=204)
-        self.wrong.append(f"request for {route.request.url}")
-        return route.abort()
-
-    def open(self, path: str) -> None:
-        self.page.goto(f"{HOST}/{path}")
-
-
 @pytest.fixture
 def tab(browser) -> Iterator[Tab]:
     tab = Tab(browser)
     yield tab
-    tab.context.close()
-    assert not tab.wrong
+    tab.close()
 
 
 @pytest.fixture(scope="module")
@@ -313,22 +235,116 @@ def test_painters_show_what_was_stored(compute):
             assert got[name]["lit"] == (patch > 0.5).sum()
 
 
-PROBABILITIES = rng.dirichlet(np.ones(3), (2, 5)).round(4)
-
-
-def labels() -> interactive.LabelAlongShift:
-    names, classes = ["plain", "blurred"], ["coat", "shirt", "bag"]
-    return interactive.LabelAlongShift(
-        PICTURE, PROBABILITIES, names, classes, "shirt", window=6, top=1, at=2
+@pytest.mark.parametrize("picture", ["any", "none"])
+@pytest.mark.parametrize("weight", [0.0, 0.05])
+@pytest.mark.parametrize("by", [(0, 0), (0, 3), (-2, 5)])
+def test_the_place_bias_is_that_of_the_layer(compute, picture, weight, by):
+    pictures = {"any": PICTURE, "none": np.zeros_like(PICTURE)}
+    conv = nn.Conv2d(1, 1, 3, padding=1, bias=False, padding_mode="circular").double()
+    conv.weight.data[:] = torch.tensor(interactive.SOBEL)
+    layer = CoordConv2d.from_conv(conv)
+    layer.weight.data[:, 1:] = weight
+    found = probe(
+        layer.requires_grad_(False), as_image(pictures[picture]), [by], keep_panels=True
     )
+    _, shifted, one, other = (part[0, 0] for part in found.panels[0])
+    shown = {"picture": picture, "weight": weight, "di": by[0], "dj": by[1]}
+    got = compute(interactive.PlaceBias(pictures, **shown))
+    near(got["shifted"], shifted)
+    near(got["one"], one)
+    near(got["other"], other)
+    near(got["difference"], one - other)
+    near([got["mean"], got["largest"]], [found.maps.mean(), found.largest[0]])
 
 
-def test_labels_along_a_shift_are_those_of_the_probabilities(compute):
-    got = compute(labels())
-    for said, rows in zip(got, PROBABILITIES, strict=True):
-        assert said["label"] == ["coat", "shirt", "bag"][rows[2].argmax()]
-        near([said["probability"], said["truth"]], [rows[2].max(), rows[2, 1]])
-        assert said["changes"] == (np.diff(rows.argmax(1)) != 0).sum()
+def arrows() -> tuple[interactive.AnswerArrows, dict, dict]:
+    """Give a figure of 6 x 5 places on a canvas of 10 x 9, with what it was made of."""
+    local = np.random.default_rng(1)
+    said = {
+        network: {split: local.uniform(-1, 10, (6, 5, 2)) for split in ("even", "odd")}
+        for network in ("dense", "conv")
+    }
+    places = np.indices((6, 5)).sum(0) % 2
+    trained = {"even": places == 0, "odd": places == 1}
+    return interactive.AnswerArrows(said, trained, (10, 9), side=3), said, trained
+
+
+@pytest.mark.parametrize("network", ["dense", "conv"])
+@pytest.mark.parametrize("split", ["even", "odd"])
+def test_arrows_lead_to_the_answers_that_were_given(compute, network, split):
+    figure, said, trained = arrows()
+    figure.network, figure.split = network, split
+    figure.set_trait("i", 4), figure.set_trait("j", 6)
+    got, given = compute(figure), said[network][split]
+    truth = np.stack(np.indices((6, 5)), -1) + 2
+    step = {"atol": 0.51 * np.ptp(given - truth) / 255}
+    np.testing.assert_allclose(got["said"], given[2, 4], **step)
+    np.testing.assert_allclose(
+        np.reshape(got["miss"], (6, 5, 2)), given - truth, **step
+    )
+    assert got["known"][got["at"]] == trained[split][2, 4]
+    off = np.hypot(*np.moveaxis(given - truth, -1, 0))
+    means = off[trained[split]].mean(), off[~trained[split]].mean()
+    np.testing.assert_allclose((got["seen"], got["unseen"]), means, atol=0.02)
+
+
+OUTCOME = rng.random(40) < 0.4
+COLUMN, ROW = rng.permutation(63)[:40] % 9, np.sort(rng.integers(0, 7, 40))
+PLACES = np.unique(np.stack((ROW, COLUMN), 1), axis=0)
+
+
+def failures() -> interactive.FailureGroups:
+    i, j = PLACES.T
+    suspects = {"phase": (i % 2 * 2 + j % 2, 0.25), "edge": (np.minimum(i, j), 0.001)}
+    right = OUTCOME[: len(PLACES)]
+    return interactive.FailureGroups(PLACES, right, suspects, (7, 9), at=5)
+
+
+@pytest.mark.parametrize("suspect", ["phase", "edge"])
+def test_failures_are_divided_as_numpy_divides_them(compute, suspect):
+    figure = failures()
+    figure.suspect = suspect
+    i, j = PLACES.T
+    label = {"phase": i % 2 * 2 + j % 2, "edge": np.minimum(i, j)}[suspect]
+    right, got = OUTCOME[: len(PLACES)], compute(figure)
+    for group, name in zip(got["groups"], np.unique(label), strict=True):
+        assert (group["name"], group["count"]) == (name, (label == name).sum())
+        near([group["share"]], [right[label == name].mean()])
+    assert got["groups"][got["chosen"]]["name"] == label[5]
+    fitted = np.array([right[label == name].mean() for name in label])
+    near([got["explained"]], [fitted.var() / right.var()])
+    assert got["chance"] == {"phase": 0.25, "edge": 0.001}[suspect]
+
+
+# Rows that sum to one: networks, shifts, classes.
+ALONG = {
+    "cat": rng.dirichlet(np.ones(6), (2, 5)).round(4),
+    "cup": rng.dirichlet(np.ones(2), (2, 5)).round(4),
+}
+CLASSES = {
+    "cat": ["tabby", "lynx", "tiger cat", "cougar", "fox", "hare"],
+    "cup": ["espresso", "cup"],
+}
+
+
+def labels(**state) -> interactive.LabelAlongShift:
+    stream = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(stream, "jpeg")
+    pictures = dict.fromkeys(ALONG, stream.getvalue())
+    names, shifts = ["plain", "blurred"], [0, 1, 2, 4, 8]
+    sizes = {"size": 40, "window": 32, "at": 2} | state
+    return interactive.LabelAlongShift(pictures, CLASSES, ALONG, names, shifts, **sizes)
+
+
+@pytest.mark.parametrize("name", ALONG)
+@pytest.mark.parametrize("at", range(5))
+def test_labels_along_a_shift_are_those_of_the_probabilities(compute, name, at):
+    got = compute(labels(picture=name, at=at))
+    for said, rows in zip(got, ALONG[name], strict=True):
+        found = rows.argmax(1)
+        assert said["label"] == CLASSES[name][found[at]]
+        assert said["flips"] == (found != found[0]).sum()
+        near([said["probability"]], [rows[at].max()])
 
 
 # What a reader does with them.
@@ -464,29 +480,84 @@ def test_painters_are_asked_by_a_click(tab):
     assert "Row 4, column 4 (held out)" in line.text_content()
 
 
+def test_the_dial_is_turned_and_the_picture_does_not_matter(tab):
+    pictures = {"any": PICTURE, "none": np.zeros_like(PICTURE)}
+    line = show(tab, interactive.PlaceBias(pictures, dj=1))
+    assert "agree in every pixel" in line.text_content()
+    slide(tab, "Coordinate weights", 0.1)
+    before = line.text_content()
+    tab.page.get_by_label("none", exact=True).check()
+    told = "The two ways differ by "
+    assert told in before
+    assert line.text_content().split(told)[1] == before.split(told)[1]
+    drag(tab, (1, 1), (3, 4), PICTURE.shape)
+    press(tab, "ArrowUp")
+    assert "moved 1 down and 4 to the right" in line.text_content()
+
+
+def test_the_square_is_dragged_and_the_answer_told(tab):
+    figure, said, trained = arrows()
+    line = show(tab, figure)
+    drag(tab, (2, 2), (5, 4), (10, 9))
+    press(tab, "ArrowRight")
+    tab.page.get_by_label("conv", exact=True).check()
+    tab.page.get_by_label("odd", exact=True).check()
+    assert trained["odd"][3, 3] == ("trained on" in line.text_content())
+    told = re.search(r"conv says row (\S+), column (\S+): ", line.text_content())
+    found = [float(number.replace("−", "-")) for number in told.groups()]
+    np.testing.assert_allclose(found, said["conv"]["odd"][3, 3], atol=0.1)
+    press(tab, *["ArrowDown"] * 9)
+    assert line.text_content().startswith("Row 7, column 5 ")
+
+
+def test_a_dot_is_clicked_and_its_group_told(tab):
+    line = show(tab, failures())
+    tab.page.get_by_label("edge", exact=True).check()
+    i, j = PLACES[-1].tolist()
+    drag(tab, (i, j), (i, j), (7, 9))
+    assert line.text_content().startswith(f"Row {i}, column {j}: ")
+    edge = PLACES.min(1) == min(i, j)
+    share = OUTCOME[: len(PLACES)][edge].mean()
+    assert f"{100 * share:.0f} % of {edge.sum()} drawn" in line.text_content()
+    press(tab, "ArrowLeft")
+    i, j = PLACES[-2].tolist()
+    assert line.text_content().startswith(f"Row {i}, column {j}: ")
+
+
 def test_the_window_moves_and_the_label_is_told(tab):
     line = show(tab, labels())
     press(tab, "ArrowRight")
-    top = PROBABILITIES[0, 3]
-    name = ["coat", "shirt", "bag"][top.argmax()]
-    assert f"plain says {name} ({top.max():.2f})" in line.text_content()
+    top = ALONG["cat"][0, 3]
+    told = f"plain: {CLASSES['cat'][top.argmax()]} ({top.max():.2f})"
+    assert line.text_content().startswith("cat, moved by 4 down and right. ")
+    assert told in line.text_content()
     slide(tab, "Moved by", 0)
-    assert line.text_content().startswith("Moved by 0.")
+    assert line.text_content().startswith("cat, moved by 0")
+    assert tab.page.locator(".cf-mark").get_attribute("x") == "0"
+    # As far along the diagonal as the hand goes, and no further than there are shifts.
+    drag(tab, (1, 1), (6, 5), (40, 40))
+    assert line.text_content().startswith("cat, moved by 4")
+    tab.page.get_by_label("cup").check()
+    assert line.text_content().startswith("cup, moved by 4")
+    assert tab.page.locator(".cf-legend span").count() == len(CLASSES["cup"])
+    assert tab.page.locator(".cf-plot path[style]").count() == 2 * 2
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_figures_fit_and_have_names(browser, width, scheme):
     tab = Tab(browser, width, scheme)
-    for make in (interactive.HandDecoder, interactive.AliasSpectrum, painters, labels):
-        show(tab, make())
+    drawn = [interactive.HandDecoder(), interactive.AliasSpectrum(), painters()]
+    drawn += [labels(), arrows()[0], failures()]
+    drawn += [interactive.PlaceBias({"any": PICTURE}, weight=0.05, di=2)]
+    for figure in drawn:
+        show(tab, figure)
         over = "document.documentElement.scrollWidth > innerWidth"
         assert not tab.page.evaluate(over)
         unnamed = ":is(.cf, .cf-grab, [role=img]):not([aria-label])"
         assert tab.page.locator(unnamed).count() == 0
         assert tab.page.locator(".cf-line[aria-live=polite]").count() == 1
-    tab.context.close()
-    assert not tab.wrong
+    tab.close()
 
 
 def test_text_of_the_state_is_never_markup(tab):
@@ -500,14 +571,11 @@ def test_text_of_the_state_is_never_markup(tab):
 
 
 @pytest.mark.site
-@pytest.mark.skipif(not PAGES, reason="no page with a figure is built: make book")
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.skipif(not WITH_FIGURES, reason="no page with a figure: make book")
+@pytest.mark.parametrize("name", WITH_FIGURES)
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_figures_of_a_built_page_run_without_a_third_party(
-    browser, name, width, scheme
-):
-    tab = Tab(browser, width, scheme)
+def test_figures_of_a_built_page_answer_a_key(browser, name, width):
+    tab = Tab(browser, width)
     tab.open(f"{name}.html")
     views = tab.page.locator(f'script[type="{VIEW}"]').count()
     figures = tab.page.locator(".cf")
@@ -521,19 +589,17 @@ def test_figures_of_a_built_page_run_without_a_third_party(
         mover.press("ArrowRight")
         assert line.text_content() != before
     assert not re.search("could not be shown", tab.page.content())
-    assert not tab.page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    tab.context.close()
-    assert not tab.wrong
+    tab.close()
 
 
 @pytest.mark.site
-@pytest.mark.skipif(not SITE.exists(), reason="the site is not built: make book")
+@pytest.mark.skipif(not PAGES, reason="the site is not built: make book")
 def test_only_pages_with_figures_load_the_loader():
-    loading = {
-        path.stem
-        for path in SITE.glob("*.html")
-        if "/widgets.js" in path.read_text("utf-8")
-    }
-    assert loading == set(PAGES)
+    loading = [
+        name
+        for name in PAGES
+        if "/widgets.js" in (SITE / f"{name}.html").read_text("utf-8")
+    ]
+    assert loading == WITH_FIGURES
     built = (SITE / "_static" / "widgets.js").read_bytes()
     assert built == (BOOK / "assets" / "widgets.js").read_bytes()

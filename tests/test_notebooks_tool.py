@@ -1,9 +1,14 @@
 """The normal form of a notebook: stable, and free of the machine."""
 
+import base64
+from io import BytesIO
+
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from notebooks import as_text, keep_times, normalise
+from notebooks import MAX_PICTURE, as_text, keep_times, lighter, normalise
+from PIL import Image
 from repository import setup_cell
 
 
@@ -54,6 +59,30 @@ def test_metadata_of_the_session_goes_and_that_of_the_page_stays():
     assert nb.cells[0].metadata == {"tags": ["hide-input"], "mystnb": alt}
     assert nb.metadata.kernelspec.name == "python3"
     assert "my-env" not in text
+
+
+def png(array):
+    out = BytesIO()
+    Image.fromarray(array).save(out, "PNG")
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def test_a_heavy_picture_becomes_lighter_and_hardly_other():
+    rng = np.random.default_rng(0)
+    smooth = np.indices((400, 600)).sum(0)[..., None] / 4 + rng.integers(0, 3, 3)
+    heavy = (smooth + rng.integers(0, 8, smooth.shape)).astype("uint8")
+    picture = png(heavy)
+    assert len(base64.b64decode(picture)) > MAX_PICTURE
+    light = lighter(picture)
+    assert len(light) < len(picture)
+    shown = Image.open(BytesIO(base64.b64decode(light))).convert("RGB")
+    assert np.abs(np.asarray(shown, int) - heavy).mean() < 4
+    assert lighter(light) == light
+
+
+def test_a_light_picture_stays_as_it_is():
+    picture = png(np.zeros((9, 9, 3), "uint8"))
+    assert lighter(picture) == picture
 
 
 def test_streams_that_follow_each_other_are_merged():

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from repository import BOOK, HOLDERS, ROOT, address, move, owner_and_name, setup_cell
 
+CLONE_BYTES = 40_000_000
 NEW = "https://github.com/Somebody-Else/where-is-it-2"
 
 
@@ -40,6 +41,14 @@ def test_nothing_else_writes_the_address():
             assert not any(map(written_in, others + outputs)), name
         else:
             assert not written_in(path.read_text("utf-8", errors="ignore")), name
+
+
+def test_a_clone_is_small():
+    command = ["git", "rev-list", "--disk-usage", "--objects", "HEAD"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    assert int(done.stdout) <= CLONE_BYTES
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ ONLY=book/coordconv.ipynb`` over one. The normal form holds nothing that depends
 on the machine or the hour, so that a second run changes nothing.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -12,15 +13,18 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from PIL import Image
 from repository import BOOK, ROOT, setup_cell
 
 CELL_SECONDS = 600
+MAX_PICTURE = 60_000  # bytes
 AT_ONCE = 2  # notebooks, each on one core, as the tests run them
 
 METADATA = {
@@ -127,11 +131,30 @@ def merged(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
 
 
 def tidy(output: NotebookNode) -> NotebookNode:
-    """Shorten a traceback to its last line: the rest names files and colours."""
+    """Shorten a traceback to its last line, and make a heavy picture lighter."""
     if output.output_type == "error":
+        # The rest of a traceback names files and colours.
         output.evalue = ANSI.sub("", output.evalue)
         output.traceback = [f"{output.ename}: {output.evalue}"]
+    if picture := output.get("data", {}).get("image/png"):
+        output.data["image/png"] = lighter(picture)
     return output
+
+
+def lighter(picture: str) -> str:
+    """Return a PNG in base64, with 256 colours in place of all if it is heavy."""
+    stored = base64.b64decode(picture)
+    if len(stored) <= MAX_PICTURE:
+        return picture
+    image, out = Image.open(BytesIO(stored)), BytesIO()
+    if image.mode == "P":  # there is nothing more to take away
+        return picture
+    method = Image.Quantize.FASTOCTREE if image.mode == "RGBA" else None
+    if image.mode == "RGBA" and image.getextrema()[3] == (255, 255):
+        image, method = image.convert("RGB"), None
+    few = image.quantize(256, method, dither=Image.Dither.NONE)
+    few.save(out, "PNG", optimize=True)
+    return base64.b64encode(out.getvalue()).decode()
 
 
 def output_text(output: NotebookNode) -> str:

@@ -1,0 +1,180 @@
+"""The built site: what a reader meets on every page, whatever the screen."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from importlib.metadata import distribution
+
+import pytest
+from browsing import PAGES, Tab
+from repository import BOOK
+
+WIDTHS = [1280, 768, 390]
+PAPER = 658  # what is left of A4 between the margins, in CSS pixels
+SCHEMES = ["light", "dark"]
+FIGURE_BYTES = 60_000
+OWN_BYTES = 300_000
+PAGE_BYTES = 1_500_000
+
+pytestmark = [
+    pytest.mark.site,
+    pytest.mark.skipif(not PAGES, reason="the site is not built: make book"),
+]
+
+# Resolved when the mathematics is set and the interactive figures are drawn.
+SETTLED = """async () => {
+    await window.MathJax?.startup?.promise;
+    const views = document.querySelectorAll('script[type*="widget-view"]').length;
+    while (document.querySelectorAll(".cf-line").length < views)
+        await new Promise((done) => setTimeout(done, 20));
+}"""
+
+# What a reader cannot see whole and cannot scroll to, in words.
+CUT = """() => {
+    const article = document.querySelector(".bd-article")
+        ?? document.querySelector(".bd-main");
+    const cut = [];
+    const name = (e) => `${e.tagName}.${e.className.baseVal ?? e.className}: ` +
+        (e.textContent || e.src || "").trim().slice(0, 40);
+    const scrolls = (e) => ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
+    if (document.documentElement.scrollWidth > innerWidth) cut.push("the page scrolls");
+    const meant = ":is(mjx-assistive-mml, .visually-hidden, .sr-only, .cf-stage)";
+    const right = (e) => e.getBoundingClientRect().right;
+    for (const e of article.querySelectorAll("*")) {
+        if (e.closest(meant) || !e.getClientRects().length) continue;
+        const hides = ["hidden", "clip"].includes(getComputedStyle(e).overflowX);
+        if (hides && e.scrollWidth > e.clientWidth + 1) {
+            const parts = [...e.querySelectorAll("*")].filter((c) => !c.closest(meant));
+            if (!parts.length || parts.some((c) => right(c) > right(e) + 1))
+                cut.push(`hides ${name(e)}`);
+        }
+        if (right(e) <= innerWidth + 1) continue;
+        let up = e;
+        while (up !== article && !scrolls(up)) up = up.parentElement;
+        if (up === article) cut.push(`sticks out ${name(e)}`);
+    }
+    return cut;
+}"""
+
+# Code and formulas that have to be scrolled.
+SCROLLED = """() => {
+    const long = document.querySelectorAll(
+        '.highlight pre, mjx-container[display="true"]');
+    return [...long].filter((e) => e.scrollWidth > e.clientWidth + 1)
+        .filter((e) => !e.closest(".cell_output"))
+        .map((e) => e.textContent.trim().slice(0, 60));
+}"""
+
+# A few of each kind are enough for axe: entries of the reference, highlighted tokens.
+# Mathematics is judged by its MathML: the boxes that draw it are hidden from readers.
+THIN = """() => {
+    const count = {};
+    for (const e of document.querySelectorAll("dl.py")) {
+        count[e.className] = (count[e.className] ?? 0) + 1;
+        if (count[e.className] > 3) e.remove();
+    }
+    const seen = new Set();
+    for (const e of document.querySelectorAll(".highlight pre span, dt.sig span")) {
+        if (e.children.length) continue;
+        if (seen.has(e.className)) e.replaceWith(e.textContent);
+        seen.add(e.className);
+    }
+    for (const e of document.querySelectorAll("mjx-math[aria-hidden]"))
+        e.replaceChildren();
+}"""
+
+AXE = """async () => {
+    const { violations } = await axe.run(document, {
+        resultTypes: ["violations"], preload: false });
+    return violations.flatMap(({ id, nodes }) =>
+        nodes.map(({ target, failureSummary }) => `${id} ${target} ${failureSummary}`));
+}"""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((name, scheme), id=f"{name}-{scheme}")
+        for name in PAGES
+        for scheme in SCHEMES
+    ],
+)
+def tab(request, browser) -> Iterator[Tab]:
+    """Open a page once, for all that is said about it."""
+    name, scheme = request.param
+    tab = Tab(browser, WIDTHS[0], scheme)
+    tab.open(f"{name}.html")
+    tab.page.evaluate(SETTLED)
+    yield tab
+    tab.context.close()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """Return the source of axe-core."""
+    package = distribution("axe-playwright-python")
+    return package.locate_file("axe_playwright_python/axe.min.js").read_text("utf-8")
+
+
+def weight(path: str, body: bytes) -> int:
+    """Return the bytes that travel: text is compressed on its way."""
+    packed = path.endswith((".png", ".jpg", ".woff", ".woff2"))
+    return len(body) if packed else len(gzip.compress(body))
+
+
+def is_ours(path: str) -> bool:
+    """Tell the book's own files from the theme's, and from MathJax."""
+    if "/" not in path:
+        return path.endswith(".html")
+    own = {path.name for path in (BOOK / "assets").iterdir() if path.is_file()}
+    return path.startswith("_static/") and path.removeprefix("_static/") in own
+
+
+def test_nothing_went_wrong_and_nothing_foreign_was_asked_for(tab):
+    assert not tab.wrong
+
+
+def test_nothing_is_cut_off_at_any_width(tab):
+    for width in WIDTHS:
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        assert not tab.page.evaluate(CUT), width
+        if width == max(WIDTHS):
+            assert not tab.page.evaluate(SCROLLED)
+    tab.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+
+
+def test_nothing_is_cut_off_on_paper(tab):
+    tab.page.emulate_media(media="print")
+    tab.page.set_viewport_size({"width": PAPER, "height": 900})
+    assert not tab.page.evaluate(CUT)
+    tab.page.emulate_media(media="screen")
+    tab.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+
+
+def test_pictures_are_described(tab):
+    alts = tab.page.locator(".bd-article img:not(.toggler)").evaluate_all(
+        "pictures => pictures.map((e) => e.getAttribute('alt') ?? '')"
+    )
+    for alt in alts:
+        assert len(alt) >= 20 and not re.search(r"\.(png|jpe?g|gif|svg)\b", alt), alt
+
+
+def test_pages_tell_when_they_were_made(tab):
+    footer = tab.page.locator("footer.bd-footer-content").text_content()
+    assert re.search(r"Last updated on \d\d \w+ 20\d\d", footer)
+
+
+def test_pages_keep_their_budget(tab):
+    weights = {path: weight(path, body) for path, body in tab.loaded.items()}
+    figures = {p: n for p, n in weights.items() if p.startswith("_images/")}
+    heavy = {path: n for path, n in figures.items() if n > FIGURE_BYTES}
+    assert not heavy
+    assert sum(n for path, n in weights.items() if is_ours(path)) <= OWN_BYTES
+    assert sum(weights.values()) <= PAGE_BYTES
+
+
+def test_axe_finds_no_violation(tab, axe):
+    # The last word on a page: it takes a part of it away.
+    tab.page.evaluate(THIN)
+    tab.page.evaluate(axe)
+    assert not tab.page.evaluate(AXE)
