@@ -109,7 +109,8 @@ def decide(claim: Claim, result: Result | None) -> Entry:
     The verdict is *reproduced* when every comparison of the claim's rule holds
     and the run had the source's own size, *reproduced at smaller size* when it was
     smaller, *not reproduced* when a comparison fails, and *not yet measured* without
-    a result.
+    a result. A rule about an interval needs two seeds at least; with one the claim is
+    *not yet measured*, though what was found is shown.
 
     Raises
     ------
@@ -119,7 +120,9 @@ def decide(claim: Claim, result: Result | None) -> Entry:
     if result is None or not result.seeds:
         return Entry(claim, "not yet measured", "", 0, "")
     holds = all(_holds(comparison, result) for comparison in claim.rule)
-    if not holds:
+    if len(result.seeds) == 1 and any("(" in comparison for comparison in claim.rule):
+        verdict = "not yet measured"
+    elif not holds:
         verdict = "not reproduced"
     elif result.preset == "paper":
         verdict = "reproduced"

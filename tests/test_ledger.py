@@ -46,6 +46,13 @@ def test_a_rule_may_ask_for_an_effect_beyond_its_interval():
     assert decide(sure, result("cpu", (0.1, 1), 0)).verdict == "not reproduced"
 
 
+def test_one_seed_has_no_interval_to_decide_by():
+    sure = Claim("X1", "s", "c", "1", "page", "trial", "{a:.1f}", ("low(a) > 0",))
+    entry = decide(sure, Result("trial", "cpu", {}, {"0": {"a": 1.0}}))
+    assert entry.verdict == "not yet measured"
+    assert entry.measured == "1.0"
+
+
 def test_one_comparison_that_fails_is_enough_not_to_reproduce():
     assert decide(CLAIM, result("paper", (1, 1), 2)).verdict == "not reproduced"
 
