@@ -19,7 +19,8 @@ VERDICTS = (
 )
 
 _CHECKOUT = Path(__file__).parent.parent
-_METRIC = r"(?:(?:low|high)\(\w+\)|\w+)"
+_DIFFERENCE = r"\w+(?: - \w+)?"
+_METRIC = rf"(?:(?:low|high)\({_DIFFERENCE}\)|{_DIFFERENCE})"
 _COMPARISON = re.compile(rf"\s*({_METRIC})\s*(<=|>=|==|<|>)\s*([-+.\w]+)\s*")
 _OPERATORS = {
     "<=": operator.le,
@@ -54,7 +55,8 @@ class Claim:
         interval.
     rule : tuple of str
         Comparisons such as ``"test_accuracy >= 0.99"``, of the mean, or
-        ``"low(gain) > 0"``. All must hold.
+        ``"low(gain) > 0"``. In place of a metric may stand the difference of two,
+        ``"low(late - early) > 0"``. All must hold.
     """
 
     id: str

@@ -64,11 +64,21 @@ class Result:
     def values(self, metric: str) -> list[float]:
         """The values of one metric, in the order of the seeds.
 
+        Parameters
+        ----------
+        metric : str
+            A name, or the difference of two: ``"late_error - early_error"`` is taken
+            seed by seed.
+
         Raises
         ------
         KeyError
             If the metric was not measured; the message lists those that were.
         """
+        first, _, second = metric.partition(" - ")
+        if second:
+            pairs = zip(self.values(first), self.values(second), strict=True)
+            return [a - b for a, b in pairs]
         try:
             return [measured[metric] for _, measured in sorted(self.seeds.items())]
         except KeyError:

@@ -53,6 +53,14 @@ def test_one_seed_has_no_interval_to_decide_by():
     assert entry.measured == "1.0"
 
 
+def test_a_rule_may_compare_two_metrics_seed_by_seed():
+    rule = ("low(b - a) > 0",)
+    more = Claim("X1", "s", "c", "1", "page", "trial", "{b - a:.2f}", rule)
+    assert decide(more, result("cpu", (1, 1.1), 2)).measured == "0.95"
+    assert decide(more, result("cpu", (1, 1.1), 2)).verdict != "not reproduced"
+    assert decide(more, result("cpu", (0.1, 1), 1)).verdict == "not reproduced"
+
+
 def test_one_comparison_that_fails_is_enough_not_to_reproduce():
     assert decide(CLAIM, result("paper", (1, 1), 2)).verdict == "not reproduced"
 

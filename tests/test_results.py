@@ -37,6 +37,14 @@ def test_the_interval_is_students_over_the_seeds():
     assert Result("x", "cpu", {}, {"0": {"a": 1.0}}).interval("a") == (-inf, inf)
 
 
+def test_a_difference_of_metrics_is_taken_seed_by_seed():
+    result = Result("trial", "cpu", {}, {"0": {"a": 1, "b": 3}, "1": {"a": 5, "b": 6}})
+    assert result.values("b - a") == [2, 1]
+    assert result.interval("b - a") == pytest.approx((1.5 - 6.353, 1.5 + 6.353), 1e-3)
+    with pytest.raises(KeyError, match="has no metric 'c'"):
+        result.values("a - c")
+
+
 def test_an_unknown_metric_is_answered_with_the_known_ones():
     with pytest.raises(KeyError, match="it has loss"):
         measured().values("accuracy")
