@@ -39,7 +39,7 @@ $(READY): requirements.txt pyproject.toml
 # forgotten: hence the doctrees go when the build fails.
 book: $(READY) ## Build the site
 	@$(BUILD) || { rm -rf _build/.doctrees; exit 1; }
-	@echo "The book is built: open $(CURDIR)/_build/html/index.html (or: make serve)"
+	@echo "The book is built in $(CURDIR)/_build/html. Look at it with: make serve"
 
 serve: book ## Build the site and serve it on PORT (8000)
 	@echo "Serving http://localhost:$(PORT) (stop with Ctrl-C)"
