@@ -229,7 +229,6 @@ def answers(
             f"truth and said must both have shape (N, 2), got {truth.shape} and "
             f"{said.shape}"
         )
-    height, width = (size, size) if isinstance(size, int) else size
     (i, j), (down, right) = truth.T, (said - truth).T
     ax.quiver(
         *(j, i, right, down),
@@ -239,10 +238,7 @@ def answers(
         color=COLORS["blue"],
         width=0.006,
     )
-    ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), aspect="equal")
-    if title:
-        ax.set_title(title)
-    return bare(ax)
+    return _on_canvas(ax, size, title)
 
 
 def answer_grid(
@@ -284,10 +280,15 @@ def answer_grid(
             f"said and held_out must have shapes (N, 2) and (N,), got {said.shape} and "
             f"{held_out.shape}"
         )
-    height, width = (size, size) if isinstance(size, int) else size
     for side, color in ((~held_out, COLORS["blue"]), (held_out, COLORS["vermilion"])):
         i, j = said[side].T
         ax.plot(j, i, "o", ms=2, mew=0, color=color)
+    return _on_canvas(ax, size, title)
+
+
+def _on_canvas(ax: Axes, size: int | tuple[int, int], title: str | None) -> Axes:
+    """Show the canvas, its first row at the top, and nothing beside it."""
+    height, width = (size, size) if isinstance(size, int) else size
     ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), aspect="equal")
     if title:
         ax.set_title(title)
