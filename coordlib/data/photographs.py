@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coordlib.arguments import check_choice
 from coordlib.data.archives import collection, files, from_archive, installed, pip
 from coordlib.data.complete import Route, _download
 
@@ -75,8 +76,7 @@ def photographs(source: str, index: Iterable[int] | None = None) -> Photographs:
     ModuleNotFoundError
         If Pillow is missing, which reads the files.
     """
-    if source not in SOURCES:
-        raise ValueError(f"source must be one of {tuple(SOURCES)}, not {source!r}")
+    check_choice("source", source, SOURCES)
     found = sorted(files(SOURCES[source]).items())
     labels = [_label(source, k, name) for k, (name, _) in enumerate(found)]
     chosen = range(len(found)) if index is None else list(index)

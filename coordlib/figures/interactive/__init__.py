@@ -26,6 +26,8 @@ except ModuleNotFoundError as error:
 
 from traitlets import Bool, Enum, Float, Int, List, Unicode
 
+from coordlib.arguments import check_choice
+
 __all__ = [
     "AliasSpectrum",
     "AnswerArrows",
@@ -159,8 +161,7 @@ class SlidingKernel(Figure):
                 "one to the left": [[0, 0, 0], [0, 0, 1], [0, 0, 0]],
             }
         chosen = next(iter(kernels)) if kernel is None else kernel
-        if chosen not in kernels:
-            raise ValueError(f"kernel must be one of {list(kernels)}, got {chosen!r}")
+        check_choice("kernel", chosen, kernels)
         state["kernels"] = [[name, _kernel(k)] for name, k in kernels.items()]
         super().__init__(**_picture(picture), kernel=chosen, **state)
 
@@ -277,8 +278,7 @@ class Pooling1D(Figure):
                 f"got lengths {sorted(lengths)}"
             )
         chosen = next(iter(signals)) if signal is None else signal
-        if chosen not in signals:
-            raise ValueError(f"signal must be one of {list(signals)}, got {chosen!r}")
+        check_choice("signal", chosen, signals)
         state["signals"] = [[k, list(map(float, v))] for k, v in signals.items()]
         super().__init__(signal=chosen, **state)
 
@@ -428,8 +428,7 @@ class LabelAlongShift(Figure):
                 f"{list(pictures)}, {list(classes)} and {list(probabilities)}"
             )
         chosen = next(iter(pictures)) if picture is None else picture
-        if chosen not in pictures:
-            raise ValueError(f"picture must be one of {list(pictures)}, got {chosen!r}")
+        check_choice("picture", chosen, pictures)
         stored = {k: np.asarray(v, dtype=float) for k, v in probabilities.items()}
         if shifts is None:
             shifts = range(stored[chosen].shape[1])
@@ -513,8 +512,7 @@ class PlaceBias(Figure):
             raise ValueError(f"pictures must have one size, got {sorted(sizes)}")
         [(rows, columns)] = sizes
         chosen = next(iter(fields)) if picture is None else picture
-        if chosen not in fields:
-            raise ValueError(f"picture must be one of {list(fields)}, got {chosen!r}")
+        check_choice("picture", chosen, fields)
         super().__init__(
             pictures=[[name, each["picture"]] for name, each in fields.items()],
             picture=chosen,
@@ -672,8 +670,7 @@ class FailureGroups(Figure):
                 f"{len(where)} places, but outcomes or groups of {sorted(lengths)}"
             )
         chosen = stored[0][0] if suspect is None else suspect
-        if chosen not in suspects:
-            raise ValueError(f"suspect must be one of {list(suspects)}, got {chosen!r}")
+        check_choice("suspect", chosen, suspects)
         super().__init__(
             rows=size[0],
             columns=size[1],
