@@ -128,3 +128,17 @@ def test_new_times_alone_do_not_change_an_output(new, kept):
     normalise(nb)
     keep_times(nb, {nb.cells[0].id: old})
     assert (nb.cells[0].outputs == old) == kept
+
+
+@pytest.mark.parametrize(("printed", "kept"), [("4\n", True), ("5\n", False)])
+def test_the_day_of_execution_is_that_of_the_run_that_changed_a_page(printed, kept):
+    nb = notebook(
+        code(setup_cell(), stream("coordlib 0.1.0 · cpu · 2026-11-23\n")),
+        code("2 + 2", stream("4\n")),
+    )
+    normalise(nb)
+    before = {cell.id: cell.outputs for cell in nb.cells}
+    nb.cells[0].outputs = [stream("coordlib 0.1.0 · cpu · 2026-12-24\n")]
+    nb.cells[1].outputs = [stream(printed)]
+    keep_times(nb, before)
+    assert (nb.cells[0].outputs == before["set-up"]) == kept

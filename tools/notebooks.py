@@ -31,6 +31,8 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+# How the set-up cell writes the day of execution.
+DAY = r"\b\d{4}-\d\d-\d\d\b"
 CELL_METADATA = {"tags", "mystnb"}
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -172,19 +174,26 @@ def as_text(nb: NotebookNode) -> str:
 
 
 def keep_times(nb: NotebookNode, stored: dict[str, list[NotebookNode]]) -> None:
-    """Keep a stored output where the new one differs in measured times alone."""
-    for cell in nb.cells:
-        old = stored.get(cell.id)
-        if cell.cell_type == "code" and old and same_but_times(old, cell.outputs):
-            cell.outputs = old
+    """Keep a stored output where the new one differs in measured times alone.
+
+    The day of execution is kept only if everything else is.
+    """
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    same = {
+        cell.id: cell.id in stored and same_but_times(stored[cell.id], cell.outputs)
+        for cell in code
+    }
+    for cell in code:
+        if same[cell.id] and (cell.id != "set-up" or all(same.values())):
+            cell.outputs = stored[cell.id]
 
 
 def same_but_times(old: list[NotebookNode], new: list[NotebookNode]) -> bool:
-    """Say whether two lists of outputs are equal once durations are left out."""
+    """Say whether two outputs are equal once durations and days are left out."""
     sanitize = (ROOT / "sanitize.cfg").read_text("utf-8")
     duration = re.search(r"^\[time\]\nregex: (.*)$", sanitize, re.M)[1]
     first, second = (
-        re.sub(duration, "TIME", json.dumps(outputs, sort_keys=True))
+        re.sub(rf"{duration}|{DAY}", "TIME", json.dumps(outputs, sort_keys=True))
         for outputs in (old, new)
     )
     return first == second
