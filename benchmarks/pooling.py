@@ -56,7 +56,7 @@ class PlainBlur(nn.Module):
 def blurs(channels: int, filter_size: int, padding_mode: str) -> dict[str, nn.Module]:
     """The candidates for a blur, by the name of the library."""
     found = {
-        "ours": BlurPool2d(None, filter_size, 2, padding_mode),
+        "ours": BlurPool2d(channels, filter_size, 2, padding_mode),
         "torch": PlainBlur(channels, filter_size, padding_mode),
     }
     theirs = library("antialiased_cnns")

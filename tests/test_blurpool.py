@@ -491,3 +491,15 @@ def test_large_images_take_the_fast_forms_and_autocast_the_plain_ones():
     assert "_Blur" in type(BlurPool2d()(x).grad_fn).__name__
     with torch.autocast("cpu"):
         assert BlurPool2d()(x).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("mode", NUMPY_MODES)
+@pytest.mark.parametrize("side", [6, 64])  # one form for small inputs, one for large
+def test_insisting_on_a_number_of_channels_changes_no_value_and_no_gradient(mode, side):
+    x = torch.rand(2, 16, side, side, dtype=torch.float64, requires_grad=True)
+    weight = torch.rand(2, 16, side // 2, side // 2, dtype=torch.float64)
+    ours, theirs = (
+        torch.autograd.grad((layer.double()(x) * weight).sum(), x)[0]
+        for layer in (BlurPool2d(16, 4, 2, mode), BlurPool2d(None, 4, 2, mode))
+    )
+    assert_close(ours, theirs)

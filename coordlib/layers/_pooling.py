@@ -9,13 +9,14 @@ Gradients are written by hand, for those of many views of one tensor are slow.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["blur", "dense_max", "pad"]
+__all__ = ["blur", "dense_max", "flat"]
 
 # Below, the calls themselves cost more than what they do.
 _LEAST = 2**16
@@ -43,40 +44,44 @@ def _learns(input: Tensor) -> bool:
     return input.requires_grad and torch.is_grad_enabled()
 
 
-def pad(
-    input: Tensor,
-    before: Any,
-    after: Any,
-    mode: str,
-    value: float | None = None,
-) -> Tensor:
+def flat(before: Sequence[int], after: Sequence[int]) -> list[int]:
+    """Paddings in the order of torch.nn.functional.pad: the last axis first."""
+    return [p for pair in zip(before[::-1], after[::-1], strict=True) for p in pair]
+
+
+def _pad(input: Tensor, pads: list[int], mode: str, value: float | None) -> Tensor:
     """Pad the last axes, in a mode by the name that torch.nn has for it."""
-    if not any((*before, *after)):
+    if not any(pads):
         return input
-    # torch.nn.functional.pad counts axes from the last, and has a name of its own.
-    pads = [p for pair in zip(before[::-1], after[::-1], strict=True) for p in pair]
     return F.pad(input, pads, "constant" if mode == "zeros" else mode, value)
 
 
-def blur(input: Tensor, kernel: Tensor, stride: tuple[int, ...], mode: str) -> Tensor:
+def blur(
+    input: Tensor,
+    kernel: Tensor,
+    stride: tuple[int, ...],
+    pads: list[int],
+    mode: str,
+) -> Tensor:
     """Filter every channel and keep every s-th value.
 
     Parameters
     ----------
     input : Tensor
-    kernel : Tensor, shape (1, 1, *size)
+    kernel : Tensor, shape (1, 1, *size) or (channels, 1, *size)
         A product of rows of Pascal's triangle, in the type of the input.
     stride : tuple of int
+    pads : list of int
+        By how much to pad, as :func:`flat` makes it.
     mode : {"reflect", "replicate", "zeros", "circular"}
         What lies beyond the border; the caller has made sure there is enough of it.
     """
-    size = kernel.shape[2:]
-    if mode == "zeros" and all(k % 2 for k in size):
+    if mode == "zeros" and pads[::2] == pads[1::2]:
         # A convolution adds zeros by itself.
-        return _filter(input, kernel, stride, _before(size))
+        return _filter(input, kernel, stride, pads[-2::-2])
     if _learns(input) and applies(input):
-        return _Blur.apply(input, kernel, stride, mode)
-    return _padded_filter(input, kernel, stride, mode)
+        return _Blur.apply(input, kernel, stride, pads, mode)
+    return _padded_filter(input, kernel, stride, pads, mode)
 
 
 def dense_max(
@@ -93,7 +98,7 @@ def dense_max(
     alone = not fast and not circular and before == after
     if not alone:
         mode, value = ("circular", None) if circular else ("zeros", -math.inf)
-        input = pad(input, before, after, mode, value)
+        input = _pad(input, flat(before, after), mode, value)
     if fast:
         return _DenseMax.apply(input, rank, _steps(window))
     pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
@@ -107,22 +112,25 @@ def _filter(input: Tensor, kernel: Tensor, stride: tuple, padding: Any) -> Tenso
     rank = len(stride)
     channels = input.shape[-rank - 1]
     convolve = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
-    kernels = kernel.expand(channels, 1, *kernel.shape[2:])
-    return convolve(input, kernels, None, stride, padding, groups=channels)
+    if len(kernel) != channels:
+        kernel = kernel.expand(channels, 1, *kernel.shape[2:])
+    return convolve(input, kernel, None, stride, padding, groups=channels)
 
 
-def _padded_filter(input: Tensor, kernel: Tensor, stride: tuple, mode: str) -> Tensor:
-    size = kernel.shape[2:]
-    after = tuple(k // 2 for k in size)
-    return _filter(pad(input, _before(size), after, mode), kernel, stride, 0)
+def _padded_filter(
+    input: Tensor, kernel: Tensor, stride: tuple, pads: list[int], mode: str
+) -> Tensor:
+    return _filter(_pad(input, pads, mode, None), kernel, stride, 0)
 
 
 class _Blur(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(input: Tensor, kernel: Tensor, stride: tuple, mode: str) -> Tensor:
-        return _padded_filter(input, kernel, stride, mode)
+    def forward(
+        input: Tensor, kernel: Tensor, stride: tuple, pads: list[int], mode: str
+    ) -> Tensor:
+        return _padded_filter(input, kernel, stride, pads, mode)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
@@ -131,7 +139,8 @@ class _Blur(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple:
-        return _BlurAdjoint.apply(grad, ctx.shape, *ctx.options), None, None, None
+        gradient = _BlurAdjoint.apply(grad, ctx.shape, *ctx.options)
+        return gradient, None, None, None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
@@ -143,7 +152,12 @@ class _BlurAdjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        grad: Tensor, shape: tuple, kernel: Tensor, stride: tuple, mode: str
+        grad: Tensor,
+        shape: tuple,
+        kernel: Tensor,
+        stride: tuple,
+        pads: list[int],
+        mode: str,
     ) -> Tensor:
         rank, size = len(stride), kernel.shape[2:]
         channels = grad.shape[-rank - 1]
@@ -152,7 +166,7 @@ class _BlurAdjoint(torch.autograd.Function):
         more = [n + k - 1 - ((m - 1) * s + k) for n, m, k, s in axes]
         kernels = kernel.expand(channels, 1, *size)
         padded = transpose[rank - 1](grad, kernels, None, stride, 0, more, channels)
-        for axis, n, before in zip(range(-rank, 0), shape, _before(size), strict=True):
+        for axis, n, before in zip(range(-rank, 0), shape, pads[-2::-2], strict=True):
             padded = _fold(padded, axis, n, before, mode)
         return padded.clone()
 
@@ -162,11 +176,7 @@ class _BlurAdjoint(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple:
-        return _Blur.apply(grad, *ctx.options), None, None, None, None
-
-
-def _before(size: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple((k - 1) // 2 for k in size)
+        return _Blur.apply(grad, *ctx.options), None, None, None, None, None
 
 
 def _fold(padded: Tensor, axis: int, n: int, before: int, mode: str) -> Tensor:
