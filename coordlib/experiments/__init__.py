@@ -5,7 +5,8 @@ configurations. It either measures all at once, in a function ``measure(seed, de
 **config)`` that returns its metrics as a dictionary of numbers, and tensors for figures
 as ``group/name``; or it is a sweep, with
 ``task(**config)`` and ``summarise(task, runs)`` as :mod:`.sweeps` tells, and ``arms``
-in each configuration.
+in each configuration. A ``measure`` that takes long may also have the parameters
+``folder``, to keep checkpoints in until all is measured, and ``progress``.
 """
 
 import json
@@ -13,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 
@@ -174,7 +176,10 @@ def run(
                     module, result, seed, chosen, where, folder, report, progress, dask
                 )
             else:
-                measured = module.measure(seed, chosen, **config)
+                offered = {"folder": folder, "progress": progress}
+                taken = offered.keys() & signature(module.measure).parameters.keys()
+                extra = {name: offered[name] for name in taken}
+                measured = module.measure(seed, chosen, **config, **extra)
                 seconds = time.perf_counter() - start
                 kept = {k: v for k, v in measured.items() if isinstance(v, Tensor)}
                 metrics = {k: v for k, v in measured.items() if k not in kept}
