@@ -12,10 +12,10 @@ BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_t
 	--path-output . -W -n --keep-going -q
 
 # Tests that need nothing but coordlib: not those of the book and its tools.
-LIBRARY := $(filter-out %_browser.py %_colab.py %_home.py %_mutations.py %_notebook_hygiene.py \
+LIBRARY := $(filter-out %_browser.py %_colab.py %_home.py %_lighthouse.py %_mutations.py %_notebook_hygiene.py \
 	%_notebooks_tool.py %_pages.py %_pdf.py %_repository.py,$(wildcard tests/test_*.py))
 
-.PHONY: help book serve test library colab notebooks bench print links package lint format lock newest address clean
+.PHONY: help book serve test library colab notebooks bench print links lighthouse package lint format lock newest address clean
 .DEFAULT_GOAL := help
 
 # Two processes on two cores: one thread each, in kernels too. The stored outputs
@@ -73,6 +73,9 @@ print: book ## Print the whole book as one PDF, _build/where-is-it.pdf
 
 links: $(READY) ## Check that the addresses on the pages answer (needs the network)
 	$(BUILD) --builder linkcheck
+
+lighthouse: book ## Ask Lighthouse about every page (needs Node.js and the network, once)
+	@$(BIN)/python tools/lighthouse.py
 
 package: $(READY) ## Build coordlib's wheel into dist
 	rm -rf dist

@@ -116,7 +116,9 @@
   const step = (now) => {
     if (!moving) return;
     const t = Math.min((now - start) / 4500, 1);
-    place(14 + 36 * t, 14 + 36 * t + 12 * Math.sin(Math.PI * t));
+    const [i, j] = [0, 12 * Math.sin(Math.PI * t)].map((v) => Math.round(14 + 36 * t + v));
+    // A frame in which nothing moves costs a phone as much as one in which it does.
+    if (i !== at[0] || j !== at[1]) place(i, j);
     if (t < 1) requestAnimationFrame(step);
     else moving = false;
   };
