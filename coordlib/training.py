@@ -24,8 +24,9 @@ CHECKPOINT_SECONDS = 30.0
 _SEED_STEP = 1_000_003  # so that neighbouring seeds never meet
 LOSS_CHECK_STEPS = 64  # looking at a loss makes an accelerator wait
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Tensor, Any], Tensor]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
+Draw = Callable[[Tensor, torch.Generator], Any]
 Measure = Callable[[nn.Module], dict[str, float]]
 
 
@@ -96,8 +97,8 @@ def fit(
         ``True``, training ends there. It may set the model to evaluation mode.
     **options
         The other options of :func:`fit_many`: ``steps`` or ``epochs``,
-        ``batch_size``, ``betas``, ``schedule``, ``seed``, ``augment``, ``measure``,
-        ``measures``, ``checkpoint``, ``progress``.
+        ``batch_size``, ``betas``, ``schedule``, ``seed``, ``augment``, ``draw``,
+        ``measure``, ``measures``, ``checkpoint``, ``progress``.
 
     Returns
     -------
@@ -139,6 +140,7 @@ def fit_many(
     schedule: str | Callable[[float], float] = "constant",
     seed: int = 0,
     augment: Augment | None = None,
+    draw: Draw | None = None,
     callback: Callable[[int, Sequence[nn.Module]], Any] | None = None,
     measure: Measure | None = None,
     measures: int = 20,
@@ -179,6 +181,9 @@ def fit_many(
     augment : callable, optional
         Takes a batch of inputs and a generator, and gives the batch to train on. The
         generator depends on the seed and the step alone.
+    draw : callable, optional
+        For a loss that needs random numbers: takes a batch of targets and the same
+        generator, and gives what the loss takes in place of the targets.
     callback : callable, optional
         ``callback(step, models)`` after every step; ``True`` ends the training.
     measure : callable, optional
@@ -263,10 +268,13 @@ def fit_many(
         for group in optimizer.param_groups:
             group["lr"] = rate * group["highest_lr"]
         batch = next(batches).to(device)
-        x = inputs[batch]
+        x, y = inputs[batch], targets[batch]
+        generator = torch.Generator().manual_seed(seed + _SEED_STEP * step)
         if augment is not None:
-            x = augment(x, torch.Generator().manual_seed(seed + _SEED_STEP * step))
-        values = losses_of(x, targets[batch])
+            x = augment(x, generator)
+        if draw is not None:
+            y = draw(y, generator)
+        values = losses_of(x, y)
         optimizer.zero_grad()
         values.sum().backward()
         optimizer.step()

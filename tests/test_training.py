@@ -247,6 +247,28 @@ def test_an_augmentation_draws_by_seed_and_step_and_leaves_the_data_alone():
     assert not torch.equal(drawn[0], drawn[4]) and not torch.equal(drawn[1], drawn[4])
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_loss_is_given_what_is_drawn_from_its_targets(count):
+    drawn, used = [], []
+
+    def draw(y, generator):
+        drawn.append(torch.rand(len(y), generator=generator))
+        return y, drawn[-1]
+
+    def loss(output, target):
+        y, noise = target
+        used.append(noise)
+        return F.mse_loss(output, y + noise[:, None])
+
+    for seed in (0, 0, 1):
+        options = {"lr": count * [0.01], "weight_decay": count * [0.0]}
+        models = [line() for _ in range(count)]
+        fit_many(models, X, Y, loss, steps=2, seed=seed, draw=draw, **options)
+    assert all(a is b for a, b in zip(used, drawn, strict=True))
+    assert torch.equal(drawn[0], drawn[2]) and torch.equal(drawn[1], drawn[3])
+    assert not torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[4])
+
+
 class Killed(Exception):
     """Stands for a power cut in the middle of a training."""
 

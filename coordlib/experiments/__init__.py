@@ -34,6 +34,7 @@ NAMES = (
     "coordinate-classification",
     "coordinate-regression",
     "cost",
+    "detection",
     "garments",
     "handmade-decoder",
     "interplay",

@@ -23,7 +23,7 @@ from coordlib import checkpoints
 from coordlib.device import best_device
 from coordlib.models.painters import parameter_count
 from coordlib.results import device_name
-from coordlib.training import Augment, Loss, fit_many
+from coordlib.training import Augment, Draw, Loss, fit_many
 
 RECIPE = ("lr", "weight_decay")
 DASK_TIMEOUT = "20s"
@@ -60,6 +60,8 @@ class Task:
         From a trained network to more numbers by name.
     augmentations : dict of str to callable
         By the name that ``training["augment"]`` gives.
+    draw : callable, optional
+        As in :func:`~coordlib.training.fit_many`: gives the losses random numbers.
     keeps_weights : bool
         Whether the weights of the best networks go into the results.
     """
@@ -75,6 +77,7 @@ class Task:
     watched: int | None = None
     examine: Callable[[nn.Module], dict[str, float]] | None = None
     augmentations: dict[str, Augment] = field(default_factory=dict)
+    draw: Draw | None = None
     keeps_weights: bool = True
 
     def rank(self, run: Run) -> float:
@@ -206,6 +209,7 @@ def train(
         weight_decay=[recipe["weight_decay"] for recipe in job["recipes"]],
         seed=seed,
         augment=augment and task.augmentations[augment],
+        draw=task.draw,
         measure=measure,
         checkpoint=checkpoint,
         progress=progress,

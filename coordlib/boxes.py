@@ -1,0 +1,286 @@
+"""Boxes around things: anchors, offsets, overlap, and which of many to keep.
+
+A box is ``(i, j, height, width)``: its centre, row first, and its size. Pixels are
+areas here, not points: the upper left one covers rows 0 to 1 and columns 0 to 1, so its
+centre is (0.5, 0.5), and a picture of 64 rows ends at 64.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from coordlib.arguments import check_integer
+
+__all__ = [
+    "anchors",
+    "box_iou",
+    "corners",
+    "decode",
+    "encode",
+    "from_corners",
+    "inside",
+    "non_maximum_suppression",
+]
+
+
+def corners(boxes: Tensor) -> Tensor:
+    """Turn centres and sizes into ``(top, left, bottom, right)``.
+
+    Parameters
+    ----------
+    boxes : Tensor, shape (..., 4)
+
+    Returns
+    -------
+    Tensor, shape (..., 4)
+        A box covers the pixels from ``top`` to ``bottom - 1``, as a slice does.
+
+    Raises
+    ------
+    ValueError
+        If the last axis has another length.
+
+    Examples
+    --------
+    >>> corners(torch.tensor([2.0, 3.0, 4.0, 2.0]))
+    tensor([0., 2., 4., 4.])
+    """
+    centre, size = _halves(boxes, "boxes")
+    return torch.cat([centre - size / 2, centre + size / 2], -1)
+
+
+def from_corners(edges: Tensor) -> Tensor:
+    """Turn ``(top, left, bottom, right)`` into a box: undo :func:`corners`.
+
+    Parameters
+    ----------
+    edges : Tensor, shape (..., 4)
+
+    Returns
+    -------
+    Tensor, shape (..., 4)
+
+    Raises
+    ------
+    ValueError
+        If the last axis has another length.
+    """
+    start, end = _halves(edges, "edges")
+    return torch.cat([(start + end) / 2, end - start], -1)
+
+
+def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
+    """Intersection over union of every box with every other.
+
+    Parameters
+    ----------
+    boxes : Tensor, shape (..., A, 4)
+    others : Tensor, shape (..., B, 4)
+        With the same leading axes, or axes that fit.
+
+    Returns
+    -------
+    Tensor, shape (..., A, B), in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        If a last axis has another length.
+
+    Examples
+    --------
+    >>> box_iou(torch.tensor([[2.0, 2, 4, 4]]), torch.tensor([[2.0, 4, 4, 4]]))
+    tensor([[0.3333]])
+    """
+    first, second = corners(boxes)[..., :, None, :], corners(others)[..., None, :, :]
+    start = torch.maximum(first[..., :2], second[..., :2])
+    end = torch.minimum(first[..., 2:], second[..., 2:])
+    common = (end - start).clamp(min=0).prod(-1)
+    areas = (
+        boxes[..., 2:].prod(-1)[..., :, None] + others[..., 2:].prod(-1)[..., None, :]
+    )
+    return common / (areas - common)
+
+
+def inside(boxes: Tensor, size: Sequence[float]) -> Tensor:
+    """Tell which boxes lie on a picture entirely.
+
+    Parameters
+    ----------
+    boxes : Tensor, shape (..., 4)
+    size : (float, float)
+        Height and width of the picture.
+
+    Returns
+    -------
+    BoolTensor, shape (...)
+
+    Raises
+    ------
+    ValueError
+        If the last axis has another length.
+    """
+    top, left, bottom, right = corners(boxes).unbind(-1)
+    return (top >= 0) & (left >= 0) & (bottom <= size[0]) & (right <= size[1])
+
+
+def anchors(
+    cells: tuple[int, int],
+    stride: float,
+    first: float,
+    sizes: Sequence[tuple[float, float]],
+) -> Tensor:
+    """Lay the same few boxes around the middle of every cell of a feature map.
+
+    Parameters
+    ----------
+    cells : (int, int)
+        Rows and columns of the feature map.
+    stride : float
+        From one cell to the next, in pixels of the picture.
+    first : float
+        Where the middle of the first cell lies, along both axes.
+    sizes : sequence of (float, float)
+        Height and width of each box.
+
+    Returns
+    -------
+    Tensor, shape (rows * columns * len(sizes), 4)
+        Row by row, and in a cell in the order of ``sizes``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``cells`` is not made of positive integers, or ``sizes`` is empty.
+
+    Notes
+    -----
+    Ren et al., "Faster R-CNN" (2015), section 3.1.1.
+
+    Examples
+    --------
+    >>> anchors((1, 2), stride=4, first=8, sizes=[(15, 20)])
+    tensor([[ 8.,  8., 15., 20.],
+            [ 8., 12., 15., 20.]])
+    """
+    for n in cells:
+        check_integer("cells", n)
+    if not len(sizes):
+        raise ValueError("sizes must hold at least one (height, width)")
+    rows, columns = (first + stride * torch.arange(float(n)) for n in cells)
+    centres = torch.cartesian_prod(rows, columns)
+    sizes = torch.as_tensor(sizes, dtype=centres.dtype)
+    return torch.cat(
+        [
+            centres[:, None].expand(-1, len(sizes), 2),
+            sizes.expand(len(centres), -1, 2),
+        ],
+        -1,
+    ).flatten(0, 1)
+
+
+def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
+    """Say a box as seen from an anchor: how far to move it, how much to stretch it.
+
+    Parameters
+    ----------
+    boxes, anchors : Tensor, shape (..., 4)
+
+    Returns
+    -------
+    Tensor, shape (..., 4)
+        The way to the centre in heights and widths of the anchor, then the logarithms
+        of both stretches. Move box and anchor together, and it stays the same.
+
+    Raises
+    ------
+    ValueError
+        If a last axis has another length.
+
+    Notes
+    -----
+    Ren et al., "Faster R-CNN" (2015), equation 2.
+
+    Examples
+    --------
+    >>> encode(torch.tensor([10.0, 8, 20, 20]), torch.tensor([8.0, 8, 20, 20]))
+    tensor([0.1000, 0.0000, 0.0000, 0.0000])
+    """
+    centre, size = _halves(boxes, "boxes")
+    middle, own = _halves(anchors, "anchors")
+    return torch.cat([(centre - middle) / own, (size / own).log()], -1)
+
+
+def decode(offsets: Tensor, anchors: Tensor) -> Tensor:
+    """Move and stretch anchors: undo :func:`encode`.
+
+    Parameters
+    ----------
+    offsets, anchors : Tensor, shape (..., 4)
+
+    Returns
+    -------
+    Tensor, shape (..., 4)
+        Boxes.
+
+    Raises
+    ------
+    ValueError
+        If a last axis has another length.
+    """
+    way, stretch = _halves(offsets, "offsets")
+    middle, own = _halves(anchors, "anchors")
+    return torch.cat([middle + way * own, own * stretch.exp()], -1)
+
+
+def non_maximum_suppression(
+    boxes: Tensor, scores: Tensor, *, threshold: float, keep: int
+) -> Tensor:
+    """Take the best box, drop all that overlap it much, and so on.
+
+    Parameters
+    ----------
+    boxes : Tensor, shape (N, A, 4)
+        Of N pictures.
+    scores : Tensor, shape (N, A)
+        Finite numbers.
+    threshold : float
+        A box is dropped when its :func:`box_iou` with one taken is larger.
+    keep : int
+        How many to take.
+
+    Returns
+    -------
+    LongTensor, shape (N, keep)
+        Which were taken, best first; -1 where nothing was left.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``keep`` is not a positive integer, or the shapes do not fit.
+    """
+    check_integer("keep", keep)
+    if boxes.ndim != 3 or boxes.shape[:2] != scores.shape:
+        raise ValueError(
+            "boxes and scores must have shapes (N, A, 4) and (N, A), not "
+            f"{tuple(boxes.shape)} and {tuple(scores.shape)}"
+        )
+    left = scores.clone()
+    taken = []
+    for _ in range(keep):
+        best, index = left.max(1)
+        taken.append(torch.where(best.isfinite(), index, -1))
+        chosen = boxes.gather(1, index[:, None, None].expand(-1, 1, 4))
+        left[box_iou(boxes, chosen)[..., 0] > threshold] = -torch.inf
+        # A box without area overlaps nothing, not even itself.
+        left.scatter_(1, index[:, None], -torch.inf)
+    return torch.stack(taken, 1)
+
+
+def _halves(quadruples: Tensor, name: str) -> tuple[Tensor, Tensor]:
+    if quadruples.ndim == 0 or quadruples.shape[-1] != 4:
+        raise ValueError(
+            f"{name} must have shape (..., 4), not {tuple(quadruples.shape)}"
+        )
+    return quadruples[..., :2], quadruples[..., 2:]
