@@ -22,6 +22,7 @@ from repository import BOOK
 from torch import Tensor, nn
 
 from coordlib import BlurPool1d, CoordConv2d, MaxBlurPool1d, handmade, probe
+from coordlib.boxes import box_iou
 from coordlib.figures import interactive
 from coordlib.probe import shift
 
@@ -233,6 +234,33 @@ def test_painters_show_what_was_stored(compute):
             top = np.unravel_index(patch.argmax(), patch.shape)
             assert got[name]["off"] == [top[0] - 2, top[1] - 1]
             assert got[name]["lit"] == (patch > 0.5).sum()
+
+
+def dragged() -> tuple[interactive.DraggedThing, np.ndarray]:
+    """Give a figure of 5 x 5 places, three pixels apart, and the answers it stores."""
+    local = np.random.default_rng(2)
+    said = local.uniform(6, 30, (2, 5, 5, 5))
+    said[..., 4] = local.uniform(0, 1, (2, 5, 5))
+    answers = dict(zip(("plain", "coords"), said, strict=True))
+    thing = np.arange(24).reshape(4, 6) / 255
+    return interactive.DraggedThing(thing, answers, start=-1, step=3, size=14), said
+
+
+@pytest.mark.parametrize("place", [(0, 0), (2, 1), (4, 3)])
+def test_the_dragged_thing_lies_where_it_was_put_with_the_boxes_stored(compute, place):
+    figure, said = dragged()
+    figure.i, figure.j = place
+    got = compute(figure)
+    truth = [3 * place[0] - 1, 3 * place[1] - 1, 4, 6]
+    assert got["truth"] == truth
+    canvas = np.zeros((30, 30))
+    top, left = 8 + truth[0] - 2, 8 + truth[1] - 3
+    canvas[top : top + 4, left : left + 6] = np.arange(24).reshape(4, 6) / 255
+    near(got["image"], canvas[8:22, 8:22])
+    for one, stored in zip(got["said"], said[:, *place], strict=True):
+        np.testing.assert_allclose([*one["box"], one["score"]], stored, atol=1 / 500)
+        boxes = torch.tensor([one["box"], truth], dtype=torch.float64)
+        near([one["iou"]], box_iou(boxes[:1], boxes[1:])[0])
 
 
 @pytest.mark.parametrize("picture", ["any", "none"])
@@ -472,6 +500,18 @@ def test_the_alias_folds_in_and_the_blur_shrinks_it(tab):
     assert f"size {passed:.2f}" in line.text_content()
 
 
+def test_the_thing_is_dragged_from_place_to_place(tab):
+    figure, said = dragged()
+    line = show(tab, figure)
+    drag(tab, (4, 4), (4, 10), (14, 14))
+    press(tab, "ArrowDown")
+    told = "row 2, column 5 of 14. plain: IOU "
+    assert told in line.text_content()
+    assert f"score {said[0, 1, 2, 4]:.2f}" in line.text_content()
+    press(tab, "ArrowUp"), press(tab, "ArrowUp")
+    assert "row −1, column 5" in line.text_content()
+
+
 def test_painters_are_asked_by_a_click(tab):
     line = show(tab, painters())
     drag(tab, (2, 2), (4, 5), (6, 7))
@@ -548,7 +588,7 @@ def test_the_window_moves_and_the_label_is_told(tab):
 def test_figures_fit_and_have_names(browser, width, scheme):
     tab = Tab(browser, width, scheme)
     drawn = [interactive.HandDecoder(), interactive.AliasSpectrum(), painters()]
-    drawn += [labels(), arrows()[0], failures()]
+    drawn += [labels(), arrows()[0], failures(), dragged()[0]]
     drawn += [interactive.PlaceBias({"any": PICTURE}, weight=0.05, di=2)]
     for figure in drawn:
         show(tab, figure)

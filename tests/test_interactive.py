@@ -27,6 +27,10 @@ def make(name: str) -> interactive.Figure:
             "trained": {"uniform": np.eye(4)},
             "size": (6, 8),
         },
+        "DraggedThing": {
+            "thing": np.eye(4),
+            "answers": {"a": np.zeros((3, 3, 5)), "b": np.ones((3, 3, 5))},
+        },
         "FailureGroups": {
             "places": [[0, 1], [2, 3]],
             "right": [True, False],
@@ -130,6 +134,20 @@ def test_coordlib_does_not_need_anywidget():
                 {"a": {"u": ANSWERS[1:]}}, {"u": np.eye(4)}, (6, 6)
             ),
             "answers must have shape",
+        ),
+        (
+            lambda: interactive.DraggedThing(np.eye(3), {}),
+            r"both even, got \(3, 3\)",
+        ),
+        (
+            lambda: interactive.DraggedThing(np.eye(4), {"a": np.zeros((2, 3, 5))}),
+            r"two of one shape \(P, P, 5\)",
+        ),
+        (
+            lambda: interactive.DraggedThing(
+                np.eye(4), dict.fromkeys("ab", np.full((1, 1, 5), 200.0))
+            ),
+            "from -64 to 192",
         ),
         (
             lambda: interactive.FailureGroups(

@@ -8,6 +8,7 @@ from coordlib.data.complete import (
     mnist,
 )
 from coordlib.data.samples import GARMENTS, digits, garments, photograph, pictures
+from coordlib.data.scattered import Scattered, scatter
 from coordlib.data.squares import (
     Squares,
     quadrant_split,
@@ -19,6 +20,7 @@ from coordlib.data.squares import (
 __all__ = [
     "GARMENTS",
     "PICTURES",
+    "Scattered",
     "Squares",
     "cache_folder",
     "cifar10",
@@ -29,6 +31,7 @@ __all__ = [
     "photograph",
     "pictures",
     "quadrant_split",
+    "scatter",
     "splits",
     "squares",
     "uniform_split",

@@ -2,6 +2,7 @@
 
 from coordlib.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
 from coordlib.models.classifiers import DenseMax2d, GarmentNet, PositionNet
+from coordlib.models.detector import Detector
 from coordlib.models.painters import (
     CoordConvPainter,
     CoordConvSquarePainter,
@@ -26,6 +27,7 @@ __all__ = [
     "DenseMax2d",
     "DenseNet",
     "DenseRegressor",
+    "Detector",
     "GarmentNet",
     "MobileNetV2",
     "PositionNet",

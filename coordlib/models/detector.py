@@ -29,6 +29,7 @@ __all__ = [
     "PLACES",
     "Detector",
     "Proposals",
+    "Sample",
     "detection_loss",
     "draw_chances",
     "moved",

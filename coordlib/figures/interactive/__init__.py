@@ -32,6 +32,7 @@ __all__ = [
     "AliasSpectrum",
     "AnswerArrows",
     "CommutingSquare",
+    "DraggedThing",
     "FailureGroups",
     "FourRectifiers",
     "HandDecoder",
@@ -614,6 +615,69 @@ class AnswerArrows(Figure):
         )
 
 
+class DraggedThing(Figure):
+    """A thing on a canvas that the reader moves, and the boxes of two networks for it.
+
+    Parameters
+    ----------
+    thing : array_like, shape (h, w)
+        In [0, 1]; kept as 256 grey levels. h and w are even.
+    answers : mapping of name to array_like, shape (P, P, 5)
+        For two networks, and for each place of the thing, the box that each network
+        believes most, as :mod:`coordlib.boxes` writes it, and its score in [0, 1]. All
+        numbers lie from -64 to 192, and are kept to 1/256.
+    start, step : int
+        Row and column of the middle of the thing at the first place, and from one place
+        to the next.
+    size : int
+        Side of the canvas.
+    i, j : int
+        The place shown, counted from 0.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or values are out of range.
+    """
+
+    _esm = _module("dragged_thing.js")
+    shown = ("networks", "i", "j")
+    size = Int(64).tag(sync=True)
+    height = Int().tag(sync=True)
+    width = Int().tag(sync=True)
+    thing = Unicode().tag(sync=True)
+    start = Int(0).tag(sync=True)
+    step = Int(1).tag(sync=True)
+    places = Int().tag(sync=True)
+    answers = List(Unicode()).tag(sync=True)
+    networks = List(Unicode()).tag(sync=True)
+    i = Int(0).tag(sync=True)
+    j = Int(0).tag(sync=True)
+
+    def __init__(
+        self, thing: ArrayLike, answers: Mapping[str, ArrayLike], **state: Any
+    ) -> None:
+        shape = np.shape(thing)
+        if len(shape) != 2 or shape[0] % 2 or shape[1] % 2:
+            raise ValueError(f"thing must have shape (h, w), both even, got {shape}")
+        stored = {name: np.asarray(said, float) for name, said in answers.items()}
+        shapes = {said.shape for said in stored.values()}
+        places = next(iter(shapes))[0] if shapes and min(map(len, shapes)) else 0
+        if len(stored) != 2 or shapes != {(places, places, 5)}:
+            raise ValueError(
+                f"answers must be two of one shape (P, P, 5), got {sorted(shapes)}"
+            )
+        super().__init__(
+            height=shape[0],
+            width=shape[1],
+            thing=_base64(thing, "thing"),
+            places=places,
+            answers=[_two_bytes(said, "answers") for said in stored.values()],
+            networks=list(stored),
+            **state,
+        )
+
+
 class FailureGroups(Figure):
     """Which places fail, divided by one suspect after another.
 
@@ -701,6 +765,17 @@ def _base64(values: ArrayLike, name: str) -> str:
             f"{name} must hold numbers in [0, 1], got {values.min()} to {values.max()}"
         )
     return base64.b64encode(np.rint(255 * values).astype(np.uint8).tobytes()).decode()
+
+
+def _two_bytes(values: np.ndarray, name: str) -> str:
+    """Write numbers from -64 to 192 as two bytes each, and these as base64."""
+    codes = np.rint(256 * (values + 64))
+    if not (codes.min() >= 0 and codes.max() < 2**16):
+        raise ValueError(
+            f"{name} must hold numbers from -64 to 192, got {values.min()} to "
+            f"{values.max()}"
+        )
+    return base64.b64encode(codes.astype(">u2").tobytes()).decode()
 
 
 def _kernel(kernel: ArrayLike) -> list[list[float]]:
