@@ -1,7 +1,7 @@
 """One training loop for every network of the book."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil, cos, pi
 from pathlib import Path
@@ -263,7 +263,7 @@ def fit_many(
         next(batches)
     saved = perf_counter()
     start = device_seconds(device)
-    for step in _counted(state.step, steps, progress):
+    for step in counted(state.step, steps, progress):
         rate = factor((step - 1) / max(steps - 1, 1))
         for group in optimizer.param_groups:
             group["lr"] = rate * group["highest_lr"]
@@ -343,11 +343,6 @@ class _State:
             model.train()
 
     def tensors(self) -> dict[str, Tensor]:
-        moments = {
-            f"adam/{index}/{name}": value
-            for index, parts in self.optimizer.state_dict()["state"].items()
-            for name, value in parts.items()
-        }
         weights = {
             f"model/{index}/{name}": value
             for index, model in enumerate(self.models)
@@ -358,7 +353,7 @@ class _State:
         )
         return (
             weights
-            | moments
+            | optimizer_tensors(self.optimizer)
             | {"losses": self.losses[: self.step]}
             | {"counters": torch.tensor(list(text.encode()), dtype=torch.uint8)}
         )
@@ -374,14 +369,43 @@ class _State:
             for index, model in enumerate(self.models):
                 for name, value in model.state_dict().items():
                     value.copy_(tensors[f"model/{index}/{name}"])
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            kind, _, rest = key.partition("/")
-            if kind == "adam":
-                index, name = rest.split("/")
-                moments.setdefault(int(index), {})[name] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        restore_optimizer(self.optimizer, tensors)
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimizer remembers of each weight, for a checkpoint.
+
+    Returns
+    -------
+    dict of str to Tensor
+        By ``optimizer/{number of the weight}/{name}``.
+    """
+    return {
+        f"optimizer/{index}/{name}": value
+        for index, parts in optimizer.state_dict()["state"].items()
+        for name, value in parts.items()
+    }
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
+) -> None:
+    """Give an optimizer back what :func:`optimizer_tensors` gave; others are left.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Of the same weights in the same order.
+    tensors : dict of str to Tensor
+    """
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        kind, _, rest = key.partition("/")
+        if kind == "optimizer":
+            index, name = rest.split("/")
+            moments.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def _losses_side_by_side(
@@ -517,16 +541,27 @@ def _groups(model: nn.Module, lr: float, weight_decay: float) -> list[dict]:
     return [g for g in groups if g["params"]]
 
 
-def _counted(done: int, steps: int, progress: str | bool):
-    counted = range(done + 1, steps + 1)
+def counted(done: int, steps: int, progress: str | bool) -> Iterable[int]:
+    """Count the steps that are left, from 1, with a bar if one is wanted.
+
+    Parameters
+    ----------
+    done : int
+        How many steps are behind.
+    steps : int
+        How many there are in all.
+    progress : bool or str
+        Show a bar, if tqdm is installed; a string names it.
+    """
+    left = range(done + 1, steps + 1)
     if progress:
         try:
             from tqdm.auto import tqdm
         except ImportError:
-            return counted
+            return left
         name = progress if isinstance(progress, str) else None
-        return tqdm(counted, name, initial=done, total=steps, unit="step", leave=False)
-    return counted
+        return tqdm(left, name, initial=done, total=steps, unit="step", leave=False)
+    return left
 
 
 def _single_number(value: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ KEPT_SEED = 0
 """The seed whose best networks are kept with the result."""
 
 NAMES = (
+    "atari",
     "classification",
     "coordinate-classification",
     "coordinate-regression",
@@ -41,6 +42,8 @@ NAMES = (
     "layer-maps",
     "padding-position",
     "pictures",
+    "play",
+    "play-q",
     "pretrained",
     "regression-readouts",
     "rendering",

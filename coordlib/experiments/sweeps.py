@@ -87,6 +87,16 @@ class Task:
             return -inf
         return -value if self.smaller_is_better else value
 
+    def train(
+        self,
+        job: dict,
+        device: torch.device | str = "auto",
+        folder: Path | None = None,
+        progress: str | bool = False,
+    ) -> list[tuple[Run, dict[str, Tensor]]]:
+        """Train the networks of one job, as :func:`train` tells."""
+        return train(self, job, device, folder, progress)
+
 
 def grid(options: dict[str, Any]) -> list[dict[str, Any]]:
     """Every combination of the options that are lists.
@@ -301,7 +311,7 @@ def here(
     """Do the jobs one after another in this process."""
     for number, job in enumerate(todo, 1):
         name = f"{job['arm']} {job['split']} {number}/{len(todo)}"
-        yield train(task, job, device, folder, progress=bar and name)
+        yield task.train(job, device, folder, progress=bar and name)
 
 
 def on_dask(
@@ -338,7 +348,7 @@ def on_dask(
 
 
 def _train_remotely(make_task: Callable[..., Task], config: dict, job: dict):
-    return train(made(make_task, config), job)
+    return made(make_task, config).train(job)
 
 
 def made(make_task: Callable[..., Task], config: dict) -> Task:

@@ -1,0 +1,308 @@
+"""Games, many at once: what agents see, what they may do, and what it pays.
+
+Catch is played in tensors and needs nothing else. MinAtar's games and those of the
+Atari 2600 come from packages of their own, under the GPL, which are no part of this
+book: ``pip install coordlib[play]``.
+"""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coordlib.arguments import check_choice, check_integer
+
+__all__ = [
+    "MINATAR",
+    "AtariGames",
+    "Catch",
+    "Games",
+    "MinAtarGames",
+    "board",
+    "open_games",
+]
+
+MINATAR = ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
+"""The games of MinAtar."""
+
+_SEED_STEP = 1_000_003  # so that neighbouring seeds never meet
+
+
+class Games(Protocol):
+    """Some games of one kind, played side by side.
+
+    A game that ends begins anew at once: what is then seen is its beginning. The same
+    seed and the same actions give the same games.
+
+    Attributes
+    ----------
+    count : int
+        How many there are.
+    shape : (int, int, int)
+        Channels, rows and columns of what is seen of each.
+    actions : int
+        How many actions there are to choose from.
+    objects : tuple of str
+        What the channels show, where each shows a kind of thing; else empty.
+    """
+
+    count: int
+    shape: tuple[int, int, int]
+    actions: int
+    objects: tuple[str, ...]
+
+    def reset(self) -> Tensor:
+        """Begin all games anew; what is seen, uint8 of shape (count, C, H, W)."""
+
+    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Do one action in each game.
+
+        Parameters
+        ----------
+        actions : LongTensor, shape (count,)
+
+        Returns
+        -------
+        seen : Tensor, shape (count, C, H, W), uint8
+        rewards : Tensor, shape (count,), float32
+        ended : Tensor, shape (count,), bool
+        """
+
+
+class Catch:
+    """A ball falls, one row a step; a paddle of one pixel may move and wait for it.
+
+    Actions are left, stay and right. When the ball arrives in the last row the game
+    ends. A ball that is caught pays 1, any other nothing. Both start in a column drawn
+    at random, so that every ball can be reached.
+
+    Parameters
+    ----------
+    count : int
+    seed : int
+    size : int
+        Rows and columns of the board, at least 2.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no integer.
+    ValueError
+        If one is too small.
+    """
+
+    actions = 3
+    objects = ("ball", "paddle")
+
+    def __init__(self, count: int, seed: int = 0, size: int = 10) -> None:
+        self.count = check_integer("count", count)
+        self.size = check_integer("size", size, at_least=2)
+        self.shape = (2, size, size)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._row = torch.zeros(count, dtype=torch.long)
+        self._ball, self._paddle = torch.zeros(2, count, dtype=torch.long)
+
+    def reset(self) -> Tensor:
+        """Begin all games anew."""
+        self._begin(torch.ones(self.count, dtype=torch.bool))
+        return self._seen()
+
+    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Move each paddle, and let each ball fall by a row."""
+        self._paddle = (self._paddle + actions - 1).clamp(0, self.size - 1)
+        self._row = self._row + 1
+        ended = self._row == self.size - 1
+        rewards = (ended & (self._ball == self._paddle)).float()
+        self._begin(ended)
+        return self._seen(), rewards, ended
+
+    def _begin(self, which: Tensor) -> None:
+        drawn = torch.randint(self.size, (2, self.count), generator=self._generator)
+        self._row = self._row.masked_fill(which, 0)
+        self._ball = torch.where(which, drawn[0], self._ball)
+        self._paddle = torch.where(which, drawn[1], self._paddle)
+
+    def _seen(self) -> Tensor:
+        seen = torch.zeros(self.count, *self.shape, dtype=torch.uint8)
+        each = torch.arange(self.count)
+        seen[each, 0, self._row, self._ball] = 1
+        seen[each, 1, -1, self._paddle] = 1
+        return seen
+
+
+class MinAtarGames:
+    """Games of MinAtar: five games of the Atari 2600, made small.
+
+    A board of 10x10 has a channel for each kind of thing. As in MinAtar, one action in
+    ten is replaced by the one before it, and a game grows harder as it goes on. Of
+    the six actions those are left out that do nothing in a game.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`MINATAR`.
+    count : int
+    seed : int
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If MinAtar is not installed.
+    ValueError
+        If there is no such game, or ``count`` is not positive.
+
+    References
+    ----------
+    Young & Tian, 2019, "MinAtar: an Atari-inspired testbed".
+    """
+
+    def __init__(self, name: str, count: int, seed: int = 0) -> None:
+        check_choice("name", name, MINATAR)
+        self.count = check_integer("count", count)
+        try:
+            from minatar import Environment
+        except ModuleNotFoundError:
+            raise _missing(name, "minatar") from None
+        self._games = [Environment(name) for _ in range(count)]
+        for index, game in enumerate(self._games):
+            game.seed(seed * _SEED_STEP + index)
+        rows, columns, channels = self._games[0].state_shape()
+        self.shape = (channels, rows, columns)
+        self._useful = self._games[0].minimal_action_set()
+        self.actions = len(self._useful)
+        named = self._games[0].env.channels
+        self.objects = tuple(sorted(named, key=named.get))
+        # (count, H, W, C), as MinAtar gives it: filling is cheaper than turning.
+        self._states = np.zeros((count, rows, columns, channels), np.uint8)
+
+    def reset(self) -> Tensor:
+        """Begin all games anew."""
+        for index, game in enumerate(self._games):
+            game.reset()
+            self._states[index] = game.state()
+        return self._seen()
+
+    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Do one action in each game."""
+        rewards = np.zeros(self.count, np.float32)
+        ended = np.zeros(self.count, bool)
+        for index, (game, action) in enumerate(
+            zip(self._games, actions.tolist(), strict=True)
+        ):
+            rewards[index], ended[index] = game.act(self._useful[action])
+            if ended[index]:
+                game.reset()
+            self._states[index] = game.state()
+        return self._seen(), torch.from_numpy(rewards), torch.from_numpy(ended)
+
+    def _seen(self) -> Tensor:
+        return torch.from_numpy(self._states).movedim(-1, 1).contiguous()
+
+
+class AtariGames:
+    """Games of the Atari 2600, seen as Mnih et al. (2015) let their network see them.
+
+    Four grey pictures of 84x84 pixels, each the brighter of two neighbouring frames;
+    an action is held for four frames, and a game begins with up to 30 frames of
+    waiting. Rewards are the points of the game.
+
+    Parameters
+    ----------
+    name : str
+        As the package knows it, such as ``"ms_pacman"``.
+    count : int
+    seed : int
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If ale-py or gymnasium is not installed.
+    ValueError
+        If ``count`` is not positive.
+    """
+
+    objects = ()
+
+    def __init__(self, name: str, count: int, seed: int = 0) -> None:
+        self.count = check_integer("count", count)
+        try:
+            from ale_py.vector_env import AtariVectorEnv
+            from gymnasium.vector import AutoresetMode
+        except ModuleNotFoundError:
+            raise _missing(name, "gymnasium and ale-py") from None
+        self._games = AtariVectorEnv(
+            game=name,
+            num_envs=count,
+            num_threads=1,
+            reward_clipping=False,
+            autoreset_mode=AutoresetMode.SAME_STEP,
+        )
+        self._seed = seed
+        self.shape = self._games.single_observation_space.shape
+        self.actions = int(self._games.single_action_space.n)
+
+    def reset(self) -> Tensor:
+        """Begin all games anew."""
+        seen, _ = self._games.reset(seed=self._seed * _SEED_STEP)
+        return torch.from_numpy(seen.copy())
+
+    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Do one action in each game."""
+        seen, rewards, died, cut, _ = self._games.step(actions.numpy())
+        return (
+            torch.from_numpy(seen.copy()),
+            torch.from_numpy(rewards.astype(np.float32)),
+            torch.from_numpy(died | cut),
+        )
+
+
+def open_games(name: str, count: int, seed: int = 0) -> Games:
+    """Set up some games by their name.
+
+    Parameters
+    ----------
+    name : str
+        ``"catch"``, one of :data:`MINATAR`, or a game of the Atari 2600 as
+        ``"atari-ms_pacman"``.
+    count : int
+    seed : int
+
+    Returns
+    -------
+    Games
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If the package with the game is not installed.
+    ValueError
+        If there is no such game.
+    """
+    if name.startswith("atari-"):
+        return AtariGames(name.removeprefix("atari-"), count, seed)
+    check_choice("name", name, ("catch", *MINATAR))
+    if name == "catch":
+        return Catch(count, seed)
+    return MinAtarGames(name, count, seed)
+
+
+def board(seen: Tensor) -> Tensor:
+    """Flatten boards with a channel for each kind of thing to numbers of things.
+
+    Parameters
+    ----------
+    seen : Tensor, shape (N, C, H, W)
+        Where a channel is not 0, its thing is.
+
+    Returns
+    -------
+    Tensor, shape (N, H, W), uint8
+        0 where nothing is, else 1 and the last channel whose thing is there.
+    """
+    numbers = torch.arange(1, seen.shape[1] + 1, device=seen.device)
+    return ((seen != 0) * numbers[:, None, None]).amax(1).to(torch.uint8)
+
+
+def _missing(game: str, packages: str) -> ModuleNotFoundError:
+    return ModuleNotFoundError(f"{game} needs {packages}: pip install 'coordlib[play]'")
