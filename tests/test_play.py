@@ -193,12 +193,12 @@ def test_an_unknown_placement_is_named(trunk):
         trunk((4, 84, 84), coordconv="output")
 
 
-def test_averages_do_not_know_where_things_are_but_coordinates_do():
+def test_maxima_do_not_know_where_things_are_but_coordinates_do():
     seen = torch.zeros(2, 1, 10, 10)
     seen[0, 0, 2, 3] = seen[1, 0, 6, 5] = 1  # far enough from every border
     for coordconv, knows in (("none", False), ("input", True)):
         torch.manual_seed(0)
-        first, second = MiniTrunk((1, 10, 10), coordconv, "average")(seen)
+        first, second = MiniTrunk((1, 10, 10), coordconv, "max")(seen)
         assert torch.allclose(first, second, atol=1e-6) != knows
 
 

@@ -29,9 +29,9 @@ from coordlib.results import device_name
 ARMS = {"plain": {"coordconv": "none"}, "coordconv": {"coordconv": "input"}}
 """Networks that differ in their first layer only."""
 READOUTS = ARMS | {
-    f"{arm}_average": network | {"readout": "average"} for arm, network in ARMS.items()
+    f"{arm}_max": network | {"readout": "max"} for arm, network in ARMS.items()
 }
-"""The same, and both again with a dense layer that sees averages, not places."""
+"""The same, and both again with a dense layer that sees maxima, not places."""
 KEPT = 300
 """Frames that are kept of a game to show."""
 
@@ -52,7 +52,7 @@ PRESETS = {
         "games": ["catch"],
         "count": 64,
         "tested": 256,
-        "arms": arms(READOUTS, frames=150_000, lr=0.005),
+        "arms": arms(READOUTS, frames=200_000, lr=0.005),
     },
     "cpu": {
         "games": list(MINATAR),

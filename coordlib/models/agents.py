@@ -12,7 +12,7 @@ from coordlib.layers import CoordConv2d
 __all__ = ["ActorCritic", "AtariTrunk", "MiniTrunk", "QNetwork"]
 
 PLACEMENTS = ("none", "input", "all")
-READOUTS = ("flatten", "average")
+READOUTS = ("flatten", "max")
 
 
 class MiniTrunk(nn.Sequential):
@@ -26,10 +26,10 @@ class MiniTrunk(nn.Sequential):
         Channels, rows and columns of a board.
     coordconv : {"none", "input"}
         Whether the convolution is a :class:`~coordlib.layers.CoordConv2d`.
-    readout : {"flatten", "average"}
-        What the dense layer sees of the 16 maps: every pixel, or the average of each.
+    readout : {"flatten", "max"}
+        What the dense layer sees of the 16 maps: every pixel, or the largest of each.
         With "flatten" it has a weight for every place, and so knows places without
-        coordinates; with "average" it knows them only from the convolution.
+        coordinates; with "max" it knows them only from the convolution.
 
     Raises
     ------
@@ -53,10 +53,10 @@ class MiniTrunk(nn.Sequential):
         check_choice("readout", readout, READOUTS)
         channels, rows, columns = shape
         conv = nn.Conv2d if coordconv == "none" else CoordConv2d
-        inside = 1 if readout == "average" else (rows - 2) * (columns - 2)
+        inside = 1 if readout == "max" else (rows - 2) * (columns - 2)
         super().__init__(
             *(conv(channels, 16, 3), nn.ReLU()),
-            *([nn.AdaptiveAvgPool2d(1)] if readout == "average" else []),
+            *([nn.AdaptiveMaxPool2d(1)] if readout == "max" else []),
             *(nn.Flatten(), nn.Linear(16 * inside, self.features), nn.ReLU()),
         )
 
