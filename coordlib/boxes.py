@@ -15,6 +15,7 @@ from coordlib.arguments import check_integer
 __all__ = [
     "anchors",
     "box_iou",
+    "clip",
     "corners",
     "decode",
     "encode",
@@ -22,6 +23,8 @@ __all__ = [
     "inside",
     "non_maximum_suppression",
 ]
+
+_ROUNDING = 1e-3
 
 
 def corners(boxes: Tensor) -> Tensor:
@@ -115,14 +118,46 @@ def inside(boxes: Tensor, size: Sequence[float]) -> Tensor:
     Returns
     -------
     BoolTensor, shape (...)
+        A thousandth of a pixel beyond the border does not count: that is rounding.
 
     Raises
     ------
     ValueError
         If the last axis has another length.
     """
-    top, left, bottom, right = corners(boxes).unbind(-1)
-    return (top >= 0) & (left >= 0) & (bottom <= size[0]) & (right <= size[1])
+    start, end = _halves(corners(boxes), "boxes")
+    limit = torch.as_tensor(size, dtype=boxes.dtype, device=boxes.device)
+    return ((start >= -_ROUNDING) & (end <= limit + _ROUNDING)).all(-1)
+
+
+def clip(boxes: Tensor, size: Sequence[float]) -> Tensor:
+    """Cut boxes at the border of a picture.
+
+    Parameters
+    ----------
+    boxes : Tensor, shape (..., 4)
+    size : (float, float)
+        Height and width of the picture.
+
+    Returns
+    -------
+    Tensor, shape (..., 4)
+        Of a box that lies outside a sliver of one pixel is left, at the border.
+
+    Raises
+    ------
+    ValueError
+        If the last axis has another length.
+
+    Examples
+    --------
+    >>> clip(torch.tensor([2.0, 30, 8, 10]), (64, 64))
+    tensor([ 3., 30.,  6., 10.])
+    """
+    start, end = _halves(corners(boxes), "boxes")
+    limit = torch.as_tensor(size, dtype=boxes.dtype, device=boxes.device)
+    start = start.clamp(min=0).minimum(limit - 1)
+    return from_corners(torch.cat([start, end.clamp(min=1).minimum(limit)], -1))
 
 
 def anchors(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from coordlib.boxes import (
     anchors,
     box_iou,
+    clip,
     corners,
     decode,
     encode,
@@ -52,6 +53,22 @@ def test_a_box_is_inside_if_its_pixels_are(edges):
         fits = edges[2] <= height and edges[3] <= width
         assert inside(box, (height, width)).item() == fits
     assert not inside(box - torch.tensor([20.0, 0, 0, 0]), (12, 12))
+
+
+@given(whole)
+def test_what_is_cut_off_is_what_lies_outside(edges):
+    box = from_corners(torch.tensor([edges]).double())
+    left = corners(clip(box, (8, 6)))[0].int().tolist()
+    seen = pixels(edges)[:8, :6]
+    if seen.any():
+        assert torch.equal(pixels(left)[:8, :6], seen)
+        assert inside(clip(box, (8, 6)), (8, 6)).item()
+
+
+def test_of_a_box_out_of_sight_a_sliver_is_left_at_the_border():
+    above, right = [-30.0, 5, 10, 4], [5.0, 90, 4, 10]
+    cut = clip(torch.tensor([above, right]), (8, 16))
+    assert corners(cut).tolist() == [[0, 3, 1, 7], [3, 15, 7, 16]]
 
 
 def test_overlap_is_taken_of_all_pairs_in_every_picture():

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from coordlib import experiments, results
-from coordlib.boxes import encode
-from coordlib.experiments import detection
+from coordlib.boxes import encode, inside
+from coordlib.experiments import detection, detection_clipped
 from coordlib.models import parameter_count
 from coordlib.models.detector import ANCHORS
 
@@ -61,6 +61,27 @@ def test_the_mover_is_judged_by_the_closest_anchor_whatever_its_score():
     assert still["mover_whole"] == pytest.approx(19 / 21)
     outputs[..., 0] = 1 / 20
     assert detection.detection_scores(outputs, truth)["mover_whole"] == pytest.approx(1)
+
+
+def test_boxes_are_compared_after_they_are_cut():
+    seen = torch.tensor([20.0, 59, 16, 10])
+    scores = detection.detection_scores(saying(seen[None], [5.0]), TRUTH, clipped=True)
+    assert scores["cut"] == pytest.approx(1) and scores["outside"] == 0
+    unclipped = detection.detection_scores(saying(seen[None], [5.0]), TRUTH)
+    assert unclipped["cut"] == pytest.approx(10 / 16)
+
+
+def test_the_clipped_task_learns_boxes_that_end_at_the_border():
+    plain, clipped = (
+        detection.task(**SMALL),
+        detection_clipped.task(**SMALL, clipped=True),
+    )
+    assert torch.equal(plain.inputs, clipped.inputs)
+    assert not inside(plain.targets, (64, 64)).all()
+    assert inside(clipped.targets, (64, 64)).all()
+    for name, preset in detection_clipped.PRESETS.items():
+        assert preset["clipped"] and list(preset["arms"]) == ["plain", "coordconv"]
+        assert detection.PRESETS[name]["arms"].items() >= preset["arms"].items()
 
 
 def test_what_the_window_shows_of_a_box():

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from coordlib.boxes import box_iou, decode, encode, inside
+from coordlib.boxes import box_iou, clip, corners, decode, encode, inside
 from coordlib.data import digits
 from coordlib.data.scattered import scatter
 from coordlib.layers import CoordConv2d
@@ -164,6 +164,18 @@ def test_a_network_that_says_the_truth_has_no_loss_and_is_kept():
     assert torch.allclose(kept.boxes[0, 0], truth[0, 0], atol=1e-3)
     single = truth[:, :1]
     assert detection_loss(outputs, (single, chances(single))) < 1e-3
+
+
+def test_boxes_are_cut_at_the_border_where_one_asks_for_it():
+    outputs = trained_looking()(IMAGES).detach()
+    assert not inside(moved(outputs), (64, 64)).all()
+    assert torch.equal(moved(outputs, clipped=True), clip(moved(outputs), (64, 64)))
+    assert inside(moved(outputs, clipped=True), (64, 64)).all()
+    edges = corners(proposals(outputs, clipped=True).boxes)
+    assert edges.min() > -0.001 and edges.max() < 64.001
+    cut = clip(TRUTH, (64, 64)), chances()
+    loss = detection_loss(outputs, cut, clipped=True)
+    assert loss != detection_loss(outputs, cut)
 
 
 def test_the_chances_are_those_of_the_generator():

@@ -36,6 +36,7 @@ NAMES = (
     "coordinate-regression",
     "cost",
     "detection",
+    "detection-clipped",
     "garments",
     "handmade-decoder",
     "interplay",

@@ -1,9 +1,11 @@
 """Boxes around scattered digits, with coordinates at three places (L14)."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from coordlib.boxes import box_iou, corners, inside, non_maximum_suppression
+from coordlib.boxes import box_iou, clip, corners, inside, non_maximum_suppression
 from coordlib.data import digits, mnist
 from coordlib.data.scattered import WINDOW, scatter
 from coordlib.experiments.sweeps import Run, Task, best_run
@@ -58,7 +60,7 @@ PRESETS = {
 }
 
 
-def task(samples: int, tested: int) -> Task:
+def task(samples: int, tested: int, clipped: bool = False) -> Task:
     """Put boxes around the digits of a canvas.
 
     Parameters
@@ -68,6 +70,8 @@ def task(samples: int, tested: int) -> Task:
         MNIST that ships with the library; more, of the complete set.
     tested : int
         Test canvases, made of test digits.
+    clipped : bool
+        Whether all boxes, the true ones too, are cut at the border of the window.
     """
     read = digits if samples <= 1000 else mnist
     train = scatter(read("train")[0], POOL * samples, seed=0)
@@ -81,14 +85,14 @@ def task(samples: int, tested: int) -> Task:
         return {"test": (order[:samples], held)}
 
     def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
-        return detection_scores(outputs, boxes[index])
+        return detection_scores(outputs, boxes[index], clipped)
 
     return Task(
         inputs=torch.cat([train.images, test.images]),
-        targets=boxes,
+        targets=clip(boxes, (WINDOW, WINDOW)) if clipped else boxes,
         splits=one_split,
         networks={name: _maker(name) for name in NETWORKS},
-        losses={"boxes": detection_loss},
+        losses={"boxes": partial(detection_loss, clipped=clipped)},
         score=score,
         best="iou",
         watched=200,
@@ -115,7 +119,9 @@ def visible(truth: Tensor) -> Tensor:
     return (edges[..., 2:] - edges[..., :2]).prod(-1) / truth[..., 2:].prod(-1)
 
 
-def detection_scores(outputs: Tensor, truth: Tensor) -> dict[str, float]:
+def detection_scores(
+    outputs: Tensor, truth: Tensor, clipped: bool = False
+) -> dict[str, float]:
     """Measure what a detector says of some canvases.
 
     Parameters
@@ -124,6 +130,8 @@ def detection_scores(outputs: Tensor, truth: Tensor) -> dict[str, float]:
         Of a :class:`~coordlib.models.detector.Detector`.
     truth : Tensor, shape (N, B, 4)
         Digits of which at least a half is on the window count where it says *digits*.
+    clipped : bool
+        Whether all boxes are cut at the border before they are compared.
 
     Returns
     -------
@@ -138,7 +146,10 @@ def detection_scores(outputs: Tensor, truth: Tensor) -> dict[str, float]:
         ``mover_cut``, the IOU of each digit with the anchor closest to it once moved,
         whatever its score.
     """
-    boxes, kept = moved(outputs), proposals(outputs)
+    whole, shown = inside(truth, (WINDOW, WINDOW)), visible(truth)
+    if clipped:
+        truth = clip(truth, (WINDOW, WINDOW))
+    boxes, kept = moved(outputs, clipped), proposals(outputs, clipped=clipped)
     overlap = box_iou(kept.boxes, truth)
     fits, found = overlap.amax(2), overlap.amax(1)
     there = kept.scores > 0
@@ -147,8 +158,7 @@ def detection_scores(outputs: Tensor, truth: Tensor) -> dict[str, float]:
     closest = box_iou(ANCHORS, truth).argmax(1)
     carried = boxes.gather(1, closest[..., None].expand(-1, -1, 4))
     carried = torch.diagonal(box_iou(carried, truth), dim1=1, dim2=2)
-    whole = inside(truth, (WINDOW, WINDOW))
-    seen = visible(truth) >= 0.5
+    seen = shown >= 0.5
     cut = seen & ~whole
     return {
         "iou": _mean(fits, there),

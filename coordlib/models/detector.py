@@ -16,6 +16,7 @@ from coordlib.arguments import check_choice
 from coordlib.boxes import (
     anchors,
     box_iou,
+    clip,
     decode,
     encode,
     inside,
@@ -130,18 +131,21 @@ class Detector(nn.Module):
         return torch.cat(parts, -1)
 
 
-def moved(outputs: Tensor) -> Tensor:
+def moved(outputs: Tensor, clipped: bool = False) -> Tensor:
     """Give the boxes that a :class:`Detector` makes of its anchors.
 
     Parameters
     ----------
     outputs : Tensor, shape (N, 1521, 6)
+    clipped : bool
+        Whether boxes are cut at the border, a choice that the released code leaves.
 
     Returns
     -------
     Tensor, shape (N, 1521, 4)
     """
-    return decode(outputs[..., :4], ANCHORS.to(outputs))
+    boxes = decode(outputs[..., :4], ANCHORS.to(outputs))
+    return clip(boxes, (SIZE, SIZE)) if clipped else boxes
 
 
 class Proposals(NamedTuple):
@@ -160,7 +164,10 @@ class Proposals(NamedTuple):
 
 
 def proposals(
-    outputs: Tensor, threshold: float = OVERLAP, keep: int = KEPT
+    outputs: Tensor,
+    threshold: float = OVERLAP,
+    keep: int = KEPT,
+    clipped: bool = False,
 ) -> Proposals:
     """Keep the boxes that score best and do not cover one another.
 
@@ -170,12 +177,14 @@ def proposals(
         Of a :class:`Detector`.
     threshold, keep
         As in :func:`coordlib.boxes.non_maximum_suppression`.
+    clipped : bool
+        As in :func:`moved`.
 
     Returns
     -------
     Proposals
     """
-    boxes, scores = moved(outputs), outputs[..., 4:].softmax(-1)[..., 0]
+    boxes, scores = moved(outputs, clipped), outputs[..., 4:].softmax(-1)[..., 0]
     taken = non_maximum_suppression(boxes, scores, threshold=threshold, keep=keep)
     there = taken >= 0
     index = taken.clamp(min=0)
@@ -269,7 +278,9 @@ def draw_chances(truth: Tensor, generator: torch.Generator) -> tuple[Tensor, Ten
     return truth, torch.rand(shape, generator=generator).to(truth.device)
 
 
-def detection_loss(outputs: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
+def detection_loss(
+    outputs: Tensor, targets: tuple[Tensor, Tensor], clipped: bool = False
+) -> Tensor:
     """How wrong the sampled boxes are: their offsets, and their scores.
 
     The sum over the four offsets of a loss that is the square below 1 and the distance
@@ -282,6 +293,8 @@ def detection_loss(outputs: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
         Of a :class:`Detector`.
     targets : (Tensor, Tensor)
         What :func:`draw_chances` gives.
+    clipped : bool
+        As in :func:`moved`; the true boxes are then cut already.
 
     Returns
     -------
@@ -289,7 +302,7 @@ def detection_loss(outputs: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
         The mean over the pictures.
     """
     truth, chances = targets
-    sample = sample_boxes(moved(outputs).detach(), truth, chances)
+    sample = sample_boxes(moved(outputs, clipped).detach(), truth, chances)
 
     def pick(rows: Tensor, index: Tensor) -> Tensor:
         return rows.gather(1, index[..., None].expand(-1, -1, rows.shape[-1]))
