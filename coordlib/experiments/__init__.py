@@ -36,6 +36,7 @@ NAMES = (
     "coordinate-regression",
     "cost",
     "detection",
+    "encodings",
     "detection-clipped",
     "garments",
     "handmade-decoder",

@@ -1,4 +1,4 @@
-"""Layers: coordinates in (CoordConv), aliasing out (BlurPool, PolyphasePool)."""
+"""Layers: coordinates in (CoordConv, encodings), aliasing out (BlurPool, polyphase)."""
 
 from coordlib.layers.blurpool import (
     BlurPool1d,
@@ -18,6 +18,11 @@ from coordlib.layers.coordconv import (
     CoordConvTranspose2d,
     CoordConvTranspose3d,
 )
+from coordlib.layers.encodings import (
+    FourierFeatures,
+    LearnedEncoding,
+    SinusoidalEncoding,
+)
 from coordlib.layers.padding import SamePad
 from coordlib.layers.polyphase import PolyphasePool1d, PolyphasePool2d, PolyphasePool3d
 from coordlib.layers.softargmax import SoftArgmax1d, SoftArgmax2d, SoftArgmax3d
@@ -33,6 +38,8 @@ __all__ = [
     "CoordConvTranspose1d",
     "CoordConvTranspose2d",
     "CoordConvTranspose3d",
+    "FourierFeatures",
+    "LearnedEncoding",
     "MaxBlurPool1d",
     "MaxBlurPool2d",
     "MaxBlurPool3d",
@@ -40,6 +47,7 @@ __all__ = [
     "PolyphasePool2d",
     "PolyphasePool3d",
     "SamePad",
+    "SinusoidalEncoding",
     "SoftArgmax1d",
     "SoftArgmax2d",
     "SoftArgmax3d",

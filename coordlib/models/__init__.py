@@ -7,6 +7,7 @@ from coordlib.models.painters import (
     CoordConvPainter,
     CoordConvSquarePainter,
     DeconvPainter,
+    EncodedPainter,
     parameter_count,
 )
 from coordlib.models.regressors import (
@@ -28,6 +29,7 @@ __all__ = [
     "DenseNet",
     "DenseRegressor",
     "Detector",
+    "EncodedPainter",
     "GarmentNet",
     "MobileNetV2",
     "PositionNet",

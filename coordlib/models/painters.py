@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.arguments import check_integer
+from coordlib.grid import unit_grid
 from coordlib.handmade import Tile
 from coordlib.layers import CoordConv2d
 
@@ -22,6 +23,7 @@ __all__ = [
     "CoordConvPainter",
     "CoordConvSquarePainter",
     "DeconvPainter",
+    "EncodedPainter",
     "he_normal_",
     "parameter_count",
 ]
@@ -221,6 +223,56 @@ class CoordConvPainter(Stack):
         for layer in layers:
             x = layer(x)
         return x
+
+
+class EncodedPainter(nn.Module):
+    """Paint by asking every pixel, with positions written down in any way.
+
+    The network is that of :class:`CoordConvPainter`. There a pixel and the position
+    asked for come as coordinates, here in an encoding.
+
+    Parameters
+    ----------
+    encoding : nn.Module, optional
+        From unit coordinates (..., 2) to features (..., ``encoding.channels``): one of
+        :mod:`coordlib.layers.encodings`. Without one, coordinates as they are.
+    size : int or (int, int)
+        Height and width of the canvas; one number for a square one.
+
+    Raises
+    ------
+    TypeError
+        If ``size`` is not made of integers.
+    ValueError
+        If ``size`` is not positive, or the input not of shape (N, 2).
+    """
+
+    def __init__(
+        self, encoding: nn.Module | None = None, size: int | tuple[int, int] = 64
+    ) -> None:
+        super().__init__()
+        self.size = (size, size) if isinstance(size, int) else tuple(size)
+        for length in self.size:
+            check_integer("size", length)
+        self.encoding = nn.Identity() if encoding is None else encoding
+        features = 2 if encoding is None else encoding.channels
+        self.pixel = nn.Linear(features, 32, bias=False)
+        self.asked = nn.Linear(features, 32)
+        widths = [32, 32, 64, 64, 1]
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(widths):
+            layers += [nn.ReLU(), nn.Linear(inputs, outputs)]
+        self.compare = nn.Sequential(*layers)
+        he_normal_(self)
+
+    def forward(self, positions: Tensor) -> Tensor:
+        _check_unit_positions(positions)
+        pixels = unit_grid(self.size, device=positions.device).permute(1, 2, 0)
+        # One layer over both codes is a sum of two, and the pixels' is the same for
+        # every picture of a batch.
+        x = self.pixel(self.encoding(pixels))
+        x = x + self.asked(self.encoding(positions))[:, None, None]
+        return self.compare(x).movedim(-1, 1)
 
 
 class CoordConvSquarePainter(nn.Module):

@@ -1,0 +1,119 @@
+"""Positions written down in other ways than as coordinates."""
+
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from coordlib.experiments import encodings
+from coordlib.grid import to_unit, unit_grid
+from coordlib.layers import (
+    FourierFeatures,
+    LearnedEncoding,
+    SinusoidalEncoding,
+)
+from coordlib.models import CoordConvPainter, EncodedPainter, parameter_count
+
+ALL = [FourierFeatures(), SinusoidalEncoding(), LearnedEncoding((64, 64))]
+names = pytest.mark.parametrize("encoding", ALL, ids=lambda e: type(e).__name__)
+
+
+def everywhere(side):
+    return unit_grid((side, side)).permute(1, 2, 0)
+
+
+@names
+def test_no_two_pixels_have_the_same_code(encoding):
+    codes = encoding(everywhere(64)).flatten(0, 1)
+    assert codes.shape == (4096, encoding.channels)
+    distances = torch.cdist(codes, codes) + torch.eye(4096)
+    assert distances.min() > 1e-2
+
+
+def test_fourier_codes_differ_by_the_shift_alone():
+    """Their inner product depends on the difference of two places, on nothing else."""
+    encoding = FourierFeatures(scale=3.0)
+    place, step = torch.rand(2, 50, 2)
+    here, there = (encoding(p) @ encoding(p + step[0]).T for p in (place, place * 0))
+    assert_close(here.diagonal(), there.diagonal(), atol=1e-4, rtol=0)
+
+
+def test_fourier_codes_of_one_wave_are_its_cosine_and_sine():
+    encoding = FourierFeatures(waves=1, axes=1)
+    angle = 2 * math.pi * 0.3 * encoding.frequencies[0, 0]
+    assert_close(encoding(torch.tensor([0.3])), torch.stack([angle.cos(), angle.sin()]))
+
+
+def test_a_larger_scale_means_finer_waves_of_the_same_directions():
+    one, four = (FourierFeatures(scale=s, seed=3).frequencies for s in (1.0, 4.0))
+    assert_close(four, 4 * one)
+
+
+def test_each_octave_is_twice_as_fast():
+    encoding = SinusoidalEncoding(octaves=3, axes=1)
+    x = torch.tensor([0.37])
+    cosines, sines = encoding(x).chunk(2)
+    angles = torch.tensor([1.0, 2, 4]) * math.pi / 2 * 0.37
+    assert_close(cosines, angles.cos())
+    assert_close(sines, angles.sin())
+
+
+def test_learned_codes_are_entries_of_the_tables_and_between_them_their_means():
+    encoding = LearnedEncoding((5, 9), features=3)
+    rows, columns = encoding.tables
+    pixels = torch.tensor([[4, 0], [2, 8]])
+    codes = encoding(to_unit(pixels, (5, 9)))
+    assert_close(codes[0], torch.cat([rows[4], columns[0]]))
+    assert_close(codes[1], torch.cat([rows[2], columns[8]]))
+    between = encoding(to_unit(torch.tensor([[1.5, 3.0]]), (5, 9)))[0]
+    assert_close(between, torch.cat([(rows[1] + rows[2]) / 2, columns[3]]))
+
+
+def test_learned_codes_do_not_change_beyond_the_picture():
+    encoding = LearnedEncoding((5, 5))
+    assert_close(encoding(torch.tensor([3.0, -2])), encoding(torch.tensor([1.0, -1])))
+
+
+def test_only_learned_codes_are_trained():
+    assert [parameter_count(e) for e in ALL] == [0, 0, 2 * 64 * 16]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: FourierFeatures(waves=0), "waves"),
+        (lambda: FourierFeatures(scale=0), "scale must be positive, not 0"),
+        (lambda: SinusoidalEncoding(octaves=-1), "octaves"),
+        (lambda: LearnedEncoding((1, 64)), "size"),
+        (lambda: EncodedPainter(size=0), "size"),
+        (lambda: EncodedPainter(size=8)(torch.zeros(2)), r"shape \(N, 2\)"),
+    ],
+)
+def test_impossible_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_with_coordinates_as_they_are_the_painter_is_that_of_coordconv():
+    ours, theirs = EncodedPainter(size=(6, 9)), CoordConvPainter(size=(6, 9))
+    first, *others = [m for m in theirs if hasattr(m, "weight")]
+    assert parameter_count(ours) == parameter_count(theirs) == 7_553
+    with torch.no_grad():
+        # CoordConv sees the position first, then the pixel's coordinates.
+        weight = first.weight.flatten(1)
+        ours.asked.weight.copy_(weight[:, :2])
+        ours.pixel.weight.copy_(weight[:, 2:])
+        ours.asked.bias.copy_(first.bias)
+        linear = [m for m in ours.compare if hasattr(m, "weight")]
+        for mine, their in zip(linear, others, strict=True):
+            mine.weight.copy_(their.weight.flatten(1))
+            mine.bias.copy_(their.bias)
+        positions = torch.rand(5, 2) * 2 - 1
+        assert_close(ours(positions), theirs(positions), atol=1e-5, rtol=1e-4)
+
+
+def test_each_arm_paints_pictures_of_the_size_asked_for():
+    task = encodings.task(size=16)
+    for make in task.networks.values():
+        assert make()(task.inputs[:3]).shape == (3, 1, 16, 16)
