@@ -338,7 +338,19 @@ def test_the_sweep_tells_what_coordinates_add(monkeypatch, tmp_path):
     assert kept["pictures"].shape == (9, 10, 10)
 
 
-@pytest.mark.parametrize("name", ["play", "play-q", "atari"])
+def test_a_coordified_agent_begins_as_the_plain_one():
+    seen, agents = Catch(16).reset(), []
+    for options in ({}, {"coordified": True}):
+        torch.manual_seed(3)
+        agents.append(
+            experiment.agent(ActorCritic, MiniTrunk, (2, 10, 10), 3, **options)
+        )
+    plain, coords = (agent(seen)[0] for agent in agents)
+    assert torch.allclose(plain, coords, atol=1e-6)
+    assert parameter_count(agents[1]) - parameter_count(agents[0]) == 16 * 2 * 9
+
+
+@pytest.mark.parametrize("name", ["play", "play-q", "play-coordified", "atari"])
 def test_the_arms_of_every_preset_differ_in_their_network_only(name):
     for config in experiments.find(name).PRESETS.values():
         recipes = [arm["training"] for arm in config["arms"].values()]

@@ -45,6 +45,7 @@ NAMES = (
     "padding-position",
     "pictures",
     "play",
+    "play-coordified",
     "play-q",
     "pretrained",
     "regression-readouts",

@@ -25,6 +25,7 @@ from coordlib.playing import (
     sampling_policy,
 )
 from coordlib.results import device_name
+from coordlib.surgery import coordify
 
 ARMS = {"plain": {"coordconv": "none"}, "coordconv": {"coordconv": "input"}}
 """Networks that differ in their first layer only."""
@@ -207,10 +208,16 @@ def agent(
     trunk: type[nn.Module],
     shape: tuple[int, int, int],
     actions: int,
+    coordified: bool = False,
     **options,
 ) -> nn.Module:
-    """Put a head on a trunk that sees pictures of this shape."""
-    return head(trunk(shape, **options), actions)
+    """Put a head on a trunk that sees pictures of this shape.
+
+    A coordified agent sees coordinates, but their weights begin at 0: with the same
+    seed it begins as the plain agent does.
+    """
+    model = head(trunk(shape, **options), actions)
+    return coordify(model)[0] if coordified else model
 
 
 @torch.no_grad()
@@ -262,7 +269,8 @@ def summarise(task: Arcade, runs: list[Run]) -> dict[str, float]:
         ``..._moved`` as :func:`changed_by_a_move`, ``..._seconds``; for each game
         ``{game}_random`` and ``{game}_gain``, the difference of the two returns as a
         share of their mean; over the games the mean ``gain``, the same of the curves
-        as ``curve_gain``, and ``better`` and ``worse``, how many games are.
+        as ``curve_gain``, and ``better`` and ``worse``, how many games are. There is
+        no gain without both of :data:`ARMS`.
     """
     names = {"return": "test_return", "curve": "curve_return"}
     names |= {name: name for name in ("moved", "seconds", "parameters")}
@@ -271,18 +279,20 @@ def summarise(task: Arcade, runs: list[Run]) -> dict[str, float]:
     for game in task.games:
         found = {run["arm"]: run for run in runs if run["split"] == game}
         label = game.removeprefix("atari-")
-        metrics[f"{label}_random"] = found["plain"]["random_return"]
         for arm, run in found.items():
+            metrics[f"{label}_random"] = run["random_return"]
             for name, key in names.items():
                 metrics[f"{label}_{arm}_{name}"] = run[key]
+        if not found.keys() >= ARMS.keys():
+            continue
         for name, values in gains.items():
-            pair = [found[arm][names[name]] for arm in ARMS]
-            values.append(relative_gain(*pair))
+            values.append(relative_gain(*(found[arm][names[name]] for arm in ARMS)))
         metrics[f"{label}_gain"] = gains["return"][-1]
-    metrics["gain"] = mean(gains["return"])
-    metrics["curve_gain"] = mean(gains["curve"])
-    metrics["better"] = sum(value > 0 for value in gains["return"])
-    metrics["worse"] = sum(value < 0 for value in gains["return"])
+    if gains["return"]:
+        metrics["gain"] = mean(gains["return"])
+        metrics["curve_gain"] = mean(gains["curve"])
+        metrics["better"] = sum(value > 0 for value in gains["return"])
+        metrics["worse"] = sum(value < 0 for value in gains["return"])
     return metrics
 
 
