@@ -101,6 +101,17 @@ def test_an_arm_drawn_alone_keeps_its_colour():
     assert alone[0, 0].lines[0].get_color() == together[0, 0].lines[2].get_color()
 
 
+def test_boxes_are_drawn_where_their_pixels_are():
+    ax = figures.boxes_on(plt.gca(), np.eye(6), [[2.0, 3, 4, 2]], margin=1)
+    figures.boxes_on(ax, None, [[9.0, 9, 2, 2]])
+    first, second = ax.patches
+    assert first.get_xy() == (2, 0) and second.get_xy() == (8, 8)
+    assert (first.get_width(), first.get_height()) == (2, 4)
+    [picture] = ax.images
+    assert picture.get_extent() == [0, 6, 6, 0]
+    assert ax.get_xlim() == (-1, 7) and ax.get_ylim() == (7, -1)
+
+
 def test_the_answer_grid_tells_held_out_positions_apart():
     _, ax = plt.subplots()
     figures.answer_grid(ax, [[1, 2], [3, 4], [5, 6]], [False, True, False], (8, 9))

@@ -3,6 +3,7 @@
 from coordlib.figures.plots import (
     answer_grid,
     answers,
+    boxes_on,
     position_map,
     probe_panel,
     show_images,
@@ -18,6 +19,7 @@ __all__ = [
     "Table",
     "answer_grid",
     "answers",
+    "boxes_on",
     "mean_and_spread",
     "position_map",
     "probe_panel",

@@ -8,6 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -284,6 +285,45 @@ def answer_grid(
         i, j = said[side].T
         ax.plot(j, i, "o", ms=2, mew=0, color=color)
     return _on_canvas(ax, size, title)
+
+
+def boxes_on(
+    ax: Axes,
+    image: ArrayLike | None,
+    boxes: ArrayLike,
+    *,
+    color: str = COLORS["sky"],
+    linestyle: str = ":",
+    margin: float = 8,
+) -> Axes:
+    """Draw boxes over a picture, and as far as they reach over its border.
+
+    Parameters
+    ----------
+    ax : Axes
+    image : array_like, shape (H, W) or (1, H, W), optional
+        In [0, 1]; without it the boxes are added to what is there.
+    boxes : array_like, shape (B, 4)
+        As :mod:`coordlib.boxes` writes them.
+    color, linestyle : str
+        Of the boxes.
+    margin : float
+        Pixels to show around the picture.
+
+    Returns
+    -------
+    Axes
+    """
+    if image is not None:
+        picture = _picture(image)
+        height, width = picture.shape[:2]
+        ax.imshow(picture, vmin=0, vmax=1, extent=(0, width, height, 0))
+        ax.set(xlim=(-margin, width + margin), ylim=(height + margin, -margin))
+    for i, j, high, wide in np.asarray(boxes).tolist():
+        corner = (j - wide / 2, i - high / 2)
+        style = {"fill": False, "edgecolor": color, "linestyle": linestyle}
+        ax.add_patch(Rectangle(corner, wide, high, linewidth=1.5, **style))
+    return bare(ax, frame=False)
 
 
 def _on_canvas(ax: Axes, size: int | tuple[int, int], title: str | None) -> Axes:
