@@ -19,7 +19,7 @@ PRESETS = {
         "learner": "q-learning",
         "games": list(MINATAR),
         "count": 32,
-        "tested": 64,
-        "arms": arms(ARMS, frames=120_000, memory=60_000, batch_size=64, lr=0.001),
+        "tested": 32,
+        "arms": arms(ARMS, frames=100_000, memory=60_000, batch_size=64, lr=0.001),
     },
 }
