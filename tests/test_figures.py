@@ -130,6 +130,13 @@ def test_a_table_shows_every_cell_and_no_markup():
     assert shown.count("<tr>") == 3
 
 
+def test_a_cell_of_a_table_may_lead_to_a_page():
+    cell = figures.Linked("< 2 px", "coordconv")
+    table = figures.Table(["what", "px"], [["sum", cell]])
+    assert repr(table).splitlines()[1] == "sum   < 2 px"
+    assert '<td><a href="coordconv.html">&lt; 2 px</a></td>' in table._repr_html_()
+
+
 def test_a_signed_map_has_symmetric_limits():
     _, ax = plt.subplots()
     figures.signed(ax, [[-3.0, 1.0]])

@@ -11,11 +11,12 @@ from coordlib.figures.plots import (
     training_curves,
 )
 from coordlib.figures.style import COLORS, WIDTH, use
-from coordlib.figures.tables import Table, mean_and_spread
+from coordlib.figures.tables import Linked, Table, mean_and_spread
 
 __all__ = [
     "COLORS",
     "WIDTH",
+    "Linked",
     "Table",
     "answer_grid",
     "answers",

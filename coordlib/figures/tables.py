@@ -39,6 +39,27 @@ def mean_and_spread(values: Sequence[float], digits: int = 2) -> str:
 
 
 @dataclass(frozen=True)
+class Linked:
+    """A cell of a table that leads to the page where it comes from.
+
+    Parameters
+    ----------
+    text : str
+    page : str
+        A page of the book, such as ``"coordconv"``.
+    """
+
+    text: str
+    page: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return f'<a href="{escape(self.page)}.html">{escape(self.text)}</a>'
+
+
+@dataclass(frozen=True)
 class Table:
     """A table that a notebook shows, as HTML where it can and as text elsewhere.
 
@@ -46,8 +67,8 @@ class Table:
     ----------
     head : sequence of str
         The names of the columns. The first column names the rows.
-    rows : sequence of sequences of str
-        Each as long as ``head``.
+    rows : sequence of sequences of str or Linked
+        Each as long as ``head``, with a string first.
 
     Raises
     ------
@@ -56,7 +77,7 @@ class Table:
     """
 
     head: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[str | Linked]]
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -64,7 +85,7 @@ class Table:
                 raise ValueError(f"{len(self.head)} columns, but a row is {row}")
 
     def __repr__(self) -> str:
-        lines = [self.head, *self.rows]
+        lines = [self.head, *([str(cell) for cell in row] for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(
@@ -78,7 +99,7 @@ class Table:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.head)
         body = "".join(
             f'<tr><th scope="row">{escape(row[0])}</th>'
-            + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+            + "".join(f"<td>{_html(cell)}</td>" for cell in row[1:])
             + "</tr>"
             for row in self.rows
         )
@@ -86,3 +107,7 @@ class Table:
             f'<table class="dataframe"><thead><tr>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table>"
         )
+
+
+def _html(cell: str | Linked) -> str:
+    return cell._repr_html_() if isinstance(cell, Linked) else escape(cell)
