@@ -375,6 +375,38 @@ def test_labels_along_a_shift_are_those_of_the_probabilities(compute, name, at):
         near([said["probability"]], [rows[at].max()])
 
 
+BOARDS = {
+    "catch": {"plain": (5, 3), "coords": (4, 3)},
+    "maze": {"plain": (2, 4), "coords": (3, 4)},
+}
+GAMES = {
+    game: {
+        agent: (rng.integers(0, things + 1, (length, 4, 6)), rng.integers(0, 3, length))
+        for agent, (length, things) in agents.items()
+    }
+    for game, agents in BOARDS.items()
+}
+THINGS = {"catch": ["own", "ball", "wall"], "maze": ["own", "a_b", "c", "d"]}
+
+
+def played(**state) -> interactive.PlayedGames:
+    return interactive.PlayedGames(GAMES, THINGS, **state)
+
+
+@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("at", range(5))
+def test_games_are_shown_as_they_were_played(compute, game, at):
+    for got, (agent, stored) in zip(
+        compute(played(game=game, at=at)), GAMES[game].items(), strict=True
+    ):
+        boards, rewards = stored
+        shown = min(at, len(boards) - 1)
+        assert got["agent"] == agent
+        assert got["board"] == boards[shown].ravel().tolist()
+        assert got["score"] == rewards[: shown + 1].sum()
+        assert got["over"] == (at >= len(boards))
+
+
 # What a reader does with them.
 
 
@@ -583,13 +615,36 @@ def test_the_window_moves_and_the_label_is_told(tab):
     assert tab.page.locator(".cf-plot path[style]").count() == 2 * 2
 
 
+def test_a_game_is_played_to_its_end_and_the_score_told(tab):
+    line = show(tab, played(at=2))
+    told = [int(GAMES["catch"][agent][1][:3].sum()) for agent in ("plain", "coords")]
+    points = [f"{n} point{'s' * (n != 1)}" for n in told]
+    start = f"catch, frame 2. plain: {points[0]}. coords: {points[1]}."
+    assert line.text_content() == start
+    tab.page.get_by_label("Frame").focus()
+    tab.page.keyboard.press("ArrowRight")
+    assert line.text_content().startswith("catch, frame 3. ")
+    tab.page.get_by_label("Play", exact=True).check()
+    assert line.get_attribute("aria-live") == "off"  # not every frame is read aloud
+    tab.page.wait_for_function(
+        "() => !document.querySelector('.cf-toggle input').checked"
+    )
+    assert line.text_content().startswith("catch, frame 4. ")
+    assert "coords" in line.text_content() and "ends at frame 3" in line.text_content()
+    assert line.get_attribute("aria-live") == "polite"
+    tab.page.get_by_label("maze").check()
+    assert line.text_content().startswith("maze, frame 2. ")
+    assert tab.page.locator(".cf-legend > span").count() == len(THINGS["maze"])
+    assert "a b" in tab.page.locator(".cf-legend").text_content()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_figures_fit_and_have_names(browser, width, scheme):
     tab = Tab(browser, width, scheme)
     drawn = [interactive.HandDecoder(), interactive.AliasSpectrum(), painters()]
     drawn += [labels(), arrows()[0], failures(), dragged()[0]]
-    drawn += [interactive.PlaceBias({"any": PICTURE}, weight=0.05, di=2)]
+    drawn += [interactive.PlaceBias({"any": PICTURE}, weight=0.05, di=2), played()]
     for figure in drawn:
         show(tab, figure)
         over = "document.documentElement.scrollWidth > innerWidth"

@@ -14,6 +14,7 @@ from coordlib.figures import interactive
 PICTURE = np.linspace(0, 1, 36).reshape(6, 6)
 PATCHES = np.zeros((4, 5, 3, 3))
 ANSWERS = np.zeros((4, 4, 2))
+BOARDS = np.ones((2, 2, 2), int)
 
 
 def make(name: str) -> interactive.Figure:
@@ -37,6 +38,10 @@ def make(name: str) -> interactive.Figure:
             "suspects": {"phase": ([0, 1], 0.5)},
             "size": (6, 8),
         },
+        "PlayedGames": {
+            "games": {"catch": {"plain": (BOARDS, [0, 1])}},
+            "things": {"catch": ["paddle"]},
+        },
         "PaintersCompare": {"first": PATCHES, "second": PATCHES, "names": ["a", "b"]},
         "LabelAlongShift": {
             "pictures": {"cat": b"a", "cup": b"b"},
@@ -57,6 +62,14 @@ def along(name="cat", shape=(1, 2, 1), **options) -> interactive.LabelAlongShift
     return interactive.LabelAlongShift(
         {"cat": b""}, {"cat": ["tabby"]}, values, ["plain"], **options
     )
+
+
+def played(
+    pictures=BOARDS, rewards=(0, 1), things=None, **options
+) -> interactive.PlayedGames:
+    """Make the figure of one game with one thing, played by one agent."""
+    games = {"catch": {"plain": (pictures, rewards)}}
+    return interactive.PlayedGames(games, things or {"catch": ["own"]}, **options)
 
 
 figures = pytest.mark.parametrize("name", interactive.__all__)
@@ -166,6 +179,11 @@ def test_coordlib_does_not_need_anywidget():
         (lambda: along(shape=(1, 2, 1), shifts=[0]), r"must have shape \(1, 1, 1\)"),
         (lambda: along(shape=(1, 2, 1), picture="dog"), "picture must be one of"),
         (lambda: along("dog", (1, 2, 1)), "must have the same names"),
+        (lambda: played(things={"dice": ["own"]}), "must have the same names"),
+        (lambda: played(np.zeros((2, 3, 3))), "an even number of cells"),
+        (lambda: played(rewards=[1]), r"must have shape \(1, 2, 2\)"),
+        (lambda: played(2 * BOARDS), "numbers from 0 to 1"),
+        (lambda: played(game="dice"), "game must be one of"),
     ],
 )
 def test_bad_arguments_are_named(call, message):

@@ -39,6 +39,7 @@ __all__ = [
     "LabelAlongShift",
     "PaintersCompare",
     "PlaceBias",
+    "PlayedGames",
     "Pooling1D",
     "SlidingKernel",
 ]
@@ -743,6 +744,88 @@ class FailureGroups(Figure):
             suspects=stored,
             suspect=chosen,
             **state,
+        )
+
+
+class PlayedGames(Figure):
+    """Games that agents played, frame by frame, side by side.
+
+    Parameters
+    ----------
+    games : mapping of game to mapping of agent to (pictures, rewards)
+        Pictures are array_like of int, shape (T, H, W), at most 15: 0 where nothing
+        is, else the number of a thing, counted from 1; 1 is the agent's own. Rewards,
+        shape (T,), are what followed each picture, and count with it. All boards have
+        one size, all games the same agents.
+    things : mapping of game to sequence of str
+        The names of the things.
+    game : str
+        The one chosen; the first if not given.
+    at : int
+        The frame shown.
+    playing : bool
+        Whether the frames go by.
+
+    Raises
+    ------
+    ValueError
+        If names or shapes do not fit, a number has no thing, or ``game`` is not one
+        of the names.
+    """
+
+    _esm = _module("played_games.js")
+    shown = ("game", "at")
+    views = List().tag(sync=True)
+    rows = Int().tag(sync=True)
+    columns = Int().tag(sync=True)
+    game = Unicode().tag(sync=True)
+    at = Int(0).tag(sync=True)
+    playing = Bool(False).tag(sync=True)
+
+    def __init__(
+        self,
+        games: Mapping[str, Mapping[str, tuple[ArrayLike, ArrayLike]]],
+        things: Mapping[str, Sequence[str]],
+        game: str | None = None,
+        **state: Any,
+    ) -> None:
+        if set(games) != set(things):
+            raise ValueError(
+                f"games and things must have the same names, got {list(games)} and "
+                f"{list(things)}"
+            )
+        chosen = next(iter(games)) if game is None else game
+        check_choice("game", chosen, games)
+        size = np.shape(next(iter(games[chosen].values()))[0])[1:]
+        if len(size) != 2 or size[0] * size[1] % 2:
+            raise ValueError(f"boards must have an even number of cells, got {size}")
+        views = []
+        for name, agents in games.items():
+            if list(agents) != list(games[chosen]):
+                raise ValueError(
+                    f"{name} must have the agents {list(games[chosen])}, got "
+                    f"{list(agents)}"
+                )
+            stored = []
+            for agent, (pictures, rewards) in agents.items():
+                cells = np.asarray(pictures, dtype=int)
+                if cells.shape != (len(rewards), *size):
+                    raise ValueError(
+                        f"pictures of {agent} in {name} must have shape "
+                        f"{(len(rewards), *size)}, got {cells.shape}"
+                    )
+                if not 0 <= cells.min() <= cells.max() <= min(len(things[name]), 15):
+                    raise ValueError(
+                        f"pictures of {agent} in {name} must hold numbers from 0 to "
+                        f"{min(len(things[name]), 15)}"
+                    )
+                pairs = cells.reshape(-1, 2).astype(np.uint8)
+                packed = base64.b64encode(pairs @ np.uint8([16, 1])).decode()
+                scores = np.cumsum(np.asarray(rewards, dtype=float)).tolist()
+                stored.append([agent, packed, scores])
+            views.append([name, list(things[name]), stored])
+        super().__init__(
+            views=views, rows=size[0], columns=size[1], game=chosen, **state
         )
 
 
