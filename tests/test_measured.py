@@ -83,3 +83,23 @@ def test_maps_share_one_range():
     figure, axes = measured.map_grid({"net": maps}, ["conv", "pool"])
     assert {ax.images[0].get_clim() for ax in axes[0]} == {(0, 1)}
     plt.close(figure)
+
+
+def test_a_band_of_curves_is_students_interval_at_every_step(ax):
+    trainings = [
+        [{"step": 10, "return": None}, {"step": 20, "return": value}]
+        for value in (0.01, 0.02, 0.03)
+    ]
+    measured.curve_bands(ax, {"plain": trainings}, "return")
+    [line], [band] = ax.lines, ax.collections
+    assert line.get_xdata().tolist() == [10, 20]
+    assert np.isnan(line.get_ydata()[0])
+    assert line.get_ydata()[1] == pytest.approx(0.02)
+    ends = band.get_paths()[0].vertices[:, 1]
+    assert (ends.min(), ends.max()) == pytest.approx((-0.00484, 0.04484), abs=1e-4)
+
+
+def test_a_single_curve_has_no_band(ax):
+    points = [{"step": step, "return": step} for step in (1, 2)]
+    measured.curve_bands(ax, {"plain": [points], "coords": [points]}, "return")
+    assert len(ax.lines) == 2 and not ax.collections

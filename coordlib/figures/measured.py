@@ -201,6 +201,42 @@ def effects(
     return ax
 
 
+def curve_bands(
+    ax: Axes, curves: Mapping[str, Sequence[Sequence[Mapping]]], metric: str
+) -> Axes:
+    """Draw how trainings got on: the mean over the seeds, and its 95 % interval.
+
+    Parameters
+    ----------
+    ax : Axes
+    curves : mapping of str to sequence of sequence of mapping
+        For each line its name and the curves of its trainings: points with a ``step``
+        and the metric, all at the same steps. Where one of them has None, nothing is
+        drawn.
+    metric : str
+
+    Returns
+    -------
+    Axes
+    """
+    styles = zip(
+        ("blue", "vermilion", "green", "purple"), ("-", "--", ":", "-."), strict=True
+    )
+    for (name, trainings), (color, style) in zip(curves.items(), styles, strict=False):
+        steps = [point["step"] for point in trainings[0]]
+        values = np.array([[p[metric] for p in curve] for curve in trainings], float)
+        middle = values.mean(0)
+        ax.plot(steps, middle, style, color=COLORS[color], lw=1.6, label=name)
+        if len(values) > 1:
+            from scipy.stats import t  # slow to import, and few need it
+
+            half = t.ppf(0.975, len(values) - 1) * values.std(0, ddof=1)
+            half /= math.sqrt(len(values))
+            band = {"color": COLORS[color], "alpha": 0.2, "lw": 0}
+            ax.fill_between(steps, middle - half, middle + half, **band)
+    return ax
+
+
 def _arms(numbers: tuple[float, float, float]) -> np.ndarray:
     """How far an interval reaches to both sides; not at all for a single seed."""
     middle, low, high = numbers
