@@ -29,7 +29,7 @@ def _arms(epochs: int, **training: float | list[float]) -> dict[str, dict]:
 
 
 PRESETS = {
-    "quick": {"size": 16, "arms": _arms(epochs=20)},
+    "quick": {"size": 16, "arms": _arms(epochs=200)},
     "cpu": {"size": 32, "arms": _arms(epochs=20)},
     "paper": {"size": 64, "arms": _arms(epochs=50, lr=[0.001, 0.005])},
 }
