@@ -9,6 +9,7 @@ from coordlib.data.complete import (
 )
 from coordlib.data.samples import GARMENTS, digits, garments, photograph, pictures
 from coordlib.data.scattered import Scattered, scatter
+from coordlib.data.shapes import Shapes, shapes
 from coordlib.data.squares import (
     Squares,
     quadrant_split,
@@ -21,6 +22,7 @@ __all__ = [
     "GARMENTS",
     "PICTURES",
     "Scattered",
+    "Shapes",
     "Squares",
     "cache_folder",
     "cifar10",
@@ -32,6 +34,7 @@ __all__ = [
     "pictures",
     "quadrant_split",
     "scatter",
+    "shapes",
     "splits",
     "squares",
     "uniform_split",

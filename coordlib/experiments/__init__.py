@@ -38,6 +38,7 @@ NAMES = (
     "detection",
     "encodings",
     "detection-clipped",
+    "gan",
     "garments",
     "handmade-decoder",
     "interplay",
@@ -53,6 +54,7 @@ NAMES = (
     "robustness",
     "subsampling",
     "translation",
+    "vae",
     "zero-weights",
 )
 

@@ -3,6 +3,13 @@
 from coordlib.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
 from coordlib.models.classifiers import DenseMax2d, GarmentNet, PositionNet
 from coordlib.models.detector import Detector
+from coordlib.models.generators import (
+    VAE,
+    BroadcastDecoder,
+    CoordConvGenerator,
+    DCGANGenerator,
+    Discriminator,
+)
 from coordlib.models.painters import (
     CoordConvPainter,
     CoordConvSquarePainter,
@@ -19,16 +26,21 @@ from coordlib.models.regressors import (
 from coordlib.models.unet import UNet
 
 __all__ = [
+    "VAE",
     "VGG",
+    "BroadcastDecoder",
     "ConvRegressor",
+    "CoordConvGenerator",
     "CoordConvPainter",
     "CoordConvRegressor",
     "CoordConvSquarePainter",
+    "DCGANGenerator",
     "DeconvPainter",
     "DenseMax2d",
     "DenseNet",
     "DenseRegressor",
     "Detector",
+    "Discriminator",
     "EncodedPainter",
     "GarmentNet",
     "MobileNetV2",
