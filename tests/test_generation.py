@@ -10,7 +10,7 @@ from coordlib.experiments import gan, vae
 
 TINY_GAN = {
     "size": 8,
-    "arms": dict.fromkeys(gan.GENERATORS, {"width": 4, "lr": [0.001, 0.001]}),
+    "arms": {arm: {"width": 4, "lr": [0.001, 0.001]} for arm in gan.GENERATORS},
     "judge_width": 4,
     "latent": 4,
     "samples": 64,

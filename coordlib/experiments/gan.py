@@ -112,7 +112,8 @@ def measure(
     dict
         For each arm what :func:`coordlib.scenes.examine` tells, the number of
         parameters of the generator, the seconds of training, the discriminator's loss
-        over the last 500 steps, and the generator's weights; the dimension of the cloud of the pictures themselves.
+        over the last 500 steps, and the generator's weights; the dimension of the
+        cloud of the pictures themselves.
     """
     data = shapes(samples, size, seed)
     drawn = data.images()
@@ -172,7 +173,8 @@ def trained(arm: str, where: Path | None = None) -> nn.Module:
             "no result of gan; measure it with 'python -m coordlib run gan'"
         )
     config = result.config
-    generator = GENERATORS[arm](config["widths"][arm], config["size"], config["latent"])
+    width = config["arms"][arm]["width"]
+    generator = GENERATORS[arm](width, config["size"], config["latent"])
     weights = results.load_weights("gan", result.preset, arm, where)
     generator.load_state_dict(weights)
     return generator.eval()

@@ -40,12 +40,12 @@ PRESETS = {
         "arms": _arms(width=8, latent=8, epochs=3, lr=0.003),
     },
     "cpu": {
-        "size": 32,
+        "size": 16,
         "samples": 10_000,
         "tested": 1000,
         "pictures": 2000,
         "pairs": 200,
-        "arms": _arms(width=16, latent=8, epochs=12, lr=0.002),
+        "arms": _arms(width=16, latent=8, epochs=20, lr=0.002),
     },
     "paper": {
         "size": 64,
