@@ -19,12 +19,15 @@ from browsing import PAGES, Tab
 from chromium import SITE
 from PIL import Image
 from repository import BOOK
+from scipy import stats
 from torch import Tensor, nn
 
 from coordlib import BlurPool1d, CoordConv2d, MaxBlurPool1d, handmade, probe
 from coordlib.boxes import box_iou
+from coordlib.data import shapes
 from coordlib.figures import interactive
 from coordlib.probe import shift
+from coordlib.scenes import look
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -344,6 +347,22 @@ def test_failures_are_divided_as_numpy_divides_them(compute, suspect):
     assert got["chance"] == {"phase": 0.25, "edge": 0.001}[suspect]
 
 
+@pytest.mark.parametrize(("gain", "count"), [(0.0, 2), (0.7, 5), (3.0, 40)])
+def test_studies_find_what_scipy_finds(compute, gain, count):
+    figure = interactive.LuckOfTraining(1.3, 4, gain=gain, count=count, round=3)
+    trainings = gain + 1.3 * np.array(figure.luck[3])[:, :count]
+    wanted = stats.t.interval(
+        0.95, count - 1, trainings.mean(1), stats.sem(trainings, axis=1)
+    )
+    got = compute(figure)
+    for name, ends in zip(("low", "high"), wanted, strict=True):
+        found = [study[name] for study in got["studies"]]
+        np.testing.assert_allclose(found, ends, rtol=1e-4, atol=1e-4)
+    low, high = wanted
+    assert (got["above"], got["below"]) == ((low > 0).sum(), (high < 0).sum())
+    assert got["missed"] == ((low > gain) | (high < gain)).sum()
+
+
 # Rows that sum to one: networks, shifts, classes.
 ALONG = {
     "cat": rng.dirichlet(np.ones(6), (2, 5)).round(4),
@@ -405,6 +424,25 @@ def test_games_are_shown_as_they_were_played(compute, game, at):
         assert got["board"] == boards[shown].ravel().tolist()
         assert got["score"] == rewards[: shown + 1].sum()
         assert got["over"] == (at >= len(boards))
+
+
+# Two walks of four steps by each of two generators.
+WALKS = {
+    name: shapes(8, 16, seed).images().unflatten(0, (2, 4)).numpy()
+    for seed, name in enumerate(("plain", "coords"))
+}
+
+
+@pytest.mark.parametrize("walk", [0, 1])
+@pytest.mark.parametrize("at", [0, 3])
+def test_walks_are_told_as_the_library_sees_them(compute, walk, at):
+    got = compute(interactive.LatentWalks(WALKS, walk=walk, at=at))
+    for told, (name, pictures) in zip(got, WALKS.items(), strict=True):
+        found = look(torch.tensor(pictures[walk]))
+        assert told["name"] == name
+        near(told["areas"], found.areas[at])
+        np.testing.assert_allclose(told["centres"], found.centres[at], atol=0.051)
+        near(told["least"], found.areas.amin(0))
 
 
 # What a reader does with them.
@@ -532,6 +570,19 @@ def test_the_alias_folds_in_and_the_blur_shrinks_it(tab):
     assert f"size {passed:.2f}" in line.text_content()
 
 
+def test_more_trainings_find_a_gain_that_few_do_not(tab):
+    line = show(tab, interactive.LuckOfTraining(1.0, gain=1.0, count=3))
+    few = int(re.search(r"(\d+) put their interval above", line.text_content())[1])
+    slide(tab, "Trainings in a study", 40)
+    assert "20 studies of 40 trainings, true gain 1.0 points" in line.text_content()
+    many = int(re.search(r"(\d+) put their interval above", line.text_content())[1])
+    assert few < 10 < many
+    slide(tab, "Trainings in a study", 4)
+    before = line.text_content()
+    slide(tab, "Train again", 5)
+    assert line.text_content() != before
+
+
 def test_the_thing_is_dragged_from_place_to_place(tab):
     figure, said = dragged()
     line = show(tab, figure)
@@ -638,6 +689,24 @@ def test_a_game_is_played_to_its_end_and_the_score_told(tab):
     assert "a b" in tab.page.locator(".cf-legend").text_content()
 
 
+def test_a_walk_shows_the_pictures_that_were_drawn(tab):
+    line = show(tab, interactive.LatentWalks(WALKS, at=2))
+    assert line.text_content().startswith("Step 2 of 3. plain: blue ")
+    tab.page.get_by_label("2", exact=True).check()
+    tab.page.get_by_label("Step").focus()
+    tab.page.keyboard.press("ArrowLeft")
+    found = look(torch.tensor(WALKS["coords"][1]))
+    told = f"coords: blue {found.areas[1, 0]:.0f} pixels at row "
+    assert told in line.text_content()
+    read = """canvas => Array.from(
+        canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
+    )"""
+    for n, pictures in enumerate(WALKS.values()):
+        drawn = tab.page.locator("canvas").nth(n).evaluate(read)
+        colors = np.reshape(drawn, (16, 16, 4))[:, :, :3] / 127.5 - 1
+        np.testing.assert_allclose(colors, pictures[1, 1].transpose(1, 2, 0), atol=0.01)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_figures_fit_and_have_names(browser, width, scheme):
@@ -645,6 +714,7 @@ def test_figures_fit_and_have_names(browser, width, scheme):
     drawn = [interactive.HandDecoder(), interactive.AliasSpectrum(), painters()]
     drawn += [labels(), arrows()[0], failures(), dragged()[0]]
     drawn += [interactive.PlaceBias({"any": PICTURE}, weight=0.05, di=2), played()]
+    drawn += [interactive.LatentWalks(WALKS)]
     for figure in drawn:
         show(tab, figure)
         over = "document.documentElement.scrollWidth > innerWidth"

@@ -38,10 +38,12 @@ def make(name: str) -> interactive.Figure:
             "suspects": {"phase": ([0, 1], 0.5)},
             "size": (6, 8),
         },
+        "LuckOfTraining": {"spread": 1.0, "studies": 2},
         "PlayedGames": {
             "games": {"catch": {"plain": (BOARDS, [0, 1])}},
             "things": {"catch": ["paddle"]},
         },
+        "LatentWalks": {"pictures": {"plain": np.ones((2, 3, 3, 8, 8))}},
         "PaintersCompare": {"first": PATCHES, "second": PATCHES, "names": ["a", "b"]},
         "LabelAlongShift": {
             "pictures": {"cat": b"a", "cup": b"b"},
@@ -179,6 +181,17 @@ def test_coordlib_does_not_need_anywidget():
         (lambda: along(shape=(1, 2, 1), shifts=[0]), r"must have shape \(1, 1, 1\)"),
         (lambda: along(shape=(1, 2, 1), picture="dog"), "picture must be one of"),
         (lambda: along("dog", (1, 2, 1)), "must have the same names"),
+        (lambda: interactive.LatentWalks({}), "pictures must have one shape"),
+        (
+            lambda: interactive.LatentWalks(
+                {"a": np.ones((1, 2, 3, 8, 8)), "b": np.ones((1, 3, 3, 8, 8))}
+            ),
+            "pictures must have one shape",
+        ),
+        (
+            lambda: interactive.LatentWalks({"a": np.ones((1, 2, 3, 8, 6))}),
+            "pictures must have one shape",
+        ),
         (lambda: played(things={"dice": ["own"]}), "must have the same names"),
         (lambda: played(np.zeros((2, 3, 3))), "an even number of cells"),
         (lambda: played(rewards=[1]), r"must have shape \(1, 2, 2\)"),

@@ -9,11 +9,13 @@ anywidget is needed here only: ``pip install coordlib[widgets]``.
 """
 
 import base64
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
 try:
@@ -26,7 +28,8 @@ except ModuleNotFoundError as error:
 
 from traitlets import Bool, Enum, Float, Int, List, Unicode
 
-from coordlib.arguments import check_choice
+from coordlib.arguments import check_choice, check_integer
+from coordlib.scenes import look
 
 __all__ = [
     "AliasSpectrum",
@@ -37,6 +40,7 @@ __all__ = [
     "FourRectifiers",
     "HandDecoder",
     "LabelAlongShift",
+    "LatentWalks",
     "PaintersCompare",
     "PlaceBias",
     "PlayedGames",
@@ -525,6 +529,54 @@ class PlaceBias(Figure):
         )
 
 
+class LuckOfTraining(Figure):
+    """Many studies of one gain, each of a few trainings, with their intervals.
+
+    Parameters
+    ----------
+    spread : float
+        Standard deviation of the gain from one training to the next, in percentage
+        points.
+    gain : float
+        The true gain in percentage points, 0 to 3.
+    count : int
+        Trainings of a study, 2 to 40.
+    round : int
+        Which of ten rounds of trainings to show.
+    studies : int
+        How many, one below the other.
+
+    Raises
+    ------
+    ValueError
+        If ``spread`` is not positive, or ``studies`` below 1.
+    """
+
+    _esm = _module("luck_of_training.js")
+    shown = ("gain", "count", "round")
+    luck = List(List(List(Float()))).tag(sync=True)
+    quantiles = List(Float()).tag(sync=True)
+    spread = Float().tag(sync=True)
+    gain = Float(0.0, min=0, max=3).tag(sync=True)
+    count = Int(5, min=2, max=40).tag(sync=True)
+    round = Int(0, min=0, max=9).tag(sync=True)
+
+    def __init__(self, spread: float, studies: int = 20, **state: Any) -> None:
+        from scipy.stats import t  # slow to import, and few need it
+
+        if not spread > 0:
+            raise ValueError(f"spread must be positive, got {spread!r}")
+        check_integer("studies", studies)
+        luck = np.random.default_rng(0).standard_normal((10, studies, 40))
+        quantiles = t.ppf(0.975, np.arange(1, 40))
+        super().__init__(
+            luck=luck.round(2).tolist(),
+            quantiles=quantiles.round(4).tolist(),
+            spread=spread,
+            **state,
+        )
+
+
 class AnswerArrows(Figure):
     """Where regressors say the square is, for every place where it can be.
 
@@ -829,6 +881,61 @@ class PlayedGames(Figure):
         )
 
 
+class LatentWalks(Figure):
+    """What generators draw along straight lines through their random numbers.
+
+    Parameters
+    ----------
+    pictures : mapping of name to array_like, shape (walks, frames, 3, size, size)
+        In [-1, 1], from each generator along the same number of walks. Kept as 64
+        colours; what is told of them is measured before.
+    walk, at : int
+        The walk and the step shown, counted from 0.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or are other ones.
+    """
+
+    _esm = _module("latent_walks.js")
+    shown = ("names", "walk", "at")
+    sheet = Unicode().tag(sync=True)
+    names = List(Unicode()).tag(sync=True)
+    walks = Int().tag(sync=True)
+    frames = Int().tag(sync=True)
+    size = Int().tag(sync=True)
+    areas = List().tag(sync=True)
+    centres = List().tag(sync=True)
+    walk = Int(0).tag(sync=True)
+    at = Int(0).tag(sync=True)
+
+    def __init__(self, pictures: Mapping[str, ArrayLike], **state: Any) -> None:
+        stored = [np.asarray(values, dtype=np.float32) for values in pictures.values()]
+        shapes = {values.shape for values in stored}
+        shape = min(shapes, default=())
+        if len(shapes) != 1 or len(shape) != 5 or shape[2:] != (3, *2 * shape[-1:]):
+            raise ValueError(
+                f"pictures must have one shape (walks, frames, 3, size, size), got "
+                f"{sorted(shapes)}"
+            )
+        walks, frames, _, size, _ = shape
+        # A row of the sheet is a walk.
+        rows = np.stack(stored).transpose(0, 1, 4, 2, 5, 3)
+        sheet = rows.reshape(len(stored) * walks * size, frames * size, 3)
+        found = [look(torch.from_numpy(values).flatten(0, 1)) for values in stored]
+        super().__init__(
+            sheet=_png(sheet),
+            names=list(pictures),
+            walks=walks,
+            frames=frames,
+            size=size,
+            areas=[_rounded(each.areas, walks, frames) for each in found],
+            centres=[_rounded(each.centres, walks, frames) for each in found],
+            **state,
+        )
+
+
 def _picture(picture: ArrayLike) -> dict[str, Any]:
     """Give the traits that hold a picture, leading axes of length 1 left out."""
     values = np.asarray(picture, dtype=float)
@@ -866,3 +973,18 @@ def _kernel(kernel: ArrayLike) -> list[list[float]]:
     if values.shape != (3, 3):
         raise ValueError(f"a kernel must have shape (3, 3), got {values.shape}")
     return values.tolist()
+
+
+def _rounded(values: torch.Tensor, walks: int, frames: int) -> list:
+    """Numbers with one decimal, one list for every step of every walk."""
+    return np.round(values.unflatten(0, (walks, frames)).double().numpy(), 1).tolist()
+
+
+def _png(sheet: np.ndarray) -> str:
+    """Write colours in [-1, 1] as a PNG file of 64 colours, and this as base64."""
+    from PIL import Image  # comes with matplotlib
+
+    values = np.rint((sheet.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(values).quantize(64).save(stream, "png", optimize=True)
+    return base64.b64encode(stream.getvalue()).decode()
