@@ -251,9 +251,7 @@ class EncodedPainter(nn.Module):
         self, encoding: nn.Module | None = None, size: int | tuple[int, int] = 64
     ) -> None:
         super().__init__()
-        self.size = (size, size) if isinstance(size, int) else tuple(size)
-        for length in self.size:
-            check_integer("size", length)
+        self.tile = Tile(size)
         self.encoding = nn.Identity() if encoding is None else encoding
         features = 2 if encoding is None else encoding.channels
         self.pixel = nn.Linear(features, 32, bias=False)
@@ -267,12 +265,11 @@ class EncodedPainter(nn.Module):
 
     def forward(self, positions: Tensor) -> Tensor:
         _check_unit_positions(positions)
-        pixels = unit_grid(self.size, device=positions.device).permute(1, 2, 0)
+        pixels = unit_grid(self.tile.size, device=positions.device).movedim(0, -1)
         # One layer over both codes is a sum of two, and the pixels' is the same for
         # every picture of a batch.
-        x = self.pixel(self.encoding(pixels))
-        x = x + self.asked(self.encoding(positions))[:, None, None]
-        return self.compare(x).movedim(-1, 1)
+        asked = self.tile(self.asked(self.encoding(positions))).movedim(1, -1)
+        return self.compare(self.pixel(self.encoding(pixels)) + asked).movedim(-1, 1)
 
 
 class CoordConvSquarePainter(nn.Module):
