@@ -113,7 +113,7 @@ def actor_critic(
     Parameters
     ----------
     model : nn.Module
-        As :class:`coordlib.models.ActorCritic`.
+        As :class:`coordlib.models.agents.ActorCritic`.
     games : Games
         Fresh ones; they are played from their beginning.
     frames : int
@@ -229,7 +229,7 @@ def q_learning(
     Parameters
     ----------
     model : nn.Module
-        As :class:`coordlib.models.QNetwork`.
+        As :class:`coordlib.models.agents.QNetwork`.
     games : Games
         Fresh ones; they are played from their beginning.
     frames : int

@@ -232,8 +232,8 @@ def changed_by_a_move(
     Parameters
     ----------
     model : nn.Module
-        An :class:`~coordlib.models.ActorCritic` or a
-        :class:`~coordlib.models.QNetwork`.
+        An :class:`~coordlib.models.agents.ActorCritic` or a
+        :class:`~coordlib.models.agents.QNetwork`.
     policy : callable
         How it plays.
     games : Games

@@ -1,5 +1,6 @@
 """The networks of the book, layer by layer."""
 
+from coordlib.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
 from coordlib.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
 from coordlib.models.classifiers import DenseMax2d, GarmentNet, PositionNet
 from coordlib.models.detector import Detector
@@ -28,6 +29,8 @@ from coordlib.models.unet import UNet
 __all__ = [
     "VAE",
     "VGG",
+    "ActorCritic",
+    "AtariTrunk",
     "BroadcastDecoder",
     "ConvRegressor",
     "CoordConvGenerator",
@@ -43,8 +46,10 @@ __all__ = [
     "Discriminator",
     "EncodedPainter",
     "GarmentNet",
+    "MiniTrunk",
     "MobileNetV2",
     "PositionNet",
+    "QNetwork",
     "ResNet",
     "SameConv2d",
     "UNet",
