@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from coordlib import experiments
-from coordlib.experiments import classification, pictures
+from coordlib.experiments import classification, classification_control, pictures
 from coordlib.models.painters import parameter_count
 
 
@@ -52,6 +52,23 @@ def test_the_two_networks_differ_by_the_weights_of_three_coordinates(small):
     with_coordinates = networks["coordconv_still"](width=0.25)
     without = networks["conv_still"](width=0.25)
     assert parameter_count(with_coordinates) - parameter_count(without) == 3 * 8
+
+
+def test_the_control_has_the_same_layer_and_learns_nothing_about_the_place(small):
+    control = classification_control.task(10).networks["constant_still"](width=0.25)
+    told = classification.task(10).networks["coordconv_still"](width=0.25)
+    assert control[0].weight.shape == told[0].weight.shape
+    grey = torch.full((1, 3, 32, 32), 0.5)
+    for layer, same in ((control[0], True), (told[0], False)):
+        values = layer(grey)[0]
+        assert torch.allclose(values, values[:, :1, :1], atol=1e-6) == same
+
+
+def test_the_control_has_the_seeds_pictures(small):
+    (split,) = classification_control.task(10).splits(3).items()
+    assert split[0] == "natural"
+    theirs = classification.task(10).splits(3)["natural"]
+    assert all(torch.equal(*pair) for pair in zip(split[1], theirs, strict=True))
 
 
 def test_no_picture_is_trained_on_and_tested(small):

@@ -32,6 +32,7 @@ KEPT_SEED = 0
 NAMES = (
     "atari",
     "classification",
+    "classification-control",
     "coordinate-classification",
     "coordinate-regression",
     "cost",

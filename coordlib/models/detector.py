@@ -55,13 +55,24 @@ OVERLAP, KEPT = 0.8, 10
 
 
 class ConstantConv2d(nn.Conv2d):
-    """A convolution that sees two channels of ones in place of coordinates."""
+    """A convolution that sees channels of ones in place of coordinates.
 
-    def __init__(self, in_channels: int, *options, **named) -> None:
-        super().__init__(in_channels + 2, *options, **named)
+    Parameters
+    ----------
+    in_channels : int
+        Of the input, without the ones.
+    *options, **named
+        As for :class:`torch.nn.Conv2d`.
+    ones : int
+        How many channels of ones.
+    """
+
+    def __init__(self, in_channels: int, *options, ones: int = 2, **named) -> None:
+        super().__init__(in_channels + ones, *options, **named)
+        self.ones = ones
 
     def forward(self, input: Tensor) -> Tensor:
-        ones = input.new_ones(len(input), 2, *input.shape[2:])
+        ones = input.new_ones(len(input), self.ones, *input.shape[2:])
         return super().forward(torch.cat([input, ones], 1))
 
 
