@@ -46,14 +46,8 @@ IGNORED = {
         'train, test = parts["uniform"]': TRAINED,
         'arms = {"dense": "dense", "convolutions": "conv"}': TRAINED,
     },
-    "detection": {
-        'quick = find("detection").PRESETS["quick"]': TRAINED,
-        "fig, axes = plt.subplots(2, 3, figsize=(7.2, 4.9))": TRAINED,
-    },
+    "generation": {"truth, off = look(fresh).centres, {}": TRAINED},
     "handmade-decoder": {"decoders = {": TRAINED},
-    "reinforcement-learning": {
-        "balls = Catch(4000, seed=1).reset().flatten(2).argmax(2)[:, 0] % 10": TRAINED
-    },
     "translation-equivariance": {'for border in ("zeros", "reflect"):': TRAINED},
 }
 
