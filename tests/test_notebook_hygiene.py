@@ -47,7 +47,14 @@ IGNORED = {
         'arms = {"dense": "dense", "convolutions": "conv"}': TRAINED,
     },
     "generation": {"truth, off = look(fresh).centres, {}": TRAINED},
+    "detection": {
+        'quick = find("detection").PRESETS["quick"]': TRAINED,
+        "fig, axes = plt.subplots(2, 3, figsize=(7.2, 4.9))": TRAINED,
+    },
     "handmade-decoder": {"decoders = {": TRAINED},
+    "reinforcement-learning": {
+        "balls = Catch(4000, seed=1).reset().flatten(2).argmax(2)[:, 0] % 10": TRAINED
+    },
     "translation-equivariance": {'for border in ("zeros", "reflect"):': TRAINED},
 }
 
