@@ -1,7 +1,7 @@
 """What a generated picture shows, and what becomes of it along a latent walk.
 
 All measurements speak of pictures with a blue and a red object on white, as
-:mod:`coordlib.data.shapes` draws them, and are exact for such pictures.
+:func:`coordlib.data.shapes.shapes` draws them, and are exact for such pictures.
 """
 
 from collections.abc import Callable

@@ -234,8 +234,8 @@ class EncodedPainter(nn.Module):
     Parameters
     ----------
     encoding : nn.Module, optional
-        From unit coordinates (..., 2) to features (..., ``encoding.channels``): one of
-        :mod:`coordlib.layers.encodings`. Without one, coordinates as they are.
+        From unit coordinates (..., 2) to features (..., ``encoding.channels``), as
+        :class:`coordlib.layers.FourierFeatures`. Without one, coordinates as they are.
     size : int or (int, int)
         Height and width of the canvas; one number for a square one.
 
