@@ -12,7 +12,12 @@ from torch import Tensor, nn
 from coordlib import checkpoints
 from coordlib.arguments import check_integer
 from coordlib.device import device_seconds
-from coordlib.training import CHECKPOINT_SECONDS, counted
+from coordlib.training import (
+    CHECKPOINT_SECONDS,
+    counted,
+    optimizer_tensors,
+    restore_optimizer,
+)
 
 __all__ = ["Duel", "draw_latents", "fit_gan"]
 
@@ -213,10 +218,9 @@ class _State:
     def tensors(self) -> dict[str, Tensor]:
         text = json.dumps({"step": self.step, "seconds": self.seconds})
         moments = {
-            f"adam/{name}/{index}/{key}": value
+            f"{name}/{key}": value
             for name, optimizer in self.optimizers.items()
-            for index, parts in optimizer.state_dict()["state"].items()
-            for key, value in parts.items()
+            for key, value in optimizer_tensors(optimizer).items()
         }
         return (
             {f"weights/{name}": value for name, value in self._weights().items()}
@@ -235,13 +239,12 @@ class _State:
             for name, value in self._weights().items():
                 value.copy_(tensors[f"weights/{name}"])
         for name, optimizer in self.optimizers.items():
-            moments: dict[int, dict[str, Tensor]] = {}
-            for path, value in tensors.items():
-                if path.startswith(f"adam/{name}/"):
-                    *_, index, key = path.split("/")
-                    moments.setdefault(int(index), {})[key] = value
-            groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({"state": moments, "param_groups": groups})
+            own = {
+                key.removeprefix(f"{name}/"): value
+                for key, value in tensors.items()
+                if key.startswith(f"{name}/")
+            }
+            restore_optimizer(optimizer, own)
 
     def _weights(self) -> dict[str, Tensor]:
         return {
