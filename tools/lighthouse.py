@@ -78,7 +78,9 @@ def main(names: list[str]) -> int:
     if browser is None or shutil.which("npx") is None:
         print("Lighthouse needs Chromium or Chrome, and npx", file=sys.stderr)
         return 2
-    names = names or sorted(path.stem for path in SITE.glob("*.html"))
+    # index.html only sends on to the first page.
+    built = sorted(path.stem for path in SITE.glob("*.html") if path.stem != "index")
+    names = names or built
     serve = partial(Compressed, directory=str(SITE))
     server = ThreadingHTTPServer(("127.0.0.1", 0), serve)
     Thread(target=server.serve_forever, daemon=True).start()
