@@ -1,6 +1,5 @@
 """Two networks that train against each other: the loop of the GANs."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -216,7 +215,7 @@ class _State:
         return {name: list(t.shape) for name, t in self._weights().items()}
 
     def tensors(self) -> dict[str, Tensor]:
-        text = json.dumps({"step": self.step, "seconds": self.seconds})
+        counters = {"step": self.step, "seconds": self.seconds}
         moments = {
             f"{name}/{key}": value
             for name, optimizer in self.optimizers.items()
@@ -226,13 +225,13 @@ class _State:
             {f"weights/{name}": value for name, value in self._weights().items()}
             | moments
             | {"losses": self.losses[: self.step]}
-            | {"counters": torch.tensor(list(text.encode()), dtype=torch.uint8)}
+            | {"counters": checkpoints.as_tensor(counters)}
         )
 
     def restore(self, tensors: dict[str, Tensor] | None) -> None:
         if tensors is None:
             return
-        counters = json.loads(bytes(tensors["counters"].tolist()))
+        counters = checkpoints.from_tensor(tensors["counters"])
         self.step, self.seconds = counters["step"], counters["seconds"]
         self.losses[: self.step] = tensors["losses"]
         with torch.no_grad():

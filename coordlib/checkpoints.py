@@ -11,7 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["CheckpointError", "load", "replace_file", "save"]
+__all__ = [
+    "CheckpointError",
+    "as_tensor",
+    "from_tensor",
+    "load",
+    "replace_file",
+    "save",
+]
 
 FORMAT = 1
 
@@ -111,3 +118,19 @@ def load(file: Path, facts: dict) -> dict[str, Tensor] | None:
             f"{remedy}"
         )
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def as_tensor(counters: dict) -> Tensor:
+    """Write counters as a tensor of bytes, so that a checkpoint can hold them.
+
+    Parameters
+    ----------
+    counters : dict
+        What JSON can hold.
+    """
+    return torch.tensor(list(json.dumps(counters).encode()), dtype=torch.uint8)
+
+
+def from_tensor(tensor: Tensor) -> dict:
+    """Read what :func:`as_tensor` wrote."""
+    return json.loads(bytes(tensor.tolist()))

@@ -5,7 +5,6 @@ actor-critic, which learns from what it just did, and Q-learning, which learns f
 what it remembers.
 """
 
-import json
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -557,18 +556,18 @@ class _Learner:
             for name, value in module.state_dict().items()
         }
         counters = {name: getattr(self, name) for name in ("done", "seconds", "told")}
-        text = json.dumps(counters | {"curve": self.curve}).encode()
+        counters["curve"] = self.curve
         return (
             weights
             | training.optimizer_tensors(self.optimizer)
             | {"actions": self.table.actions[: self.table.steps]}
-            | {"counters": torch.tensor(list(text), dtype=torch.uint8)}
+            | {"counters": checkpoints.as_tensor(counters)}
         )
 
     def restore(self, tensors: dict[str, Tensor] | None) -> None:
         if tensors is None:
             return
-        for name, value in json.loads(bytes(tensors["counters"].tolist())).items():
+        for name, value in checkpoints.from_tensor(tensors["counters"]).items():
             setattr(self, name, value)
         for actions in tensors["actions"]:
             self.table.step(actions.long())

@@ -1,6 +1,5 @@
 """One training loop for every network of the book."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil, cos, pi
@@ -348,20 +347,18 @@ class _State:
             for index, model in enumerate(self.models)
             for name, value in model.state_dict().items()
         }
-        text = json.dumps(
-            {"step": self.step, "seconds": self.seconds, "curves": self.curves}
-        )
+        counters = {"step": self.step, "seconds": self.seconds, "curves": self.curves}
         return (
             weights
             | optimizer_tensors(self.optimizer)
             | {"losses": self.losses[: self.step]}
-            | {"counters": torch.tensor(list(text.encode()), dtype=torch.uint8)}
+            | {"counters": checkpoints.as_tensor(counters)}
         )
 
     def restore(self, tensors: dict[str, Tensor] | None) -> None:
         if tensors is None:
             return
-        counters = json.loads(bytes(tensors["counters"].tolist()))
+        counters = checkpoints.from_tensor(tensors["counters"])
         self.step, self.seconds = counters["step"], counters["seconds"]
         self.curves = counters["curves"]
         self.losses[: self.step] = tensors["losses"]

@@ -73,3 +73,11 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
         checkpoints.save(file, {"weight": torch.zeros(1)}, FACTS)
     assert torch.equal(checkpoints.load(file, FACTS)["weight"], TENSORS["weight"])
     assert [p.name for p in file.parent.iterdir()] == ["state.npz"]
+
+
+def test_counters_come_back_from_a_checkpoint_as_they_were(tmp_path):
+    counters = {"step": 3, "seconds": 0.1, "curve": [{"return": None}]}
+    file = tmp_path / "state.npz"
+    checkpoints.save(file, {"counters": checkpoints.as_tensor(counters)}, FACTS)
+    loaded = checkpoints.load(file, FACTS)["counters"]
+    assert checkpoints.from_tensor(loaded) == counters
