@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from coordlib.experiments import pictures
+from coordlib.experiments import architectures, pictures
 from coordlib.models.cifar import DOWNSAMPLINGS
 
 
@@ -52,13 +52,21 @@ def test_the_ways_are_the_librarys_downsamplings():
     assert {way["downsampling"] for way in pictures.WAYS.values()} == set(DOWNSAMPLINGS)
 
 
-@pytest.mark.parametrize("preset", pictures.PRESETS)
-def test_every_arm_names_a_network_a_way_and_an_augmentation(preset):
-    for arm in pictures.PRESETS[preset]["arms"]:
+@pytest.mark.parametrize("experiment", [architectures, pictures])
+@pytest.mark.parametrize("preset", ["quick", "cpu", "paper"])
+def test_every_arm_names_a_network_a_way_and_an_augmentation(experiment, preset):
+    for arm in experiment.PRESETS[preset]["arms"]:
         network, way, augmented = arm.split("_")
         assert network in pictures.NETWORKS
         assert way in pictures.WAYS
         assert augmented in ("still", "shifted")
+
+
+def test_the_other_networks_are_measured_where_vgg_is_not():
+    at = architectures.PRESETS
+    for preset in ("cpu", "paper"):
+        networks = {arm.split("_")[0] for arm in at[preset]["arms"]}
+        assert networks == set(pictures.NETWORKS) - {"vgg"}
 
 
 def test_a_gain_is_the_difference_from_the_plain_network_of_its_kind():

@@ -30,6 +30,7 @@ KEPT_SEED = 0
 """The seed whose best networks are kept with the result."""
 
 NAMES = (
+    "architectures",
     "atari",
     "classification",
     "classification-control",
