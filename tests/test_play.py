@@ -338,6 +338,13 @@ def test_the_sweep_tells_what_coordinates_add(monkeypatch, tmp_path):
     assert kept["pictures"].shape == (9, 10, 10)
 
 
+def test_a_training_too_short_for_a_game_to_end_is_refused(monkeypatch, tmp_path):
+    short = SWEEP | {"arms": experiment.arms(experiment.ARMS, frames=40, measures=1)}
+    monkeypatch.setitem(experiment.PRESETS, "quick", short)
+    with pytest.raises(ValueError, match="no game of catch came to its end in 40"):
+        experiments.run("play", "quick", where=tmp_path, report=lambda _: None)
+
+
 def test_a_coordified_agent_begins_as_the_plain_one():
     seen, agents = Catch(16).reset(), []
     for options in ({}, {"coordified": True}):

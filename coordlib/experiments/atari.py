@@ -13,7 +13,7 @@ PRESETS = {
         "games": ["atari-ms_pacman"],
         "count": 8,
         "tested": 8,
-        "arms": arms(ARMS, frames=2_000, lr=0.0007, clip_rewards=True),
+        "arms": arms(ARMS, frames=8_000, lr=0.0007, clip_rewards=True),
     },
     "cpu": {
         "games": ["atari-ms_pacman"],

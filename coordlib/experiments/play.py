@@ -146,6 +146,12 @@ class Arcade:
             progress=progress,
             **run["training"],
         )
+        told = [p["return"] for p in history.curve if p["return"] is not None]
+        if not told:
+            raise ValueError(
+                f"no game of {name} came to its end in {history.frames} frames of "
+                "training; give it more"
+            )
         model.eval()
         policy = self.policy(model, seed)
         test = play(policy, tested, limit=self.limit)
@@ -153,12 +159,11 @@ class Arcade:
         game = play(policy, shown, limit=self.limit, keep=KEPT)
         median = int(game.returns.argsort()[len(game.returns) // 2])
         length = min(int(game.lengths[median]), KEPT)
-        told = [point["return"] for point in history.curve]
         run |= {
             "test_return": float(test.returns.mean()),
             "test_length": float(test.lengths.float().mean()),
             "random_return": float(guess.returns.mean()),
-            "curve_return": mean(value for value in told if value is not None),
+            "curve_return": mean(told),
             "moved": changed_by_a_move(model, policy, tested),
             "seconds": history.seconds,
             "frames": history.frames,
