@@ -19,7 +19,7 @@ PRESETS = {
         "games": ["atari-ms_pacman"],
         "count": 16,
         "tested": 16,
-        "arms": arms(ARMS, frames=500_000, lr=0.0007, clip_rewards=True),
+        "arms": arms(ARMS, frames=150_000, lr=0.0007, clip_rewards=True),
     },
     "paper": {
         "games": ["atari-ms_pacman"],
