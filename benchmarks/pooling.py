@@ -84,7 +84,9 @@ def candidates(
         name: nn.Sequential(nn.MaxPool2d(size, 1, padding), blur)
         for name, blur in blurs(channels, 3, padding_mode).items()
     }
-    found["ours"] = MaxBlurPool2d(size, 2, padding, padding_mode=padding_mode)
+    found["ours"] = MaxBlurPool2d(
+        size, 2, padding, padding_mode=padding_mode, channels=channels
+    )
     theirs = library("kornia.filters")
     if theirs and padding_mode == "zeros" and size == 2:
         found["kornia"] = theirs.MaxBlurPool2D(3)

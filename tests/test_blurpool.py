@@ -1,5 +1,6 @@
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -390,9 +391,10 @@ def test_bad_input_is_refused(layer):
         layer(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))
 
 
-def test_another_number_of_channels_than_promised_is_refused():
+@pytest.mark.parametrize("layer", [BlurPool2d(4), MaxBlurPool2d(2, channels=4)])
+def test_another_number_of_channels_than_promised_is_refused(layer):
     with pytest.raises(ValueError, match="must have 4 channels, got 3"):
-        BlurPool2d(4)(torch.zeros(1, 3, 8, 8))
+        layer(torch.zeros(1, 3, 8, 8))
 
 
 def test_bad_filters_are_refused():
@@ -498,8 +500,10 @@ def test_large_images_take_the_fast_forms_and_autocast_the_plain_ones():
 def test_insisting_on_a_number_of_channels_changes_no_value_and_no_gradient(mode, side):
     x = torch.rand(2, 16, side, side, dtype=torch.float64, requires_grad=True)
     weight = torch.rand(2, 16, side // 2, side // 2, dtype=torch.float64)
-    ours, theirs = (
-        torch.autograd.grad((layer.double()(x) * weight).sum(), x)[0]
-        for layer in (BlurPool2d(16, 4, 2, mode), BlurPool2d(None, 4, 2, mode))
-    )
-    assert_close(ours, theirs)
+    options = {"filter_size": 4, "padding_mode": mode}
+    for make in BlurPool2d, partial(MaxBlurPool2d, 2, padding="same"):
+        ours, theirs = (
+            torch.autograd.grad((layer.double()(x) * weight).sum(), x)[0]
+            for layer in (make(channels=16, **options), make(**options))
+        )
+        assert_close(ours, theirs)
