@@ -445,6 +445,15 @@ def test_walks_are_told_as_the_library_sees_them(compute, walk, at):
         near(told["least"], found.areas.amin(0))
 
 
+def test_walks_without_objects_tell_how_far_they_have_come(compute):
+    told = compute(interactive.LatentWalks(WALKS, objects=False, walk=1, at=2))
+    for each, pictures in zip(told, WALKS.values(), strict=True):
+        away = 127.5 * (pictures[1, 2] - pictures[1, 0])
+        wanted = [np.sqrt(np.square(away).mean())]
+        np.testing.assert_allclose(each["areas"], wanted, atol=0.051)
+        assert each["centres"] == []
+
+
 # What a reader does with them.
 
 
@@ -705,6 +714,13 @@ def test_a_walk_shows_the_pictures_that_were_drawn(tab):
         drawn = tab.page.locator("canvas").nth(n).evaluate(read)
         colors = np.reshape(drawn, (16, 16, 4))[:, :, :3] / 127.5 - 1
         np.testing.assert_allclose(colors, pictures[1, 1].transpose(1, 2, 0), atol=0.01)
+
+
+def test_a_walk_of_photographs_tells_no_objects(tab):
+    line = show(tab, interactive.LatentWalks(WALKS, objects=False, at=0))
+    begun = "Step 0 of 3. plain: 0 of 255 from the first picture. "
+    assert line.text_content().startswith(begun)
+    assert tab.page.locator(".cf-key").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -94,6 +94,14 @@ def test_the_module_is_small_and_asks_for_nothing(name):
         assert forbidden not in allowed, forbidden
 
 
+def test_walks_of_photographs_tell_how_far_they_are_from_their_start():
+    path = np.zeros((1, 3, 3, 8, 8))
+    path[0, 1], path[0, 2, 0] = 0.2, 1
+    figure = interactive.LatentWalks({"any": path}, objects=False)
+    assert figure.areas == [[[[0], [25.5], [73.6]]]]
+    assert figure.centres == []
+
+
 def test_coordlib_does_not_need_anywidget():
     code = (
         "import sys; sys.modules['anywidget'] = None\n"

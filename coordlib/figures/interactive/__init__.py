@@ -889,6 +889,9 @@ class LatentWalks(Figure):
     pictures : mapping of name to array_like, shape (walks, frames, 3, size, size)
         In [-1, 1], from each generator along the same number of walks. Kept as 64
         colours; what is told of them is measured before.
+    objects : bool
+        Whether to look for a blue and a red object, and tell their areas and places.
+        If not, it is told how far each picture is from the first of its walk.
     walk, at : int
         The walk and the step shown, counted from 0.
 
@@ -910,7 +913,9 @@ class LatentWalks(Figure):
     walk = Int(0).tag(sync=True)
     at = Int(0).tag(sync=True)
 
-    def __init__(self, pictures: Mapping[str, ArrayLike], **state: Any) -> None:
+    def __init__(
+        self, pictures: Mapping[str, ArrayLike], *, objects: bool = True, **state: Any
+    ) -> None:
         stored = [np.asarray(values, dtype=np.float32) for values in pictures.values()]
         shapes = {values.shape for values in stored}
         shape = min(shapes, default=())
@@ -923,15 +928,23 @@ class LatentWalks(Figure):
         # A row of the sheet is a walk.
         rows = np.stack(stored).transpose(0, 1, 4, 2, 5, 3)
         sheet = rows.reshape(len(stored) * walks * size, frames * size, 3)
-        found = [look(torch.from_numpy(values).flatten(0, 1)) for values in stored]
+        values = [torch.from_numpy(each) for each in stored]
+        if objects:
+            found = [look(each.flatten(0, 1)) for each in values]
+            areas = [each.areas.unflatten(0, (walks, frames)) for each in found]
+            centres = [each.centres.unflatten(0, (walks, frames)) for each in found]
+        else:
+            away = [each - each[:, :1] for each in values]
+            away = [each.square().mean((2, 3, 4)).sqrt() for each in away]
+            areas, centres = [127.5 * each[:, :, None] for each in away], []
         super().__init__(
             sheet=_png(sheet),
             names=list(pictures),
             walks=walks,
             frames=frames,
             size=size,
-            areas=[_rounded(each.areas, walks, frames) for each in found],
-            centres=[_rounded(each.centres, walks, frames) for each in found],
+            areas=list(map(_rounded, areas)),
+            centres=list(map(_rounded, centres)),
             **state,
         )
 
@@ -975,9 +988,9 @@ def _kernel(kernel: ArrayLike) -> list[list[float]]:
     return values.tolist()
 
 
-def _rounded(values: torch.Tensor, walks: int, frames: int) -> list:
-    """Numbers with one decimal, one list for every step of every walk."""
-    return np.round(values.unflatten(0, (walks, frames)).double().numpy(), 1).tolist()
+def _rounded(values: torch.Tensor) -> list:
+    """Numbers with one decimal."""
+    return np.round(values.double().numpy(), 1).tolist()
 
 
 def _png(sheet: np.ndarray) -> str:

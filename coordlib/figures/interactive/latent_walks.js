@@ -1,13 +1,17 @@
 const TRAITS = ["sheet", "names", "walks", "frames", "size", "areas", "centres", "walk", "at"];
 const OBJECTS = ["blue", "red"];
 
-/** What each generator shows at one step of a walk, and the least on the way. */
+/**
+ * What each generator shows at one step of a walk, and the least on the way. Where no
+ * objects were looked for there are no centres, and in place of the two areas stands the
+ * difference from the first picture.
+ */
 export function compute({ names, areas, centres, walk, at }) {
   return names.map((name, n) => ({
     name,
     areas: areas[n][walk][at],
-    centres: centres[n][walk][at],
-    least: OBJECTS.map((_, k) => Math.min(...areas[n][walk].map((pair) => pair[k]))),
+    centres: centres.length ? centres[n][walk][at] : [],
+    least: areas[n][walk][at].map((_, k) => Math.min(...areas[n][walk].map((all) => all[k]))),
   }));
 }
 
@@ -18,6 +22,7 @@ function render({ model, el }) {
   ui.root.style.setProperty("--cf-narrow", names.length > 3 ? 2 : names.length);
   const sheet = new Image();
   const most = Math.max(...model.get("areas").flat(3), 1);
+  const objects = model.get("centres").length ? OBJECTS : [];
   const panels = names.map((name) => {
     const view = picture(size, size, name, `what ${name} draws here`);
     const box = { viewBox: `0 ${-1.03 * most} ${frames - 1} ${1.06 * most}`, preserveAspectRatio: "none" };
@@ -26,9 +31,10 @@ function render({ model, el }) {
     return { ...view, plot, context: view.stage.querySelector("canvas").getContext("2d") };
   });
   ui.panels.append(...panels.map((panel) => panel.element));
-  const legend = h("p", { class: "cf-legend" }, "Curves: area along the walk.");
-  for (const [kind, object] of [["cf-net0", "blue"], ["cf-net1", "red"]])
-    legend.append(h("span", { class: `cf-key ${kind}` }), object);
+  const curves = objects.length ? "area of the blue and the red object" : "difference from the first picture";
+  const meaning = objects.length ? "Curves: area along the walk." : "Curves: difference from the first picture, of 255.";
+  const legend = h("p", { class: "cf-legend" }, meaning);
+  objects.forEach((object, k) => legend.append(h("span", { class: `cf-key cf-net${k}` }), object));
   ui.panels.after(legend);
   if (walks > 1) {
     const numbers = Array.from({ length: walks }, (_, k) => [k, `${k + 1}`]);
@@ -43,16 +49,17 @@ function render({ model, el }) {
       const row = n * walks + now.walk;
       context.drawImage(sheet, now.at * size, row * size, size, size, 0, 0, size, size);
       const areas = now.areas[n][now.walk];
-      const seen = OBJECTS.map((object, k) => [object, k]).filter(([, k]) => r.areas[k] > 0);
+      const seen = objects.map((object, k) => [object, k]).filter(([, k]) => r.areas[k] > 0);
       marks.replaceChildren(
         ...seen.map(([, k]) => s("circle", { cx: r.centres[k][1] + 0.5, cy: r.centres[k][0] + 0.5, r: size / 40, style: "stroke: #fff; stroke-width: 2px" })),
       );
-      plot.setAttribute("aria-label", `${r.name}: area of the blue and the red object along the walk`);
+      plot.setAttribute("aria-label", `${r.name}: ${curves} along the walk`);
       plot.replaceChildren(
         s("path", { d: `M0 0H${frames - 1}M${now.at} 0V${-most}`, class: "cf-zero" }),
-        ...OBJECTS.map((_, k) => s("path", { d: line(areas.map((pair, t) => [t, -pair[k]])), class: `cf-net${k}` })),
+        ...r.areas.map((_, k) => s("path", { d: line(areas.map((all, t) => [t, -all[k]])), class: `cf-net${k}` })),
       );
-      const words = OBJECTS.map((object, k) =>
+      if (!objects.length) return `${r.name}: ${text(r.areas[0])} of 255 from the first picture.`;
+      const words = objects.map((object, k) =>
         r.areas[k] > 0
           ? `${object} ${text(r.areas[k])} pixels at row ${text(r.centres[k][0])}, column ${text(r.centres[k][1])}`
           : `no ${object}`,
