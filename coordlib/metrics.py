@@ -15,6 +15,7 @@ from coordlib.probe import shift
 __all__ = [
     "consistency",
     "decibels",
+    "frechet_distance",
     "iou",
     "pixel_accuracy",
     "pixel_distance",
@@ -302,6 +303,47 @@ def consistency(
         if was_training:
             model.train()
     return float(torch.cat(agreed).to(torch.float64).mean())
+
+
+def frechet_distance(one: Tensor, other: Tensor) -> float:
+    """How far two clouds of points are apart, taken as normal distributions.
+
+    ``|m - m'|^2 + tr(C + C' - 2 (C C')^(1/2))`` of their means and covariances: what it
+    costs to carry one onto the other, in squared length.
+
+    Parameters
+    ----------
+    one, other : Tensor, shapes (N, D) and (M, D)
+        Features of pictures, say. At least two points each.
+
+    Returns
+    -------
+    float
+        0 if mean and covariance agree.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or a cloud has fewer than two points.
+
+    References
+    ----------
+    Dowson and Landau, 1982, "The Frechet distance between multivariate normal
+    distributions"; Heusel et al., 2017, "GANs trained by a two time-scale update rule
+    converge to a local Nash equilibrium", for judging generators.
+    """
+    shapes = [tuple(one.shape), tuple(other.shape)]
+    if {one.ndim, other.ndim} != {2} or one.shape[1:] != other.shape[1:]:
+        raise ValueError(f"clouds must be (N, D) and (M, D), got {shapes}")
+    if min(len(one), len(other)) < 2:
+        raise ValueError(f"clouds must have two points at least, got {shapes}")
+    first, second = (torch.atleast_2d(torch.cov(x.double().T)) for x in (one, other))
+    values, vectors = torch.linalg.eigh(first)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    # The root of C C' has the trace of that of C^(1/2) C' C^(1/2), which is symmetric.
+    common = torch.linalg.eigvalsh(root @ second @ root).clamp(min=0).sqrt().sum()
+    away = (one.double().mean(0) - other.double().mean(0)).square().sum()
+    return float(away + first.trace() + second.trace() - 2 * common)
 
 
 def _answers(

@@ -10,7 +10,14 @@ from torch import nn
 
 from coordlib.data.squares import squares
 from coordlib.grid import to_unit
-from coordlib.metrics import consistency, iou, pixel_accuracy, pixel_distance, psnr
+from coordlib.metrics import (
+    consistency,
+    frechet_distance,
+    iou,
+    pixel_accuracy,
+    pixel_distance,
+    psnr,
+)
 
 DATA = squares(16, 5)
 
@@ -326,3 +333,28 @@ def test_the_ratio_is_the_formula():
     y[0] = 0.1
     y[1, 0, 0, 0] = 0.4  # mean square .01, too
     assert psnr(x, y).tolist() == pytest.approx([20, 20], abs=1e-4)
+
+
+def test_the_frechet_distance_is_that_of_normal_distributions():
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(400, 3, generator=generator)
+    points = (points - points.mean(0)) / points.std(0)
+    assert frechet_distance(points, points) == pytest.approx(0, abs=1e-5)
+    moved = points + torch.tensor([3.0, 0, 4])
+    assert frechet_distance(points, moved) == pytest.approx(25, abs=1e-3)
+    # Along each axis the standard deviations differ by 2.
+    assert frechet_distance(points, 3 * points) == pytest.approx(3 * 4, abs=1e-3)
+    assert frechet_distance(3 * points, points) == pytest.approx(3 * 4, abs=1e-3)
+    line = points[:, :1]
+    assert frechet_distance(line, 3 * line) == pytest.approx(4, abs=1e-3)
+
+
+def test_the_frechet_distance_sees_what_axes_have_in_common():
+    axis = torch.randn(500, 1, generator=torch.Generator().manual_seed(1))
+    assert frechet_distance(torch.cat([axis, axis], 1), torch.cat([axis, -axis], 1)) > 3
+
+
+@pytest.mark.parametrize("shapes", [((4, 2), (4, 3)), ((4,), (4,)), ((1, 2), (4, 2))])
+def test_clouds_that_cannot_be_compared_are_refused(shapes):
+    with pytest.raises(ValueError, match="clouds must"):
+        frechet_distance(*map(torch.ones, shapes))
