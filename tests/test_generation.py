@@ -1,12 +1,13 @@
-"""The experiments gan and vae: every arm measured, stopped runs continued."""
+"""GANs and autoencoders: every arm measured, stopped runs continued."""
 
 import math
 
 import pytest
 import torch
+from torch import nn
 
 from coordlib import experiments, results
-from coordlib.experiments import gan, vae
+from coordlib.experiments import gan, photographs, vae
 
 TINY_GAN = {
     "size": 8,
@@ -28,10 +29,45 @@ TINY_VAE = {
 }
 
 
+TINY_PHOTOGRAPHS = {
+    "size": 8,
+    "arms": {arm: {"width": 4, "lr": [0.001, 0.001]} for arm in gan.GENERATORS},
+    "judge_width": 4,
+    "latent": 4,
+    "training": {"steps": 3, "batch_size": 8},
+    "pictures": 30,
+    "pairs": 3,
+}
+
+
+def hills(split):
+    """Smooth pictures in place of CIFAR-10: bright ones are ships."""
+    count = {"train": 120, "test": 80}[split]
+    labels = torch.arange(count) % 2 * 8
+    coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(count))
+    smooth = nn.functional.interpolate(coarse, 32, mode="bilinear")
+    return smooth / 2 + labels[:, None, None, None] / 16, labels
+
+
+class Eye(nn.Module):
+    """Sees a grid of colours."""
+
+    def __init__(self):
+        super().__init__()
+        self.see = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+        self.head = nn.Linear(12, 1000)
+
+    def forward(self, x):
+        return self.head(self.see(x))
+
+
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setitem(gan.PRESETS, "quick", TINY_GAN)
     monkeypatch.setitem(vae.PRESETS, "quick", TINY_VAE)
+    monkeypatch.setitem(photographs.PRESETS, "quick", TINY_PHOTOGRAPHS)
+    monkeypatch.setattr(photographs, "cifar10", hills)
+    monkeypatch.setattr(photographs, "efficientnet", Eye)
 
 
 def run(name, where, seeds=(0,)):
@@ -52,6 +88,48 @@ def test_every_arm_is_measured(tiny, tmp_path, name, arms):
         assert 0 <= measured[f"{arm}_right"] <= 1
 
 
+def test_both_arms_are_measured_on_photographs(tiny, tmp_path):
+    measured = run("photographs", tmp_path).seeds["0"]
+    assert all(map(math.isfinite, measured.values()))
+    moved = {key: value for key, value in measured.items() if "_moved" in key}
+    assert len(moved) == 6 + 2 * len(photographs.SPANS)
+    assert all(0 <= value <= 1 for value in moved.values())
+    for arm in gan.GENERATORS:
+        assert measured[f"{arm}_distance"] > measured["held_distance"]
+        assert 0 < measured[f"{arm}_change"] < 2
+        assert measured[f"{arm}_parameters"] > 100
+
+
+def test_a_set_of_pictures_is_nearest_to_its_like(tiny):
+    away = photographs.distance_from(photographs.photographs("ship", 16))
+    likeness = [
+        photographs.photographs("ship", 16),
+        photographs.photographs("ship", 16, "test"),
+        photographs.photographs("airplane", 16),
+    ]
+    near, held, other = map(away, likeness)
+    assert near == pytest.approx(0, abs=1e-6)
+    assert near < held < other / 10
+
+
+def test_the_linear_painter_has_the_mean_and_the_spread_of_the_photographs(tiny):
+    known = photographs.photographs("ship", 8)
+    drawn = photographs.linear_painter(known, 2000)
+    assert drawn.shape == (2000, 3, 8, 8)
+    assert (drawn.mean(0) - known.mean(0)).abs().max() < 0.1
+    assert float(drawn.std(0).mean() / known.std(0).mean()) == pytest.approx(1, abs=0.1)
+
+
+def test_the_controls_are_told_apart(tiny):
+    known = photographs.photographs("ship")
+    three = photographs.controls(known, 16)
+    moved = {name: photographs.foretell(*each).moved for name, each in three.items()}
+    assert min(moved[name] for name in ("slide", "zoom", "turn")) > 0.8
+    assert moved["fade"] < 1e-6
+    assert moved["patchy"] < 0.4
+    assert moved["unrelated"] == pytest.approx(0.5, abs=0.1)
+
+
 def without_clocks(seeds):
     return {
         seed: {k: v for k, v in numbers.items() if "seconds" not in k}
@@ -59,9 +137,13 @@ def without_clocks(seeds):
     }
 
 
-def test_a_gan_stopped_between_two_arms_goes_on_there(tiny, tmp_path, monkeypatch):
-    whole = run("gan", tmp_path / "whole")
-    fit, trained = gan.fit_gan, []
+@pytest.mark.parametrize("name", ["gan", "photographs"])
+def test_a_gan_stopped_between_two_arms_goes_on_there(
+    tiny, tmp_path, monkeypatch, name
+):
+    module = experiments.find(name)
+    whole = run(name, tmp_path / "whole")
+    fit, trained = module.fit_gan, []
 
     def stop_at_the_second(*args, **options):
         trained.append(options["checkpoint"].name)
@@ -69,19 +151,20 @@ def test_a_gan_stopped_between_two_arms_goes_on_there(tiny, tmp_path, monkeypatc
             raise KeyboardInterrupt
         return fit(*args, **options)
 
-    monkeypatch.setattr(gan, "fit_gan", stop_at_the_second)
+    monkeypatch.setattr(module, "fit_gan", stop_at_the_second)
     with pytest.raises(KeyboardInterrupt):
-        run("gan", tmp_path / "parts")
-    again = run("gan", tmp_path / "parts")
+        run(name, tmp_path / "parts")
+    again = run(name, tmp_path / "parts")
     assert without_clocks(again.seeds) == without_clocks(whole.seeds)
     assert trained == ["conv-0.npz", "coordconv-0.npz"] * 2
-    assert not results.partial_folder("gan", "quick", tmp_path / "parts").exists()
+    assert not results.partial_folder(name, "quick", tmp_path / "parts").exists()
 
 
-def test_the_generators_of_the_first_seed_are_kept(tiny, tmp_path):
-    run("gan", tmp_path, seeds=(1, 0))
+@pytest.mark.parametrize("name", ["gan", "photographs"])
+def test_the_generators_of_the_first_seed_are_kept(tiny, tmp_path, name):
+    run(name, tmp_path, seeds=(1, 0))
     for arm in gan.GENERATORS:
-        generator = gan.trained(arm, tmp_path)
+        generator = gan.trained(arm, name, tmp_path)
         assert not generator.training
         latents = torch.zeros(2, generator.latent)
         assert generator(latents).shape == (2, 3, 8, 8)
@@ -94,9 +177,10 @@ def test_the_autoencoders_are_kept(tiny, tmp_path):
         assert model.decode(torch.zeros(2, 4)).shape == (2, 3, 8, 8)
 
 
-def test_a_generator_that_was_not_measured_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="coordlib run gan"):
-        gan.trained("conv", tmp_path)
+@pytest.mark.parametrize("name", ["gan", "photographs"])
+def test_a_generator_that_was_not_measured_is_not_there(tmp_path, name):
+    with pytest.raises(FileNotFoundError, match=f"coordlib run {name}"):
+        gan.trained("conv", name, tmp_path)
 
 
 @pytest.mark.parametrize("preset", vae.PRESETS)

@@ -46,6 +46,7 @@ NAMES = (
     "interplay",
     "layer-maps",
     "padding-position",
+    "photographs",
     "pictures",
     "play",
     "play-coordified",

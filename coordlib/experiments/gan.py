@@ -148,12 +148,13 @@ def decoder(generator: nn.Module):
     return lambda latents: generator(latents.to(device)).clamp(-1, 1).cpu()
 
 
-def trained(arm: str, where: Path | None = None) -> nn.Module:
+def trained(arm: str, experiment: str = "gan", where: Path | None = None) -> nn.Module:
     """Give the generator of an arm as the results keep it, of the first seed.
 
     Parameters
     ----------
     arm : {"conv", "coordconv"}
+    experiment : {"gan", "photographs"}
     where : Path, optional
         The folder of results; :func:`coordlib.results.folder` if not given.
 
@@ -167,14 +168,15 @@ def trained(arm: str, where: Path | None = None) -> nn.Module:
     FileNotFoundError
         If it was not measured.
     """
-    result = results.best("gan", where)
+    result = results.best(experiment, where)
     if result is None:
         raise FileNotFoundError(
-            "no result of gan; measure it with 'python -m coordlib run gan'"
+            f"no result of {experiment}; measure it with "
+            f"'python -m coordlib run {experiment}'"
         )
     config = result.config
     width = config["arms"][arm]["width"]
     generator = GENERATORS[arm](width, config["size"], config["latent"])
-    weights = results.load_weights("gan", result.preset, arm, where)
+    weights = results.load_weights(experiment, result.preset, arm, where)
     generator.load_state_dict(weights)
     return generator.eval()
