@@ -205,6 +205,8 @@ def task(
         count=count,
         tested=tested,
         limit=27_000 if atari else 3000,
+        # Pictures of a game that is sold stay with whoever plays it.
+        keeps_weights=not atari,
     )
 
 
