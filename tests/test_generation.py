@@ -203,6 +203,19 @@ def test_the_paper_preset_of_the_gan_is_the_release():
     }
 
 
+def test_photographs_are_learned_as_the_release_learns_shapes():
+    mine, release = (module.PRESETS["paper"] for module in (photographs, gan))
+    for part in ("arms", "judge_width", "latent", "training"):
+        assert mine[part] == release[part]
+
+
+@pytest.mark.parametrize("preset", photographs.PRESETS)
+def test_both_gans_learn_photographs_by_one_recipe(preset):
+    arms = photographs.PRESETS[preset]["arms"]
+    assert arms.keys() == gan.GENERATORS.keys()
+    assert arms["conv"] == arms["coordconv"]
+
+
 def test_test_pictures_of_the_autoencoders_are_not_those_to_learn_from():
     task = vae.task(size=16, samples=200, tested=50, pictures=10, pairs=2)
     train, test = task.splits(0)["test"]
