@@ -21,8 +21,12 @@ pytestmark = [
     pytest.mark.skipif(not PAGES, reason="the site is not built: make book"),
 ]
 
-# Resolved when the mathematics is set and the interactive figures are drawn.
+# Resolved when all pictures are there, also those that wait for a reader to come near,
+# the mathematics is set and the interactive figures are drawn.
 SETTLED = """async () => {
+    const pictures = [...document.images];
+    for (const e of pictures) e.loading = "eager";
+    await Promise.all(pictures.map((e) => e.decode().catch(() => {})));
     await window.MathJax?.startup?.promise;
     const views = document.querySelectorAll('script[type*="widget-view"]').length;
     while (document.querySelectorAll(".cf-line").length < views)

@@ -34,6 +34,7 @@ READY = """async () => {
     for (const e of document.querySelectorAll(".toggle-hidden"))
         e.classList.remove("toggle-hidden");
     for (const e of document.querySelectorAll("details:not(.hide)")) e.open = true;
+    for (const e of document.images) e.loading = "eager";
     await Promise.all([...document.images].map((e) => e.decode().catch(() => {})));
 }"""
 

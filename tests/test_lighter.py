@@ -1,0 +1,169 @@
+"""What tools/lighter.py leaves out of the site is what no page can show."""
+
+import re
+from base64 import b64decode
+from io import BytesIO
+
+import pytest
+from browsing import PAGES, Tab
+from chromium import SITE
+from fontTools.ttLib import TTFont
+from lighter import FOR_SEARCH, SHEET, lighter, rules, useful
+
+
+def test_rules_are_split_at_their_outer_braces():
+    css = '@import "a;b.css"; p {a: "}"} @media print {p {b: c} q {d: e}}'
+    assert list(rules(css)) == [
+        ('@import "a;b.css";', ""),
+        ("p", 'a: "}"'),
+        ("@media print", "p {b: c} q {d: e}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "selector", ["p", "a[href$='.pdf']", ".on > p", ".off, .on", ".on:not(.off .on)"]
+)
+def test_a_rule_stays_that_can_apply(selector):
+    css = f"{selector}{{top: 0}}"
+    assert useful(css, {"on"}) == css
+    assert useful(f"@media print{{{css}}}", {"on"}) == f"@media print{{{css}}}"
+
+
+@pytest.mark.parametrize("selector", [".off", "p.on.off", ".off .on", ":is(.off) p"])
+def test_a_rule_goes_that_cannot(selector):
+    css = f"{selector}{{top: 0}}"
+    assert useful(css, {"on"}) == ""
+    assert useful(f"@media print{{{css}}}", {"on"}) == ""
+
+
+def test_fonts_and_movements_stay():
+    css = '@charset "utf-8";@font-face{a: b}@keyframes off{from{top: 0}}'
+    assert useful(css, set()) == css
+
+
+HEAVY = """<link href="_static/a.css?v=1" rel="stylesheet" />
+<link rel="stylesheet" type="text/css" href="_static/b.css" />
+<link rel="preload" as="script" href="_static/c.js" />
+<script src="_static/c.js?v=1"></script><script src="searchindex.js"></script>
+<script async="async" src="_static/tex-mml-chtml.js"></script>
+<script type="module" src="_static/d.js"></script>
+<script>DOCUMENTATION_OPTIONS.pagename = 'a';</script>
+<script type="application/vnd.jupyter.widget-state+json">{}</script>
+<body><img alt="A" src="_images/a.png" /></body>"""
+LIGHT = """<link rel="stylesheet" href="_static/site.css" />
+<script defer src="_static/c.js?v=1"></script><script type="module" src="_static/d.js">\
+</script>
+<script type="module">DOCUMENTATION_OPTIONS.pagename = 'a';</script>
+<body><img loading="lazy" width="640" height="480" alt="A" src="_images/a.png" />\
+<script type="application/vnd.jupyter.widget-state+json">{}</script>
+</body>"""
+
+
+@pytest.fixture
+def site(tmp_path):
+    (tmp_path / "_images").mkdir()
+    size = (640).to_bytes(4) + (480).to_bytes(4)
+    (tmp_path / "_images" / "a.png").write_bytes(bytes(16) + size)
+    return tmp_path
+
+
+def test_a_page_becomes_light_once(site):
+    light = lighter("a.html", HEAVY, "_static/site.css", site)
+    assert light == LIGHT
+    assert lighter("a.html", light, "_static/site.css", site) == light
+
+
+def test_a_page_keeps_the_scripts_that_it_uses(site):
+    formula = f'{HEAVY}<span class="math notranslate">'
+    assert "tex-mml-chtml" in lighter("a.html", formula, "_static/site.css", site)
+    assert "searchindex" in lighter("search.html", HEAVY, "_static/site.css", site)
+
+
+# Rules of all sheets that reach an element of the page as it is now, and are not in the
+# one sheet that the page has. What follows a colon twice is drawn, not an element.
+LOST = """async (sheets) => {
+    const flat = (rules, within = "") => [...rules].flatMap((rule) =>
+        rule.cssRules?.length && !(rule instanceof CSSStyleRule)
+            ? flat(rule.cssRules, `${within} ${rule.conditionText ?? rule.name}`)
+            : [[rule, `${within} ${rule.selectorText} ${rule.style?.cssText}`]]);
+    const [own] = [...document.styleSheets].filter((e) => e.href?.includes("site.css"));
+    const kept = new Set(flat(own.cssRules).map(([, text]) => text));
+    const lost = [];
+    for (const text of sheets) {
+        const sheet = new CSSStyleSheet();
+        sheet.replaceSync(text.replace(/@import[^;]*;/, ""));
+        for (const [rule, text] of flat(sheet.cssRules)) {
+            if (!rule.selectorText || !rule.style.length || kept.has(text)) continue;
+            const selector = rule.selectorText.replace(/::[-\\w]+/g, "");
+            try {
+                if (document.querySelector(selector)) lost.push(text);
+            } catch {}
+        }
+    }
+    return lost;
+}"""
+
+
+@pytest.mark.site
+@pytest.mark.skipif(not PAGES, reason="the site is not built: make book")
+@pytest.mark.parametrize("name", ["intro", "handmade-decoder", "reference"])
+def test_every_rule_that_reaches_an_element_is_there(browser, name):
+    paths = [path for path in (SITE / "_static").rglob("*.css")]
+    sheets = [path.read_text("utf-8") for path in paths if path.name != "site.css"]
+    assert len(sheets) > 9
+    tab = Tab(browser, 1280)
+    tab.open(f"{name}.html")
+    assert not tab.page.evaluate(LOST, sheets)
+    # And those that scripts bring: a hint, a menu, the field for searching.
+    button = tab.page.locator(".dropdown-source-buttons > button")
+    tab.page.locator(".theme-switch-button:visible").first.hover()
+    tab.page.locator(".tooltip.show").wait_for()
+    button.click()
+    tab.page.locator(".dropdown-menu.show").wait_for()
+    assert not tab.page.evaluate(LOST, sheets)
+    tab.page.keyboard.press("Escape")
+    tab.page.keyboard.press("Control+k")
+    tab.page.locator("#pst-search-dialog input").wait_for()
+    assert not tab.page.evaluate(LOST, sheets)
+    tab.close()
+
+
+@pytest.mark.site
+@pytest.mark.skipif(not PAGES, reason="the site is not built: make book")
+def test_the_fonts_hold_the_icons_that_are_named():
+    css = (SITE / "_static" / "site.css").read_text("utf-8")
+    named = {int(code, 16) for code in re.findall(r'content:"\\(f\w{3})"', css)}
+    assert named
+    held = set()
+    for data in re.findall(r"data:font/woff;base64,([^)]+)\)", css):
+        with TTFont(BytesIO(b64decode(data))) as font:
+            held |= set(font.getBestCmap())
+    assert named <= held
+    assert ".ttf" not in css and ".woff2" not in css
+
+
+@pytest.mark.site
+@pytest.mark.skipif(not PAGES, reason="the site is not built: make book")
+@pytest.mark.parametrize("name", PAGES)
+def test_only_one_file_stands_before_the_text(name):
+    page = (SITE / f"{name}.html").read_text("utf-8")
+    assert len(SHEET.findall(page)) == 1
+    scripts = re.findall(r"<script[^>]* src=[^>]*>", page)
+    assert all(re.search(r"\b(defer|async|module)\b", script) for script in scripts)
+    searches = [any(file in script for file in FOR_SEARCH) for script in scripts]
+    assert sum(searches) == (3 if name == "search" else 0)
+    assert page.count("_images/") == page.count('<img loading="lazy"') or "svg" in page
+
+
+@pytest.mark.site
+@pytest.mark.skipif(not PAGES, reason="the site is not built: make book")
+def test_searching_finds_pages_and_marks_the_words(browser):
+    tab = Tab(browser, 1280)
+    tab.open("intro.html")
+    tab.page.keyboard.press("Control+k")
+    tab.page.keyboard.type("equivariance")
+    tab.page.keyboard.press("Enter")
+    tab.page.locator("#search-results li a").first.wait_for()
+    tab.page.locator("#search-results li a").first.click()
+    tab.page.locator("span.highlighted").first.wait_for()
+    tab.close()
