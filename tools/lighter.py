@@ -7,7 +7,7 @@ of white. So, once the pages are written:
 - all style sheets become one, ``_static/site.css``, of the rules that can apply: those
   whose classes some page or script names. It carries the icons left as small fonts;
 - scripts run when the text is shown, and those that a page does not use are dropped;
-- what interactive figures show travels behind the text;
+- what interactive figures show, and MathJax, travel behind the text;
 - pictures are fetched when the reader comes near, to a place that was kept for them.
 """
 
@@ -34,8 +34,11 @@ CLASS = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
 FACE = re.compile(r"@font-face\{[^}]*url\(([^()]*)\.woff2\)[^}]*\}")
 SHEET = re.compile(r'<link(?=[^>]*rel="stylesheet")[^>]*href="([^"?]*)[^>]*>\s*')
 SCRIPT = re.compile(r'<script([^>]*) src="([^"?]*)([^>]*)></script>\s*')
-STATE = re.compile(
-    r'<script type="application/vnd\.[^>]*state\+json">.*?</script>\s*', re.S
+# Figures' contents, and MathJax: the longest things to fetch and to run, so the last.
+LAST = re.compile(
+    r'<script type="application/vnd\.[^>]*state\+json">.*?</script>\s*'
+    r"|<script[^>]*tex-mml-chtml\.js[^>]*></script>\s*",
+    re.S,
 )
 PICTURE = re.compile(r'<img ((?!loading)[^>]*src="(_images/[^"]*\.png)")')
 # Sphinx's search, which the theme puts on every page, and the theme's icons once more.
@@ -148,8 +151,8 @@ def lighter(name: str, page: str, sheet: str, site: Path) -> str:
     page = page.replace(
         "<script>DOCUMENTATION_", '<script type="module">DOCUMENTATION_'
     )
-    last = "".join(STATE.findall(page)) + "</body>"
-    page = STATE.sub("", page).replace("</body>", last)
+    last = "".join(LAST.findall(page)) + "</body>"
+    page = LAST.sub("", page).replace("</body>", last)
     return PICTURE.sub(picture, page)
 
 
