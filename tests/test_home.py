@@ -85,3 +85,26 @@ def test_the_square_is_dragged_and_keyed_and_told_in_words(home):
     for _ in range(9):
         home.page.keyboard.press("Shift+ArrowDown")
     assert "at row 59," in line.text_content()
+
+
+@pytest.mark.site
+def test_the_square_follows_a_finger_while_the_page_stands(home):
+    stage, line = home.page.locator(".where-stage"), home.page.locator(".where-line")
+    stage.scroll_into_view_if_needed()
+    before = home.page.evaluate("scrollY")
+    box = stage.bounding_box()
+    finger = home.context.new_cdp_session(home.page)
+
+    def touch(kind: str, *at: float) -> None:
+        x, y = box["x"], box["y"]
+        points = [{"x": x + at[1] * box["width"], "y": y + at[0] * box["height"]}]
+        event = {"type": kind, "touchPoints": points if kind != "touchEnd" else []}
+        finger.send("Input.dispatchTouchEvent", event)
+
+    touch("touchStart", 0.8, 0.8)
+    for n in range(1, 6):
+        touch("touchMove", 0.8 - 0.1 * n, 0.8 - 0.12 * n)
+    touch("touchEnd", 0, 0)
+    home.page.wait_for_function("() => /row 19, column 12/.test(where.textContent)")
+    assert "where both" in line.text_content()
+    assert home.page.evaluate("scrollY") == before
