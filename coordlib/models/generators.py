@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 DECODERS = ("conv", "coordconv", "broadcast")
+"""How a :class:`VAE` may paint."""
 _COARSEST = 4  # side of the smallest picture inside a network
 
 
