@@ -31,6 +31,7 @@ STRING_OR_BRACE = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[{};]", re
 # What a selector only excludes, and attributes: their values may hold dots.
 ASIDE = re.compile(r":not\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]")
 CLASS = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
+PRIVATE = re.compile("[\ue000-\uf8ff]")
 FACE = re.compile(r"@font-face\{[^}]*url\(([^()]*)\.woff2\)[^}]*\}")
 SHEET = re.compile(r'<link(?=[^>]*rel="stylesheet")[^>]*href="([^"?]*)[^>]*>\s*')
 SCRIPT = re.compile(r'<script([^>]*) src="([^"?]*)([^>]*)></script>\s*')
@@ -105,6 +106,7 @@ def with_few_icons(css: str, folder: Path, words: set[str]) -> str:
     """Put the icons that styles name into them, and leave out fonts of other icons."""
     logging.getLogger("fontTools").setLevel("WARNING")
     icons = {int(code, 16) for code in re.findall(r'"\\(f[0-9a-f]{3})"', css)}
+    icons.update(map(ord, PRIVATE.findall(css)))  # where they are not escaped
 
     def small(face: re.Match) -> str:
         font = folder / f"{face[1]}.ttf"
