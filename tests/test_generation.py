@@ -141,9 +141,8 @@ def without_clocks(seeds):
 def test_a_gan_stopped_between_two_arms_goes_on_there(
     tiny, tmp_path, monkeypatch, name
 ):
-    module = experiments.find(name)
     whole = run(name, tmp_path / "whole")
-    fit, trained = module.fit_gan, []
+    fit, trained = gan.fit_gan, []
 
     def stop_at_the_second(*args, **options):
         trained.append(options["checkpoint"].name)
@@ -151,7 +150,7 @@ def test_a_gan_stopped_between_two_arms_goes_on_there(
             raise KeyboardInterrupt
         return fit(*args, **options)
 
-    monkeypatch.setattr(module, "fit_gan", stop_at_the_second)
+    monkeypatch.setattr(gan, "fit_gan", stop_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         run(name, tmp_path / "parts")
     again = run(name, tmp_path / "parts")

@@ -1,5 +1,6 @@
 """Two GANs draw coloured shapes: what they draw, and what walks through them (L16)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -119,6 +120,50 @@ def measure(
     drawn = data.images()
     latents = draw_latents(pictures, latent, torch.Generator().manual_seed(0))
     measured = {"drawn_dimension": cloud(data.centres[:pictures].float(), size)[0]}
+    rivals = trainings(
+        *(seed, device, arms, training),
+        drawn=drawn,
+        size=size,
+        latent=latent,
+        judge_width=judge_width,
+        folder=folder,
+        progress=progress,
+    )
+    for arm, generator, told in rivals:
+        found = examine(decoder(generator), latents, size, pairs=pairs)
+        measured |= told | {f"{arm}_{name}": value for name, value in found.items()}
+    return measured
+
+
+def trainings(
+    seed: int,
+    device: torch.device,
+    arms: dict[str, dict],
+    training: dict,
+    *,
+    drawn: Tensor,
+    size: int,
+    latent: int,
+    judge_width: int,
+    folder: Path | None,
+    progress: bool,
+) -> Iterator[tuple[str, nn.Module, dict[str, float | Tensor]]]:
+    """Train the generator of every arm on the same pictures, each when it is asked for.
+
+    Parameters
+    ----------
+    drawn : Tensor, shape (N, 3, size, size), in [-1, 1]
+    seed, device, arms, training, size, latent, judge_width, folder, progress
+        As for :func:`measure`.
+
+    Yields
+    ------
+    arm : str
+    generator : nn.Module
+    told : dict
+        The number of its parameters, the seconds of training, the discriminator's loss
+        over the last 500 steps, and its weights, each after the name of the arm.
+    """
     for arm, options in arms.items():
         torch.manual_seed(seed)
         generator = GENERATORS[arm](options["width"], size, latent).to(device)
@@ -133,13 +178,13 @@ def measure(
             progress=progress and arm,
             **training,
         )
-        found = examine(decoder(generator), latents, size, pairs=pairs)
-        found |= {"parameters": parameter_count(generator), "seconds": duel.seconds}
-        found["judged"] = float(duel.losses[-500:, 1].mean())
-        measured |= {f"{arm}_{name}": value for name, value in found.items()}
+        told = {
+            f"{arm}_parameters": parameter_count(generator),
+            f"{arm}_seconds": duel.seconds,
+            f"{arm}_judged": float(duel.losses[-500:, 1].mean()),
+        }
         weights = generator.state_dict().items()
-        measured |= {f"{arm}/{name}": value.cpu() for name, value in weights}
-    return measured
+        yield arm, generator, told | {f"{arm}/{k}": value.cpu() for k, value in weights}
 
 
 def decoder(generator: nn.Module):

@@ -8,12 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.adversarial import draw_latents, fit_gan
+from coordlib.adversarial import draw_latents
 from coordlib.data import PICTURES, cifar10
-from coordlib.experiments.gan import GENERATORS, decoder
+from coordlib.experiments.gan import GENERATORS, decoder, trainings
 from coordlib.metrics import frechet_distance
-from coordlib.models.generators import Discriminator
-from coordlib.models.painters import parameter_count
 from coordlib.models.pretrained import efficientnet
 from coordlib.motion import foretell, triples
 from coordlib.scenes import walks
@@ -31,10 +29,7 @@ _SEEN_SIZE = 64  # side at which the pretrained network looks
 PRESETS = {
     "quick": {
         "size": 16,
-        "arms": {
-            "conv": {"width": 8, "lr": [0.0002, 0.001]},
-            "coordconv": {"width": 8, "lr": [0.0002, 0.001]},
-        },
+        "arms": {arm: {"width": 8, "lr": [0.0002, 0.001]} for arm in GENERATORS},
         "judge_width": 8,
         "latent": 32,
         "training": {"steps": 100, "batch_size": 16, "betas": [0.5, 0.99]},
@@ -46,10 +41,7 @@ PRESETS = {
     # With a narrower discriminator the plain one learned more slowly.
     "cpu": {
         "size": 16,
-        "arms": {
-            "conv": {"width": 16, "lr": [0.0002, 0.001]},
-            "coordconv": {"width": 16, "lr": [0.0002, 0.001]},
-        },
+        "arms": {arm: {"width": 16, "lr": [0.0002, 0.001]} for arm in GENERATORS},
         "judge_width": 32,
         "latent": 32,
         "training": {"steps": 5000, "batch_size": 16, "betas": [0.5, 0.99]},
@@ -60,10 +52,7 @@ PRESETS = {
     # of 32 by 32 pixels in place of millions of larger ones.
     "paper": {
         "size": 32,
-        "arms": {
-            "conv": {"width": 64, "lr": [0.0005, 0.0001]},
-            "coordconv": {"width": 64, "lr": [0.0005, 0.0001]},
-        },
+        "arms": {arm: {"width": 64, "lr": [0.0005, 0.0001]} for arm in GENERATORS},
         "judge_width": 64,
         "latent": 256,
         "training": {"steps": 156_250, "batch_size": 16, "betas": [0.9, 0.99]},
@@ -134,26 +123,18 @@ def measure(
     }
     for name, three in controls(photographs(KIND)[:pairs], size).items():
         measured[f"{name}_moved"] = foretell(*three).moved
-    for arm, options in arms.items():
-        torch.manual_seed(seed)
-        generator = GENERATORS[arm](options["width"], size, latent).to(device)
-        judge = Discriminator(arm == "coordconv", judge_width, size)
-        duel = fit_gan(
-            generator,
-            judge.to(device),
-            known,
-            lr=options["lr"],
-            seed=seed,
-            checkpoint=folder and folder / f"{arm}-{seed}.npz",
-            progress=progress and arm,
-            **training,
-        )
+    rivals = trainings(
+        *(seed, device, arms, training),
+        drawn=known,
+        size=size,
+        latent=latent,
+        judge_width=judge_width,
+        folder=folder,
+        progress=progress,
+    )
+    for arm, generator, told in rivals:
         found = examine(decoder(generator), latent, away, pictures, pairs)
-        found |= {"parameters": parameter_count(generator), "seconds": duel.seconds}
-        found["judged"] = float(duel.losses[-500:, 1].mean())
-        measured |= {f"{arm}_{name}": value for name, value in found.items()}
-        weights = generator.state_dict().items()
-        measured |= {f"{arm}/{name}": value.cpu() for name, value in weights}
+        measured |= told | {f"{arm}_{name}": value for name, value in found.items()}
     return measured
 
 
