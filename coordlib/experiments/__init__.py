@@ -45,6 +45,8 @@ NAMES = (
     "handmade-decoder",
     "interplay",
     "layer-maps",
+    "normalisation",
+    "normalisation-tuning",
     "padding-position",
     "photographs",
     "pictures",

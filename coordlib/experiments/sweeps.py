@@ -118,7 +118,8 @@ def jobs(
     Parameters
     ----------
     arms : dict of str to dict
-        Each with ``network`` and ``training``, the options of an arm.
+        Each with ``network`` and ``training``, the options of an arm; perhaps with
+        ``splits``, the names of those it is for, all if not given.
     splits : iterable of str
     seed : int
     side_by_side : bool
@@ -134,7 +135,8 @@ def jobs(
         training = options["training"]
         shared = {k: v for k, v in training.items() if k not in RECIPE}
         recipes = grid({k: training.get(k, 0.0) for k in RECIPE})
-        shapes = product(splits, grid(options["network"]), grid(shared))
+        own = options.get("splits", splits)
+        shapes = product(own, grid(options["network"]), grid(shared))
         for split, network, fixed in shapes:
             job = {"arm": arm, "split": split, "seed": seed}
             job |= {"network": network, "training": fixed}

@@ -18,6 +18,7 @@ from coordlib.arguments import check_integer
 from coordlib.grid import unit_grid
 from coordlib.handmade import Tile
 from coordlib.layers import CoordConv2d
+from coordlib.models.normalisation import normalisation_layer
 
 __all__ = [
     "CoordConvPainter",
@@ -124,8 +125,8 @@ class DeconvPainter(Stack):
     """Paint by transposed convolutions: the network that cannot draw a dot.
 
     The position, as a picture of one pixel with two channels, is doubled in size by
-    one transposed convolution after another, all but the last with batch
-    normalisation and a rectifier. Widths for 64x64: 64, 64, 64, 32, 32 and 1, times
+    one transposed convolution after another, all but the last with a normalisation
+    and a rectifier. Widths for 64x64: 64, 64, 64, 32, 32 and 1, times
     ``width``. Smaller canvases drop doublings at the front, larger ones add them.
 
     Parameters
@@ -136,6 +137,12 @@ class DeconvPainter(Stack):
         2, 3 and 4 in the paper. From 46,465 parameters (1, 2) to 1,632,001 (3, 4).
     size : int
         Side of the canvas: a power of two, at least 8.
+    normalisation : {"batch", "none", "group", "instance", "batch-frozen"}
+        What stands between a transposed convolution and its rectifier; "batch" in
+        the paper.
+    **options
+        Of the normalisation: ``momentum``, ``frozen_after``; see
+        :func:`~coordlib.models.normalisation.normalisation_layer`.
 
     Raises
     ------
@@ -150,7 +157,14 @@ class DeconvPainter(Stack):
     ``deconv_rendering`` in the released code.
     """
 
-    def __init__(self, width: int = 1, kernel_size: int = 3, size: int = 64) -> None:
+    def __init__(
+        self,
+        width: int = 1,
+        kernel_size: int = 3,
+        size: int = 64,
+        normalisation: str = "batch",
+        **options,
+    ) -> None:
         check_integer("width", width)
         check_integer("size", size)
         if size < 8 or size & (size - 1):
@@ -161,8 +175,10 @@ class DeconvPainter(Stack):
         for inputs, outputs in pairwise(channels):
             layers.append(SameConvTranspose2d(inputs, outputs, kernel_size))
             if outputs > 1:
-                # momentum .1 here is what TensorFlow calls .9
-                layers += [nn.BatchNorm2d(outputs, eps=1e-5, momentum=0.1), nn.ReLU()]
+                if normalisation != "none":
+                    norm = normalisation_layer(normalisation, outputs, **options)
+                    layers.append(norm)
+                layers.append(nn.ReLU())
         super().__init__(*layers)
         he_normal_(self)
 
@@ -185,34 +201,40 @@ class CoordConvPainter(Stack):
         1, whatever the size; 29,441 at 2.
     size : int or (int, int)
         Height and width of the canvas; one number for a square one.
+    normalisation : {"none", "batch", "group", "instance", "batch-frozen"}
+        What stands between a convolution and its rectifier; "none" in the paper.
+    **options
+        Of the normalisation: ``momentum``, ``frozen_after``; see
+        :func:`~coordlib.models.normalisation.normalisation_layer`.
 
     Raises
     ------
     TypeError
         If ``width`` or ``size`` is not made of integers.
     ValueError
-        If ``width`` or ``size`` is not positive, or the input not of shape (N, 2).
+        If ``width`` or ``size`` is not positive, ``normalisation`` is unknown, or the
+        input not of shape (N, 2).
 
     References
     ----------
     Liu et al., 2018, section 4; ``coordconv_classification`` in the released code.
     """
 
-    def __init__(self, width: int = 1, size: int | tuple[int, int] = 64) -> None:
+    def __init__(
+        self,
+        width: int = 1,
+        size: int | tuple[int, int] = 64,
+        normalisation: str = "none",
+        **options,
+    ) -> None:
         check_integer("width", width)
         a, b = 32 * width, 64 * width
-        super().__init__(
-            Tile(size),
-            CoordConv2d(2, a, 1),
-            nn.ReLU(),
-            nn.Conv2d(a, a, 1),
-            nn.ReLU(),
-            nn.Conv2d(a, b, 1),
-            nn.ReLU(),
-            nn.Conv2d(b, b, 1),
-            nn.ReLU(),
-            nn.Conv2d(b, 1, 1),
-        )
+        layers: list[nn.Module] = [Tile(size), CoordConv2d(2, a, 1)]
+        for inputs, outputs in pairwise([a, a, b, b, 1]):
+            if normalisation != "none":
+                layers.append(normalisation_layer(normalisation, inputs, **options))
+            layers += [nn.ReLU(), nn.Conv2d(inputs, outputs, 1)]
+        super().__init__(*layers)
         he_normal_(self)
         self.to(memory_format=torch.channels_last)
 
