@@ -15,12 +15,16 @@ VERDICTS = (
     "reproduced",
     "reproduced at smaller size",
     "not reproduced",
+    "holds",
+    "does not hold",
     "not yet measured",
 )
+OURS = "ours"
+"""The source of a claim that this book makes itself: it holds or it does not."""
 
 _CHECKOUT = Path(__file__).parent.parent
 _DIFFERENCE = r"\w+(?: - \w+)?"
-_METRIC = rf"(?:(?:low|high)\({_DIFFERENCE}\)|{_DIFFERENCE})"
+_METRIC = rf"(?:(?:low|high|least|most)\({_DIFFERENCE}\)|{_DIFFERENCE})"
 _COMPARISON = re.compile(rf"\s*({_METRIC})\s*(<=|>=|==|<|>)\s*([-+.\w]+)\s*")
 _OPERATORS = {
     "<=": operator.le,
@@ -42,7 +46,7 @@ class Claim:
     id : str
         A letter for the source and a number, such as ``"L08"``.
     source : str
-        The key of the source in the bibliography.
+        The key of the source in the bibliography, or :data:`OURS`.
     claim, figure : str
         The claim restated in one sentence, and the number claimed.
     page : str
@@ -52,7 +56,7 @@ class Claim:
     measured : str
         A format string over the experiment's metrics: ``{gain}`` is the mean over
         the seeds, ``{low(gain)}`` and ``{high(gain)}`` are the ends of its 95 %
-        interval.
+        interval, ``{least(gain)}`` and ``{most(gain)}`` its worst and best seed.
     rule : tuple of str
         Comparisons such as ``"test_accuracy >= 0.99"``, of the mean, or
         ``"low(gain) > 0"``. In place of a metric may stand the difference of two,
@@ -111,7 +115,8 @@ def decide(claim: Claim, result: Result | None) -> Entry:
     The verdict is *reproduced* when every comparison of the claim's rule holds
     and the run had the source's own size, *reproduced at smaller size* when it was
     smaller, *not reproduced* when a comparison fails, and *not yet measured* without
-    a result. A rule about an interval needs two seeds at least; with one the claim is
+    a result. A claim of this book itself *holds* or *does not hold*. A rule about an
+    interval needs two seeds at least; with one the claim is
     *not yet measured*, though what was found is shown.
 
     Raises
@@ -124,6 +129,8 @@ def decide(claim: Claim, result: Result | None) -> Entry:
     holds = all(_holds(comparison, result) for comparison in claim.rule)
     if len(result.seeds) == 1 and any("(" in comparison for comparison in claim.rule):
         verdict = "not yet measured"
+    elif claim.source == OURS:
+        verdict = "holds" if holds else "does not hold"
     elif not holds:
         verdict = "not reproduced"
     elif result.preset == "paper":
@@ -224,9 +231,14 @@ def _holds(comparison: str, result: Result) -> bool:
 
 
 def _value(name: str, result: Result) -> float:
-    """Read ``metric``, ``low(metric)`` or ``high(metric)`` off a result."""
+    """Read a metric's mean, the end of its interval or its extreme off a result."""
     end, _, metric = name.rstrip(")").rpartition("(")
-    if not end:
-        return result.mean(metric)
+    match end:
+        case "":
+            return result.mean(metric)
+        case "least":
+            return min(result.values(metric))
+        case "most":
+            return max(result.values(metric))
     low, high = result.interval(metric)
     return low if end == "low" else high

@@ -10,6 +10,7 @@ IDS = (
     [f"L{n:02}" for n in range(1, 21)]
     + [f"P{n:02}" for n in range(1, 7)]
     + [f"Z{n:02}" for n in range(1, 12)]
+    + [f"B{n:02}" for n in range(1, 9)]
 )
 CLAIM = Claim(
     "X1", "source", "claim", "1", "page", "trial", "{a:.1f}", ("a >= 1", "b < 2")
@@ -44,6 +45,22 @@ def test_a_rule_may_ask_for_an_effect_beyond_its_interval():
     assert decide(sure, result("cpu", (1, 1.1), 0)).measured == "0.41"
     assert decide(sure, result("cpu", (1, 1.1), 0)).verdict != "not reproduced"
     assert decide(sure, result("cpu", (0.1, 1), 0)).verdict == "not reproduced"
+
+
+def test_a_rule_may_ask_for_every_seed():
+    every = Claim(
+        "X1", "s", "c", "1", "page", "trial", "{most(a):.1f}", ("least(a) > 1",)
+    )
+    assert decide(every, result("cpu", (1.1, 9), 0)).verdict != "not reproduced"
+    assert decide(every, result("cpu", (0.9, 9), 0)).verdict == "not reproduced"
+    assert decide(every, result("cpu", (0.9, 9), 0)).measured == "9.0"
+
+
+def test_a_finding_of_the_book_holds_or_does_not():
+    found = Claim("B1", "ours", "c", "1", "page", "trial", "", ("a >= 1",))
+    assert decide(found, result("cpu", (1, 1), 0)).verdict == "holds"
+    assert decide(found, result("cpu", (0, 1), 0)).verdict == "does not hold"
+    assert decide(found, None).verdict == "not yet measured"
 
 
 def test_one_seed_has_no_interval_to_decide_by():

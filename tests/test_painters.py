@@ -11,6 +11,7 @@ from coordlib.models import (
     DeconvPainter,
     parameter_count,
 )
+from coordlib.models.normalisation import FreezingBatchNorm2d
 from coordlib.models.painters import SameConvTranspose2d, he_normal_
 from coordlib.training import fit, pixel_cross_entropy
 
@@ -42,6 +43,77 @@ def test_the_coordconv_painters_have_the_published_parameter_counts():
     assert parameter_count(CoordConvSquarePainter()) == 11_850
     assert parameter_count(CoordConvSquarePainter(width=2)) == 24_210
     assert parameter_count(CoordConvSquarePainter(kernel_size=1)) == 8_074
+
+
+@pytest.mark.parametrize(
+    ("normalisation", "deconv", "coordconv"),
+    [
+        ("batch", 103_585, 7_937),
+        ("group", 103_585, 7_937),
+        ("instance", 103_585, 7_937),
+        ("none", 103_073, 7_553),
+    ],
+)
+def test_a_normalisation_adds_a_scale_and_a_shift_for_each_channel(
+    normalisation, deconv, coordconv
+):
+    assert parameter_count(DeconvPainter(normalisation=normalisation)) == deconv
+    assert parameter_count(CoordConvPainter(normalisation=normalisation)) == coordconv
+
+
+def test_normalisation_is_as_published_unless_asked_otherwise():
+    kinds = [type(layer) for layer in DeconvPainter()]
+    assert kinds.count(nn.BatchNorm2d) == 5
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in CoordConvPainter())
+    torch.manual_seed(3)
+    weights = list(DeconvPainter().parameters())
+    torch.manual_seed(3)
+    same = list(DeconvPainter(normalisation="batch").parameters())
+    assert all(torch.equal(a, b) for a, b in zip(weights, same, strict=True))
+
+
+@pytest.mark.parametrize("painter", [DeconvPainter, CoordConvPainter])
+@pytest.mark.parametrize("normalisation", ["none", "group", "instance"])
+def test_without_batch_statistics_a_dot_does_not_depend_on_its_company(
+    painter, normalisation
+):
+    network = painter(size=16, normalisation=normalisation).train()
+    dots = torch.rand(9, 2, generator=torch.Generator().manual_seed(0))
+    alone, together = network(dots[:1]), network(dots)[:1]
+    assert torch.allclose(alone, together, atol=1e-5)
+
+
+@pytest.mark.parametrize("painter", [DeconvPainter, CoordConvPainter])
+def test_with_batch_statistics_it_does(painter):
+    network = painter(size=16, normalisation="batch").train()
+    dots = torch.rand(9, 2, generator=torch.Generator().manual_seed(0))
+    pair, all_nine = network(dots[:2])[:1], network(dots)[:1]
+    assert (pair - all_nine).abs().max() > 0.01
+
+
+def test_frozen_statistics_are_batch_statistics_until_they_freeze():
+    options = {"eps": 1e-5, "momentum": 0.1}
+    plain = nn.BatchNorm2d(3, **options)
+    freezing = FreezingBatchNorm2d(3, frozen_after=4, **options)
+    generator = torch.Generator().manual_seed(0)
+    batches = [torch.randn(5, 3, 4, 4, generator=generator) + 2 for _ in range(5)]
+    for batch in batches[:4]:
+        assert torch.allclose(freezing(batch), plain(batch), atol=1e-5)
+    for name in ("running_mean", "running_var"):
+        assert torch.allclose(getattr(freezing, name), getattr(plain, name))
+    then = freezing.running_mean.clone()
+    frozen = freezing(batches[4])
+    assert torch.equal(freezing.running_mean, then)
+    assert torch.allclose(frozen, freezing.eval()(batches[4]), atol=1e-5)
+
+
+def test_only_frozen_statistics_need_to_know_when():
+    with pytest.raises(ValueError, match="frozen_after goes with"):
+        DeconvPainter(normalisation="batch-frozen")
+    with pytest.raises(ValueError, match="frozen_after goes with"):
+        CoordConvPainter(normalisation="batch", frozen_after=3)
+    with pytest.raises(ValueError, match="normalisation must be one of"):
+        DeconvPainter(normalisation="layer")
 
 
 def test_what_does_not_train_does_not_count():
