@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.data.squares import Squares, quadrant_split, squares, uniform_split
-from coordlib.experiments.sweeps import Run, Task, best_run
+from coordlib.experiments.sweeps import Run, Task, all_outputs, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_accuracy
 from coordlib.models.painters import CoordConvPainter, DeconvPainter
@@ -159,6 +159,9 @@ def make_painter(
 def task(size: int, side: int = 9) -> Task:
     """Light the pixel at a position, with every normalisation.
 
+    Of each arm and split the answers of one network are kept, for every position:
+    the brightest pixel as ``i * size + j``.
+
     Parameters
     ----------
     size : int
@@ -167,7 +170,7 @@ def task(size: int, side: int = 9) -> Task:
         Side of the square that must fit around each position.
     """
     world = squares(size, side)
-    targets = world.targets()
+    inputs, targets = to_unit(world.positions, (size, size)), world.targets()
 
     def splits(seed: int) -> dict[str, tuple[Tensor, Tensor]]:
         return {
@@ -178,19 +181,23 @@ def task(size: int, side: int = 9) -> Task:
             "validation": validation_split(world, seed=TUNING_SEED + seed),
         }
 
+    def answers(network: nn.Module) -> dict[str, Tensor]:
+        logits = all_outputs(network, inputs)
+        return {"answers": logits.flatten(1).argmax(1).to(torch.int16)}
+
     def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
         return {"accuracy": pixel_accuracy(outputs, targets[index])}
 
     return Task(
         splits=splits,
-        inputs=to_unit(world.positions, (size, size)),
+        inputs=inputs,
         targets=targets,
         # Arms differ in the options of one function only.
         networks=defaultdict(lambda: partial(make_painter, size)),
         losses={"softmax": pixel_cross_entropy},
         score=score,
         best="accuracy",
-        keeps_weights=False,
+        kept=answers,
     )
 
 

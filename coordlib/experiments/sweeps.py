@@ -64,6 +64,9 @@ class Task:
         As in :func:`~coordlib.training.fit_many`: gives the losses random numbers.
     keeps_weights : bool
         Whether the weights of the best networks go into the results.
+    kept : callable, optional
+        From a trained network to the tensors that are kept of it; its state if not
+        given.
     """
 
     inputs: Tensor
@@ -79,6 +82,7 @@ class Task:
     augmentations: dict[str, Augment] = field(default_factory=dict)
     draw: Draw | None = None
     keeps_weights: bool = True
+    kept: Callable[[nn.Module], dict[str, Tensor]] = nn.Module.state_dict
 
     def rank(self, run: Run) -> float:
         """A number that is larger for the better run; the least if it diverged."""
@@ -240,7 +244,7 @@ def train(
             run |= _finite(task.examine(model))
         run |= {"parameters": parameter_count(model), "curve": history.curve}
         run["device"] = device_name(device)
-        weights = {k: v.cpu().clone() for k, v in model.state_dict().items()}
+        weights = {k: v.cpu().clone() for k, v in task.kept(model).items()}
         runs.append((run, weights))
     return runs
 
