@@ -79,7 +79,7 @@ def test_every_arm_makes_a_network_and_every_split_is_there(name):
         task = sweeps.made(module.task, config)
         splits = task.splits(0)
         for arm, options in config["arms"].items():
-            assert set(options["splits"]) <= set(splits)
+            assert set(options.get("splits", splits)) <= set(splits)
             for network in sweeps.grid(options["network"]):
                 assert task.networks[arm](**network)(task.inputs[:2]).shape[0] == 2
 

@@ -178,3 +178,12 @@ def test_pictures_of_another_shape_are_refused(regressor, shape):
 def test_a_regressor_that_cannot_be_built_says_why(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_regressor_may_go_without_normalisation_or_with_coordinates():
+    assert parameter_count(ConvRegressor()) == 12_914
+    assert parameter_count(ConvRegressor(normalisation="none")) == 12_850
+    assert parameter_count(ConvRegressor(coordinates=True)) == 12_914 + 2 * 16 * 25
+    pictures = torch.rand(3, 1, 64, 64)
+    for options in ({"normalisation": "none"}, {"coordinates": True}):
+        assert ConvRegressor(**options)(pictures).shape == (3, 2)

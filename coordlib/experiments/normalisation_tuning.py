@@ -4,9 +4,14 @@ from coordlib.experiments.normalisation import arm, summarise, task
 
 __all__ = ["PRESETS", "RATES", "summarise", "task"]
 
-RATES = {"deconv": [0.001, 0.002, 0.005, 0.01], "coordconv": [0.003, 0.01, 0.03]}
-# Three rates for each painter, the middle one tried before. Both arms of the first did
-# best at the highest, so a fourth beyond it was added.
+RATES = {
+    "deconv": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1],
+    "coordconv": [0.003, 0.01, 0.03, 0.1],
+}
+# Three rates for each painter came first, .001 to .005 and .003 to .03. Both arms of
+# the transposed convolutions did best at the highest, and the one with batch
+# normalisation did better still at .01: so the whole grid of the source, and a step
+# beyond it, was tried for both.
 
 PRESETS = {
     "cpu": {

@@ -84,9 +84,9 @@ PRESETS = {
 }
 
 
-def task(size: int) -> Task:
-    """Paint a 9x9 square around a position, on ``size`` by ``size`` pixels."""
-    world = squares(size)
+def task(size: int, side: int = 9) -> Task:
+    """Paint a square around a position, on ``size`` by ``size`` pixels."""
+    world = squares(size, side)
     images = world.images()
 
     def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_integer
 from coordlib.handmade import GlobalSum
-from coordlib.layers import CoordConv2d, SoftArgmax2d
+from coordlib.layers import AddCoords, CoordConv2d, SoftArgmax2d
 from coordlib.layers.padding import same_pads
+from coordlib.models.normalisation import normalisation_layer
 from coordlib.models.painters import Stack, he_normal_
 
 __all__ = [
@@ -146,34 +147,48 @@ class ConvRegressor(Stack):
     padding_mode : {"zeros", "reflect", "replicate", "circular"}
         How the convolutions fill their borders; zeros in the source. Reflection
         needs pictures of at least 64x64, for the last maps have 2x2 pixels.
+    normalisation : {"batch", "none", "group", "instance"}
+        What stands behind the second and the fifth convolution; "batch" in the paper.
+    coordinates : bool
+        Whether the first convolution sees coordinates beside the picture; not so in
+        the paper.
 
     Raises
     ------
     TypeError
         If ``width`` is not an integer.
     ValueError
-        If ``width`` is not positive, or the input not of shape (N, 1, H, W).
+        If ``width`` is not positive, ``normalisation`` is unknown, or the input not
+        of shape (N, 1, H, W).
 
     References
     ----------
     Liu et al., 2018, section 3; ``conv_regressor`` for the quadrant split.
     """
 
-    def __init__(self, width: int = 1, padding_mode: str = "zeros") -> None:
+    def __init__(
+        self,
+        width: int = 1,
+        padding_mode: str = "zeros",
+        normalisation: str = "batch",
+        coordinates: bool = False,
+    ) -> None:
         check_integer("width", width)
         c = 16 * width
         conv = partial(SameConv2d, padding_mode=padding_mode)
 
-        def norm() -> nn.BatchNorm2d:
-            # momentum .1 here is what TensorFlow calls .9
-            return nn.BatchNorm2d(c, eps=1e-5, momentum=0.1)
+        def norm() -> list[nn.Module]:
+            if normalisation == "none":
+                return []
+            return [normalisation_layer(normalisation, c)]
 
         super().__init__(
-            *(conv(1, c, 5, stride=2), nn.ReLU()),
-            *(conv(c, c, 1), nn.ReLU(), norm()),
+            *([AddCoords()] if coordinates else []),
+            *(conv(3 if coordinates else 1, c, 5, stride=2), nn.ReLU()),
+            *(conv(c, c, 1), nn.ReLU(), *norm()),
             *(conv(c, c, 3), nn.ReLU()),
             *(conv(c, c, 3, stride=2), nn.ReLU()),
-            *(conv(c, c, 3, stride=2), norm(), nn.ReLU()),
+            *(conv(c, c, 3, stride=2), *norm(), nn.ReLU()),
             *(conv(c, c, 3, stride=2), nn.ReLU()),
             *(conv(c, c, 1), nn.ReLU()),
             *(conv(c, c, 3, stride=2), nn.ReLU()),

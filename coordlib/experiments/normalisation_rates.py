@@ -1,0 +1,26 @@
+"""How fast to learn: every rate with batch normalisation and without, both painters."""
+
+from coordlib.experiments.normalisation import (
+    HALF_SIZE,
+    PAINTERS,
+    half_size_arm,
+    summarise,
+    task,
+)
+from coordlib.experiments.normalisation_tuning import RATES
+
+__all__ = ["PRESETS", "RATES", "summarise", "task"]
+
+
+def _arms() -> dict[str, dict]:
+    return {
+        f"{painter}_{kind}_{str(rate).removeprefix('0.')}": half_size_arm(
+            painter, kind, lr=rate
+        )
+        for painter in PAINTERS
+        for kind in ("batch", "none")
+        for rate in RATES[painter]
+    }
+
+
+PRESETS = {"cpu": HALF_SIZE | {"arms": _arms()}}
