@@ -319,6 +319,39 @@ def test_arrows_lead_to_the_answers_that_were_given(compute, network, split):
     np.testing.assert_allclose((got["seen"], got["unseen"]), means, atol=0.02)
 
 
+def painted() -> tuple[interactive.PaintedAnswers, dict, dict]:
+    """Give a figure of 6 x 5 places on a canvas of 10 x 9, with what it was made of."""
+    local = np.random.default_rng(2)
+    truth = np.stack(np.indices((6, 5)), -1) + 2
+    said = {
+        network: {
+            split: truth + (local.random((6, 5, 1)) < 0.4) * local.integers(-2, 3, 2)
+            for split in ("even", "odd")
+        }
+        for network in ("plain", "coords")
+    }
+    places = np.indices((6, 5)).sum(0) % 2
+    trained = {"even": places == 0, "odd": places == 1}
+    return interactive.PaintedAnswers(said, trained, (10, 9)), said, trained
+
+
+@pytest.mark.parametrize("split", ["even", "odd"])
+def test_painters_are_right_where_their_brightest_pixel_is_the_dot(compute, split):
+    figure, said, trained = painted()
+    figure.split = split
+    figure.set_trait("i", 4), figure.set_trait("j", 6)
+    got = compute(figure)
+    assert got["known"] == trained[split].ravel().tolist()
+    truth = np.stack(np.indices((6, 5)), -1) + 2
+    for network, given in zip(got["networks"], said.values(), strict=True):
+        right = (given[split] == truth).all(-1)
+        assert network["right"] == right.ravel().tolist()
+        assert network["painted"] == given[split][2, 4].tolist()
+        near(network["trained"], right[trained[split]].mean())
+        near(network["held"], right[~trained[split]].mean())
+        near(network["off"], np.hypot(*(given[split][2, 4] - [4, 6])))
+
+
 OUTCOME = rng.random(40) < 0.4
 COLUMN, ROW = rng.permutation(63)[:40] % 9, np.sort(rng.integers(0, 7, 40))
 PLACES = np.unique(np.stack((ROW, COLUMN), 1), axis=0)
@@ -642,6 +675,21 @@ def test_the_square_is_dragged_and_the_answer_told(tab):
     assert line.text_content().startswith("Row 7, column 5 ")
 
 
+def test_a_dot_is_dragged_and_each_painter_told(tab):
+    figure, said, trained = painted()
+    line = show(tab, figure)
+    drag(tab, (2, 2), (5, 4), (10, 9))
+    press(tab, "ArrowRight")
+    tab.page.get_by_label("odd", exact=True).check()
+    told = line.text_content()
+    assert told.startswith("Row 5, column 5 ")
+    assert trained["odd"][3, 3] == ("trained on" in told)
+    for network, answers in said.items():
+        off = np.hypot(*(answers["odd"][3, 3] - [5, 5]))
+        says = f"{off:.1f} pixels off" if off else "exact"
+        assert f"{network}: {says}; " in told
+
+
 def test_a_dot_is_clicked_and_its_group_told(tab):
     line = show(tab, failures())
     tab.page.get_by_label("edge", exact=True).check()
@@ -729,6 +777,7 @@ def test_figures_fit_and_have_names(browser, width, scheme):
     tab = Tab(browser, width, scheme)
     drawn = [interactive.HandDecoder(), interactive.AliasSpectrum(), painters()]
     drawn += [labels(), arrows()[0], failures(), dragged()[0]]
+    drawn += [painted()[0]]
     drawn += [interactive.PlaceBias({"any": PICTURE}, weight=0.05, di=2), played()]
     drawn += [interactive.LatentWalks(WALKS)]
     for figure in drawn:

@@ -44,6 +44,11 @@ def make(name: str) -> interactive.Figure:
             "things": {"catch": ["paddle"]},
         },
         "LatentWalks": {"pictures": {"plain": np.ones((2, 3, 3, 8, 8))}},
+        "PaintedAnswers": {
+            "answers": {"plain": {"uniform": ANSWERS}, "coords": {"uniform": ANSWERS}},
+            "trained": {"uniform": np.eye(4)},
+            "size": (6, 8),
+        },
         "PaintersCompare": {"first": PATCHES, "second": PATCHES, "names": ["a", "b"]},
         "LabelAlongShift": {
             "pictures": {"cat": b"a", "cup": b"b"},
@@ -155,6 +160,24 @@ def test_coordlib_does_not_need_anywidget():
         (
             lambda: interactive.AnswerArrows(
                 {"a": {"u": ANSWERS[1:]}}, {"u": np.eye(4)}, (6, 6)
+            ),
+            "answers must have shape",
+        ),
+        (
+            lambda: interactive.PaintedAnswers(
+                {"a": {"u": ANSWERS}}, {"u": np.eye(4), "q": np.eye(4)}, (6, 6)
+            ),
+            "a must answer",
+        ),
+        (
+            lambda: interactive.PaintedAnswers(
+                {"a": {"u": ANSWERS + 7}}, {"u": np.eye(4)}, (6, 8)
+            ),
+            r"answers must be pixels of \(6, 8\)",
+        ),
+        (
+            lambda: interactive.PaintedAnswers(
+                {"a": {"u": ANSWERS[1:]}}, {"u": np.eye(4)}, (6, 8)
             ),
             "answers must have shape",
         ),

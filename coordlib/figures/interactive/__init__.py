@@ -41,6 +41,7 @@ __all__ = [
     "HandDecoder",
     "LabelAlongShift",
     "LatentWalks",
+    "PaintedAnswers",
     "PaintersCompare",
     "PlaceBias",
     "PlayedGames",
@@ -577,6 +578,102 @@ class LuckOfTraining(Figure):
         )
 
 
+class PaintedAnswers(Figure):
+    """Where painters paint the dot, for every place that one may ask for.
+
+    Parameters
+    ----------
+    answers : mapping of network to mapping of split to array_like, shape (P, Q, 2)
+        The brightest pixel, as whole rows and columns below 256, for the P x Q places
+        in the middle of the canvas.
+    trained : mapping of split to array_like of bool, shape (P, Q)
+        Which places were trained on.
+    size : (int, int)
+        Rows and columns of the canvas.
+    split : str
+        The one chosen; the first if not given.
+    i, j : int
+        The place asked for, in pixels of the canvas.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, an answer is no pixel of the canvas, or an answer of a
+        network is missing for a split.
+    """
+
+    _esm = _module("painted_answers.js")
+    shown = ("split", "i", "j")
+    rows = Int().tag(sync=True)
+    columns = Int().tag(sync=True)
+    high = Int().tag(sync=True)
+    wide = Int().tag(sync=True)
+    answers = List().tag(sync=True)
+    trained = List().tag(sync=True)
+    split = Unicode().tag(sync=True)
+    i = Int(0).tag(sync=True)
+    j = Int(0).tag(sync=True)
+
+    def __init__(
+        self,
+        answers: Mapping[str, Mapping[str, ArrayLike]],
+        trained: Mapping[str, ArrayLike],
+        size: tuple[int, int],
+        split: str | None = None,
+        **state: Any,
+    ) -> None:
+        masks, corner = _places(trained, size)
+        high, wide = next(iter(masks.values())).shape
+        stored = []
+        for name, parts in answers.items():
+            if set(parts) != set(masks):
+                raise ValueError(f"{name} must answer {list(masks)}, got {list(parts)}")
+            for part, said in parts.items():
+                said = np.asarray(said)
+                if said.shape != (high, wide, 2):
+                    raise ValueError(
+                        f"answers must have shape {(high, wide, 2)}, got {said.shape}"
+                    )
+                if said.min() < 0 or (said >= np.minimum(size, 256)).any():
+                    raise ValueError(
+                        f"answers must be pixels of {size}, got {said.min()} to "
+                        f"{said.max()}"
+                    )
+                code = base64.b64encode(said.astype(np.uint8).tobytes()).decode()
+                stored.append([name, part, code])
+        super().__init__(
+            rows=size[0],
+            columns=size[1],
+            high=high,
+            wide=wide,
+            answers=stored,
+            trained=[
+                [name, _base64(mask.astype(float), "trained")]
+                for name, mask in masks.items()
+            ],
+            split=next(iter(masks)) if split is None else split,
+            **({"i": corner[0], "j": corner[1]} | state),
+        )
+
+
+def _places(
+    trained: Mapping[str, ArrayLike], size: tuple[int, int]
+) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
+    """Masks of one shape in the middle of a canvas, and the corner they begin at."""
+    masks = {name: np.asarray(mask, dtype=bool) for name, mask in trained.items()}
+    shape = next(iter(masks.values())).shape
+    high, wide = shape if len(shape) == 2 else (-1, -1)
+    margins = size[0] - high, size[1] - wide
+    if any(mask.shape != shape for mask in masks.values()) or any(
+        margin < 0 or margin % 2 for margin in margins
+    ):
+        raise ValueError(
+            f"trained must have one shape (P, Q) in the middle of {size}, got "
+            f"{[mask.shape for mask in masks.values()]}"
+        )
+    return masks, (margins[0] // 2, margins[1] // 2)
+
+
 class AnswerArrows(Figure):
     """Where regressors say the square is, for every place where it can be.
 
@@ -625,19 +722,9 @@ class AnswerArrows(Figure):
         split: str | None = None,
         **state: Any,
     ) -> None:
-        masks = {name: np.asarray(mask, dtype=bool) for name, mask in trained.items()}
-        shape = next(iter(masks.values())).shape
-        high, wide = shape if len(shape) == 2 else (-1, -1)
-        margins = size[0] - high, size[1] - wide
-        if any(mask.shape != shape for mask in masks.values()) or any(
-            margin < 0 or margin % 2 for margin in margins
-        ):
-            raise ValueError(
-                f"trained must have one shape (P, Q) in the middle of {size}, got "
-                f"{[mask.shape for mask in masks.values()]}"
-            )
-        corner = np.array([margins[0] // 2, margins[1] // 2])
-        truth = np.stack(np.indices(shape), -1) + corner
+        masks, corner = _places(trained, size)
+        high, wide = next(iter(masks.values())).shape
+        truth = np.stack(np.indices((high, wide)), -1) + np.array(corner)
         stored = []
         for name, parts in answers.items():
             if set(parts) != set(masks):
@@ -664,7 +751,7 @@ class AnswerArrows(Figure):
             ],
             network=stored[0][0] if network is None else network,
             split=stored[0][1] if split is None else split,
-            **({"i": int(corner[0]), "j": int(corner[1])} | state),
+            **({"i": corner[0], "j": corner[1]} | state),
         )
 
 
