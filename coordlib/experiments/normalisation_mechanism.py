@@ -13,7 +13,11 @@ from coordlib.experiments.normalisation import task as task_of
 from coordlib.metrics import pixel_accuracy
 from coordlib.training import fit, pixel_cross_entropy
 
-KINDS = ("batch", "none")
+FAST = {"deconv": 0.05, "coordconv": 0.1}
+KINDS = {"batch": "batch", "fast": "batch", "none": "none"}
+"""The normalisation of each arm; "fast" has batch normalisation and learns at the
+rate of :data:`FAST`. That arm was added when high rates turned out to help, with the
+prediction that its company moves it less."""
 COMPANY = 32
 DOTS, COMPANIES, DRAWN = 24, 6, 30
 
@@ -26,14 +30,18 @@ def measure(seed: int, device: torch.device, *, size: int, side: int) -> dict:
     Returns
     -------
     dict
-        ``{painter}_{kind}_{when}_layer{n}``: how far the output of the n-th rectifier
-        moves when the other dots of the batch are drawn anew, as a multiple of how far
-        it moves when the dot goes to the next pixel and its company stays; at the
-        ``start``, after a ``tenth`` and at the ``end`` of the training.
-        ``{painter}_{kind}_{side}_{statistics}``: the share of exact dots among those
-        trained and held out, by running statistics and by those of random batches.
-        ``cloud/{painter}_{kind}``: the last hidden layer of nine neighbouring dots in
-        thirty companies each, on its two principal axes; shape (9, 30, 2).
+        By arm, ``{painter}_{kind}``.
+
+        ``{arm}_{when}_layer{n}``: how far the output of the n-th rectifier moves when
+        the other dots of the batch are drawn anew, as a multiple of how far it moves
+        when the dot goes to the next pixel and its company stays; at the ``start``,
+        after a ``tenth`` and at the ``end`` of the training.
+
+        ``{arm}_{side}_{statistics}``: the share of exact dots among those trained and
+        held out, by running statistics and by those of random batches.
+
+        ``cloud/{arm}``: the last hidden layer of nine neighbouring dots in thirty
+        companies each, on its two principal axes; shape (9, 30, 2).
     """
     world = squares(size, side)
     train, test = uniform_split(world, seed=seed)
@@ -60,7 +68,9 @@ def _trained(
     device: torch.device,
 ) -> tuple[nn.Module, dict[str, float]]:
     """A painter, trained, and how far its layers moved on the way."""
-    task, recipe = task_of(world.size, world.side), half_size_arm(painter, kind)
+    task = task_of(world.size, world.side)
+    faster = {"lr": FAST[painter]} if kind == "fast" else {}
+    recipe = half_size_arm(painter, KINDS[kind], **faster)
     torch.manual_seed(seed)
     network = task.networks[painter](**recipe["network"]).to(device)
     options = {k: v for k, v in recipe["training"].items() if k != "measures"}
