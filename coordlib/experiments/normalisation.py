@@ -118,8 +118,10 @@ PRESETS = {
     "cpu": {
         "size": 64,
         "arms": {
-            name: arm(*name.split("_"), splits=BOTH, lr=rate)
-            for name, rate in TUNED.items()
+            f"{painter}_{kind}": arm(
+                *(painter, kind), splits=BOTH, lr=TUNED[f"{painter}_{kind}"], measures=1
+            )
+            for painter, kind in product(PAINTERS, KINDS)
         },
     },
 }

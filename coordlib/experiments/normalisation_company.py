@@ -27,16 +27,19 @@ def _arms() -> dict[str, dict]:
         )
         for painter in PAINTERS
     }
+    held = {"epochs": {}, "updates": {"epochs": None, "steps": STEPS["deconv"]}}
     sizes = {
-        f"deconv_{kind}_{held}_{batch_size}": half_size_arm(
-            "deconv", kind, batch_size=batch_size, **length
+        f"deconv_batch_{name}_{batch_size}": half_size_arm(
+            "deconv", "batch", batch_size=batch_size, **length
         )
-        for kind in ("batch", "none")
+        for name, length in held.items()
         for batch_size in (8, 256)
-        for held, length in (
-            ("epochs", {}),
-            ("updates", {"epochs": None, "steps": STEPS["deconv"]}),
+    }
+    sizes |= {
+        f"deconv_none_epochs_{batch_size}": half_size_arm(
+            "deconv", "none", batch_size=batch_size
         )
+        for batch_size in (8, 256)
     }
     return kinds | frozen | sizes
 
