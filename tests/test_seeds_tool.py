@@ -49,6 +49,14 @@ def test_an_error_is_reported_with_its_cell():
     assert found.printed == ["", "on\n"]
 
 
+def test_a_page_can_look_at_its_own_source():
+    cells = [
+        "def f():\n    return 1",
+        "import inspect\nprint(inspect.getsource(f), end='')",
+    ]
+    assert run(cells, 0).printed[1].strip() == cells[0]
+
+
 def test_the_seed_of_torch_is_left_as_it_was():
     import torch
 

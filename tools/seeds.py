@@ -21,6 +21,7 @@ A failing assert stops nothing here. It is noted, and the page goes on.
 import argparse
 import ast
 import io
+import linecache
 import os
 import sys
 import time
@@ -94,8 +95,11 @@ def run(sources: list[str], offset: int) -> Run:
                     found.failed.add((number, text))
 
             namespace[HOLDS] = holds
+            name = f"<cell {number}>"
+            # As Jupyter does, so that a page can look at its own source.
+            linecache.cache[name] = len(source), None, source.splitlines(True), name
             tree = _Asserts().visit(ast.parse(magics.transform_cell(source)))
-            code = compile(ast.fix_missing_locations(tree), f"cell {number}", "exec")
+            code = compile(ast.fix_missing_locations(tree), name, "exec")
             printed = io.StringIO()
             try:
                 with redirect_stdout(printed):
