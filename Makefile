@@ -12,16 +12,16 @@ BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_t
 	--path-output . -W -n --keep-going -q
 
 # Tests that need nothing but coordlib: not those of the book and its tools.
-LIBRARY := $(filter-out %_browser.py %_colab.py %_home.py %_lighter.py %_lighthouse.py %_mutations.py %_notebook_hygiene.py \
-	%_notebooks_tool.py %_pages.py %_pdf.py %_repository.py,$(wildcard tests/test_*.py))
+LIBRARY := $(filter-out %_bibliography.py %_browser.py %_colab.py %_home.py %_lighter.py %_lighthouse.py %_mutations.py %_notebook_hygiene.py \
+	%_notebooks_tool.py %_pages.py %_pdf.py %_repository.py %_seeds_tool.py,$(wildcard tests/test_*.py))
 
-.PHONY: help book serve test library colab notebooks bench print links lighthouse package lint format lock newest address clean
+.PHONY: help book serve test library colab notebooks seeds bench print links lighthouse package lint format lock newest address clean
 .DEFAULT_GOAL := help
 
 # Two processes on two cores: one thread each, in kernels too. The stored outputs
 # are made the same way, because the order of a sum depends on the threads.
-test library colab notebooks: export OMP_NUM_THREADS = 1
-test library colab notebooks: export MKL_NUM_THREADS = 1
+test library colab notebooks seeds: export OMP_NUM_THREADS = 1
+test library colab notebooks seeds: export MKL_NUM_THREADS = 1
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,9 @@ colab: $(READY) ## Run every notebook alone in an environment like Colab's
 
 notebooks: $(READY) ## Execute the notebooks and store their outputs (ONLY=book/x.ipynb for one)
 	@$(BIN)/python tools/notebooks.py $(ONLY)
+
+seeds: $(READY) ## Ask which asserts of a notebook hold with ten seeds (ONLY=book/x.ipynb)
+	@$(BIN)/python tools/seeds.py $(ONLY)
 
 print: book ## Print the whole book as one PDF, _build/where-is-it.pdf
 	@$(BIN)/python tools/pdf.py

@@ -625,6 +625,22 @@ def test_more_trainings_find_a_gain_that_few_do_not(tab):
     assert line.text_content() != before
 
 
+def test_each_kind_of_line_among_studies_has_its_key_and_one_is_singular(tab):
+    line = show(tab, interactive.LuckOfTraining(1.0, gain=1.0, count=5))
+    keys = tab.page.locator(".cf-key").evaluate_all("all => all.map(e => e.className)")
+    drawn = tab.page.locator(".cf-plot path:not(.cf-dot)").evaluate_all(
+        "all => all.map(e => e.getAttribute('class'))"
+    )
+    assert "true gain" in tab.page.locator(".cf-legend").text_content()
+    assert {kind for kind in drawn if kind != "cf-zero"} <= {k.split()[1] for k in keys}
+    told = []
+    for number in range(10):
+        slide(tab, "Train again", number)
+        told.append(line.text_content())
+    assert any(" 1 interval misses the true gain" in words for words in told)
+    assert not any(" 1 intervals" in words for words in told)
+
+
 def test_the_thing_is_dragged_from_place_to_place(tab):
     figure, said = dragged()
     line = show(tab, figure)

@@ -67,7 +67,7 @@ function render({ model, el }) {
     const on = ["below", "above", "right", "left"].filter((name) => now[name]).length;
     ui.say(
       `Target: row ${now.y}, column ${now.x}, r = ${(now.side - 1) / 2}. ` +
-        `With ${on} of 4 rectifiers, ${lit} of ${rows * columns} pixels are lit.`,
+        `With ${on} of 4 rectifiers, ${lit} of ${rows * columns} pixels ${lit === 1 ? "is" : "are"} lit.`,
     );
   });
 }

@@ -40,7 +40,8 @@ function render({ model, el }) {
   for (const [kind, words] of [
     ["cf-gray", "interval with zero in it"],
     ["cf-seen", "interval above zero"],
-    ["cf-net1", "below zero"],
+    ["cf-net1", "interval below zero"],
+    ["cf-net2", "true gain"],
   ])
     legend.append(h("span", { class: `cf-key ${kind}`, "aria-hidden": "true" }), `${words} `);
   const title = h("div", { class: "cf-title" }, "gain found, percentage points");
@@ -57,7 +58,7 @@ function render({ model, el }) {
     const inside = (v) => clamp(v, -reach, reach);
     plot.replaceChildren(
       s("path", { d: `M0 -0.8V${rows - 0.2}`, class: "cf-zero" }),
-      s("path", { d: `M${now.gain} -0.8V${rows - 0.2}`, class: "cf-fold" }),
+      s("path", { d: `M${now.gain} -0.8V${rows - 0.2}`, class: "cf-net2" }),
       ...studies.flatMap(({ found, low, high }, k) => {
         const kind = low > 0 ? "cf-seen" : high < 0 ? "cf-net1" : "cf-gray";
         return [
@@ -68,8 +69,8 @@ function render({ model, el }) {
     );
     ui.say(
       `${rows} studies of ${now.count} trainings, true gain ${points(now.gain)}: ` +
-        `${above} put their interval above zero, ${below} below. ` +
-        `${missed} intervals miss the true gain.`,
+        `${above} ${above === 1 ? "puts its" : "put their"} interval above zero, ${below} below. ` +
+        `${missed} ${missed === 1 ? "interval misses" : "intervals miss"} the true gain.`,
     );
   });
 }
