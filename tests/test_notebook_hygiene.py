@@ -40,11 +40,8 @@ DRAWN = "first weights: not every torch draws the same ones from a seed"
 IGNORED = {
     "antialiased-networks": {'few, their_labels = pictures("train")': TRAINED},
     "antialiased-pooling": {"def interval(values):": TRAINED},
-    "coordconv": {"for name, (cpu, wall) in seconds.items():": "prints durations"},
+    "coordconv": {"for name, cpu in seconds.items():": "prints durations"},
     "coordinate-failure": {
-        "score = {}": TRAINED,
-        'truth, said, away = wrong("uniform")': TRAINED,
-        'train, test = parts["uniform"]': TRAINED,
         'arms = {"dense": "dense", "convolutions": "conv"}': TRAINED,
     },
     "generation": {"def explained(part):": TRAINED},

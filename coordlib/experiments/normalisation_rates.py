@@ -20,6 +20,7 @@ def _arms() -> dict[str, dict]:
         for painter in PAINTERS
         for kind in ("batch", "none")
         for rate in RATES[painter]
+        if rate < 1  # at half size they were declining long before
     }
 
 
