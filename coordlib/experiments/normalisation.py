@@ -99,7 +99,7 @@ KINDS = ("batch", "none")
 TUNED = {
     "deconv_batch": 0.05,
     "deconv_none": 0.01,
-    "coordconv_batch": 0.1,
+    "coordconv_batch": 0.3,
     "coordconv_none": 0.01,
 }
 """The best rate of each arm on validation dots of its own, which
