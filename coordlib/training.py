@@ -17,7 +17,14 @@ from coordlib import checkpoints
 from coordlib.arguments import check_integer
 from coordlib.device import device_seconds
 
-__all__ = ["History", "fit", "fit_many", "pixel_cross_entropy", "schedule_factor"]
+__all__ = [
+    "History",
+    "denormals_flushed",
+    "fit",
+    "fit_many",
+    "pixel_cross_entropy",
+    "schedule_factor",
+]
 
 SCHEDULES = ("constant", "one-cycle", "cosine", "steps")
 CHECKPOINT_SECONDS = 30.0

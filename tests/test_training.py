@@ -18,6 +18,7 @@ from coordlib.models.regressors import ConvRegressor
 from coordlib.training import (
     History,
     _batches,
+    denormals_flushed,
     fit,
     fit_many,
     pixel_cross_entropy,
@@ -46,6 +47,23 @@ def test_a_line_is_fitted():
     assert history.losses[-1] < 1e-4 < history.losses[0]
     assert history.seconds > 0 and history.device == "cpu"
     assert torch.allclose(model.bias, torch.tensor([0.25]), atol=0.01)
+
+
+def test_denormals_are_zero_while_training_and_not_after():
+    tiny = torch.tensor(1e-39)
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor cannot flush denormals")
+    assert tiny * 0.5 != 0
+    with denormals_flushed():
+        assert tiny * 0.5 == 0
+        with denormals_flushed():
+            pass
+        assert tiny * 0.5 == 0
+    assert tiny * 0.5 != 0
+    seen = []
+    fit(line(), X, Y, F.mse_loss, steps=1, callback=lambda *_: seen.append(tiny * 0.5))
+    assert seen == [0]
+    assert tiny * 0.5 != 0
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
