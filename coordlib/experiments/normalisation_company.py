@@ -33,19 +33,19 @@ def _arms() -> dict[str, dict]:
             "deconv", "batch", batch_size=batch_size, **length
         )
         for name, length in held.items()
-        for batch_size in (8, 256)
+        for batch_size in (8, 128)
     }
     sizes |= {
         f"deconv_none_epochs_{batch_size}": half_size_arm(
             "deconv", "none", batch_size=batch_size
         )
-        for batch_size in (8, 256)
+        for batch_size in (8, 128)
     }
     return kinds | frozen | sizes
 
 
 # Predicted before the first run. Group, instance and frozen statistics do not depend
 # on who shares the batch: all three draw most held-out dots, as without any. With
-# batch statistics a batch of 256 gives each sample steadier company than one of 32:
+# batch statistics a batch of 128 gives each sample steadier company than one of 32:
 # better where updates are held, though not as good as none; one of 8 is worse.
 PRESETS = {"cpu": HALF_SIZE | {"arms": _arms()}}
