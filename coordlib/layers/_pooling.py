@@ -9,12 +9,13 @@ Gradients are written by hand, for those of many views of one tensor are slow.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 __all__ = ["blur", "dense_max", "flat"]
 
@@ -27,10 +28,12 @@ def applies(input: Tensor) -> bool:
 
     A compiler fuses the plain operations itself, a GPU has kernels for them, and where
     the channels lie last in memory torch is as fast. Half precision stays with the
-    plain operations, which sum in single precision.
+    plain operations, which sum in single precision. What stands in for a tensor where
+    somebody is tracing has no size to decide by.
     """
     return (
-        input.device.type == "cpu"
+        type(input) in (Tensor, nn.Parameter)
+        and input.device.type == "cpu"
         and input.numel() >= _LEAST
         and input.dtype in (torch.float32, torch.float64)
         and input.is_contiguous()
@@ -110,11 +113,21 @@ def dense_max(
 
 def _filter(input: Tensor, kernel: Tensor, stride: tuple, padding: Any) -> Tensor:
     rank = len(stride)
-    channels = input.shape[-rank - 1]
+    channels = _channels(input, rank)
     convolve = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
     if len(kernel) != channels:
         kernel = kernel.expand(channels, 1, *kernel.shape[2:])
     return convolve(input, kernel, None, stride, padding, groups=channels)
+
+
+def _channels(input: Tensor, rank: int) -> int:
+    """How many, as a number: no network changes it, and no exporter takes another."""
+    channels = input.shape[-rank - 1]
+    if torch.jit.is_tracing():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            return int(channels)
+    return channels
 
 
 def _padded_filter(
@@ -172,11 +185,15 @@ class _BlurAdjoint(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        _, _, *ctx.options = inputs
+        _, ctx.shape, *ctx.options = inputs
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple:
         return _Blur.apply(grad, *ctx.options), None, None, None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        return _BlurAdjoint.apply(tangent, ctx.shape, *ctx.options)
 
 
 def _fold(padded: Tensor, axis: int, n: int, before: int, mode: str) -> Tensor:
@@ -272,13 +289,21 @@ class _Scatter(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        _, input, _, ctx.steps = inputs
+        _, input, *ctx.options = inputs
         ctx.save_for_backward(input)
+        ctx.save_for_forward(input)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple:
         (input,) = ctx.saved_tensors
-        return _gather(grad, input, ctx.steps), None, None, None
+        return _gather(grad, input, ctx.options[1]), None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor | None, *_: Any) -> Tensor:
+        (input,) = ctx.saved_tensors
+        if tangent is None:  # the input moves alone, and what wins stays what it is
+            return torch.zeros_like(input)
+        return _Scatter.apply(tangent, input, *ctx.options)
 
     @staticmethod
     def vmap(
