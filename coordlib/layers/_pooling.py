@@ -31,14 +31,14 @@ def applies(input: Tensor) -> bool:
     plain operations, which sum in single precision. What stands in for a tensor where
     somebody is tracing has no size to decide by.
     """
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
     return (
         type(input) in (Tensor, nn.Parameter)
         and input.device.type == "cpu"
         and input.numel() >= _LEAST
         and input.dtype in (torch.float32, torch.float64)
         and input.is_contiguous()
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
         and not torch.is_autocast_enabled("cpu")
     )
 
@@ -104,8 +104,12 @@ def dense_max(
         input = _pad(input, flat(before, after), mode, value)
     if fast:
         return _DenseMax.apply(input, rank, _steps(window))
-    pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
-    return pool(input, window, stride=1, padding=before if alone else 0)
+    padding = before if alone else (0,) * rank
+    if rank == 1:  # as an image of one row, for torch's max_pool1d fixes the length
+        image = input.unsqueeze(-2)
+        return F.max_pool2d(image, (1, *window), 1, (0, *padding)).squeeze(-2)
+    pool = F.max_pool2d if rank == 2 else F.max_pool3d
+    return pool(input, window, stride=1, padding=padding)
 
 
 # Blur. It is linear, so its gradient is its adjoint, and the gradient of that the blur.
@@ -113,21 +117,22 @@ def dense_max(
 
 def _filter(input: Tensor, kernel: Tensor, stride: tuple, padding: Any) -> Tensor:
     rank = len(stride)
-    channels = _channels(input, rank)
+    channels = number_of_channels(input, rank)
     convolve = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
-    if len(kernel) != channels:
-        kernel = kernel.expand(channels, 1, *kernel.shape[2:])
+    kernel = kernel.expand(channels, 1, *[-1] * rank)
     return convolve(input, kernel, None, stride, padding, groups=channels)
 
 
-def _channels(input: Tensor, rank: int) -> int:
-    """How many, as a number: no network changes it, and no exporter takes another."""
+def number_of_channels(input: Tensor, rank: int) -> int:
+    """As a number always: no network changes it, and no exporter takes another."""
     channels = input.shape[-rank - 1]
-    if torch.jit.is_tracing():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)
-            return int(channels)
-    return channels
+    return _number(channels) if torch.jit.is_tracing() else channels
+
+
+def _number(length: Tensor) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        return int(length)
 
 
 def _padded_filter(

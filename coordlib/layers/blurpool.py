@@ -348,9 +348,10 @@ def _blur_pool(
 ) -> Tensor:
     rank = len(stride)
     check_input(input, rank)
-    if channels is not None and input.shape[-rank - 1] != channels:
+    given = _pooling.number_of_channels(input, rank)
+    if channels is not None and given != channels:
         raise ValueError(
-            f"input must have {channels} channels, got {input.shape[-rank - 1]} "
+            f"input must have {channels} channels, got {given} "
             f"in shape {tuple(input.shape)}"
         )
     # After the last pixel it reaches k // 2, and never further before the first.

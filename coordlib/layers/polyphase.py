@@ -68,7 +68,9 @@ def _pool(
     if phase is not None:
         return _given(parts, sample, phase, stride), phase
     best = _largest(parts.flatten(1, len(stride)), len(stride), norm)
-    phase = torch.stack(torch.unravel_index(best, stride), 1)
+    steps = [math.prod(stride[axis + 1 :]) for axis in range(len(stride))]
+    axes = zip(steps, stride, strict=True)
+    phase = torch.stack([best // step % s for step, s in axes], 1)
     return parts[(sample, *phase.unbind(1))], phase
 
 
