@@ -11,6 +11,7 @@ Gradients are written by hand, for those of many views of one tensor are slow.
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -83,7 +84,8 @@ def blur(
         # A convolution adds zeros by itself.
         return _filter(input, kernel, stride, pads[-2::-2])
     if _learns(input) and applies(input):
-        return _Blur.apply(input, kernel, stride, pads, mode)
+        how = _How(stride, pads, mode, tuple(input.shape[-len(stride) :]))
+        return _Blur.apply(input, kernel, how)
     return _padded_filter(input, kernel, stride, pads, mode)
 
 
@@ -141,64 +143,64 @@ def _padded_filter(
     return _filter(_pad(input, pads, mode, None), kernel, stride, 0)
 
 
+@dataclass(frozen=True)
+class _How:
+    """All but the tensors, in one: torch.vmap of a jvp miscounts nested arguments."""
+
+    stride: tuple[int, ...]
+    pads: list[int]
+    mode: str
+    shape: tuple[int, ...]
+
+
 class _Blur(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(
-        input: Tensor, kernel: Tensor, stride: tuple, pads: list[int], mode: str
-    ) -> Tensor:
-        return _padded_filter(input, kernel, stride, pads, mode)
+    def forward(input: Tensor, kernel: Tensor, how: _How) -> Tensor:
+        return _padded_filter(input, kernel, how.stride, how.pads, how.mode)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        input, *ctx.options = inputs
-        ctx.shape = tuple(input.shape[-len(ctx.options[1]) :])
+        _, ctx.kernel, ctx.how = inputs
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple:
-        gradient = _BlurAdjoint.apply(grad, ctx.shape, *ctx.options)
-        return gradient, None, None, None, None
+        return _BlurAdjoint.apply(grad, ctx.kernel, ctx.how), None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        return _Blur.apply(tangent, *ctx.options)
+        return _Blur.apply(tangent, ctx.kernel, ctx.how)
 
 
 class _BlurAdjoint(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(
-        grad: Tensor,
-        shape: tuple,
-        kernel: Tensor,
-        stride: tuple,
-        pads: list[int],
-        mode: str,
-    ) -> Tensor:
-        rank, size = len(stride), kernel.shape[2:]
+    def forward(grad: Tensor, kernel: Tensor, how: _How) -> Tensor:
+        rank, size = len(how.stride), kernel.shape[2:]
         channels = grad.shape[-rank - 1]
         transpose = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
-        axes = zip(shape, grad.shape[-rank:], size, stride, strict=True)
+        axes = zip(how.shape, grad.shape[-rank:], size, how.stride, strict=True)
         more = [n + k - 1 - ((m - 1) * s + k) for n, m, k, s in axes]
         kernels = kernel.expand(channels, 1, *size)
-        padded = transpose[rank - 1](grad, kernels, None, stride, 0, more, channels)
-        for axis, n, before in zip(range(-rank, 0), shape, pads[-2::-2], strict=True):
-            padded = _fold(padded, axis, n, before, mode)
+        padded = transpose[rank - 1](grad, kernels, None, how.stride, 0, more, channels)
+        sides = zip(range(-rank, 0), how.shape, how.pads[-2::-2], strict=True)
+        for axis, n, before in sides:
+            padded = _fold(padded, axis, n, before, how.mode)
         return padded.clone()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        _, ctx.shape, *ctx.options = inputs
+        _, ctx.kernel, ctx.how = inputs
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple:
-        return _Blur.apply(grad, *ctx.options), None, None, None, None, None
+        return _Blur.apply(grad, ctx.kernel, ctx.how), None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        return _BlurAdjoint.apply(tangent, ctx.shape, *ctx.options)
+        return _BlurAdjoint.apply(tangent, ctx.kernel, ctx.how)
 
 
 def _fold(padded: Tensor, axis: int, n: int, before: int, mode: str) -> Tensor:

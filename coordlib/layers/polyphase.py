@@ -109,7 +109,8 @@ def _components(input: Tensor, stride: tuple[int, ...]) -> Tensor:
         )
     for axis, s in enumerate(stride):
         # Split the axis into (n / s, s); move the phase to the front.
-        split = input.unflatten(2 + 2 * axis, (-1, s))
+        *front, n = input.shape[: 3 + 2 * axis]
+        split = input.reshape(*front, n // s, s, *input.shape[3 + 2 * axis :])
         input = split.movedim(3 + 2 * axis, 1 + axis)
     return input
 

@@ -43,7 +43,6 @@ def _soft_argmax(
     input: Tensor, temperature: float | Tensor, unit: bool, rank: int
 ) -> Tensor:
     check_input(input, rank)
-    size = input.shape[-rank:]
     if isinstance(temperature, Tensor):
         _check_channels(temperature, input, rank)
         temperature = temperature.view(-1, *[1] * rank)
@@ -52,7 +51,7 @@ def _soft_argmax(
     # no temperature makes it overflow.
     largest = scores.detach().amax(tuple(range(-rank, 0)), keepdim=True)
     scores = (scores - largest) / temperature
-    density = scores.flatten(-rank).softmax(-1).unflatten(-1, size)
+    density = scores.flatten(-rank).softmax(-1).reshape(scores.shape)
     axes = [_mean(density, axis, rank, unit) for axis in range(-rank, 0)]
     return torch.stack(axes, -1).to(input.dtype)
 
