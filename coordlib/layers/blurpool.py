@@ -161,7 +161,9 @@ class BlurPool1d(_BlurPool):
 class BlurPool2d(_BlurPool):
     """Blur each channel with a binomial filter and keep every ``stride``-th pixel.
 
-    Replaces plain subsampling ``x[..., ::2, ::2]``, and average pooling.
+    Replaces plain subsampling ``x[..., ::2, ::2]``, and average pooling. The first
+    argument is a number of channels, as in the paper's code: ``BlurPool2d(3)`` insists
+    on three channels, where kornia's has a filter of three.
 
     Parameters
     ----------
@@ -169,12 +171,15 @@ class BlurPool2d(_BlurPool):
         Number of channels to insist on, which saves a few microseconds a call; any
         number if left out.
     filter_size : int or tuple of int, default 3
-        Taps of the filter, per axis if a tuple. 1 does not blur; 2 is the box, 3 the
-        triangle, and so on, see :func:`binomial_filter`. The literature uses 1 to 7.
+        Taps of the filter, at most 1024, per axis if a tuple. 1 does not blur; 2 is the
+        box, 3 the triangle, and so on, see :func:`binomial_filter`. The literature uses
+        1 to 7.
     stride : int or tuple of int, default 2
         Keep every how many pixels, per axis if a tuple; 1 blurs without subsampling.
     padding_mode : {"reflect", "replicate", "zeros", "circular"}, default "reflect"
         What lies beyond the border. With ``"zeros"`` a constant image darkens there.
+    device, dtype : optional
+        Of the filter, as in ``torch.nn``.
 
     Raises
     ------
@@ -280,6 +285,9 @@ class MaxBlurPool2d(_MaxBlurPool):
     ``MaxPool2d(k, stride=s)`` is ``MaxPool2d(k, stride=1)`` followed by subsampling.
     The first half commutes with shifts; the second aliases, and is blurred here.
 
+    The stride is 2 unless given: ``MaxBlurPool2d(3)`` halves an image, where
+    ``torch.nn.MaxPool2d(3)``, whose stride is its window, leaves a third.
+
     Parameters
     ----------
     kernel_size : int or tuple of int
@@ -300,6 +308,8 @@ class MaxBlurPool2d(_MaxBlurPool):
         exactly with circular shifts by multiples of the stride.
     channels : int, optional
         Number of channels to insist on, which saves a few microseconds a call.
+    device, dtype : optional
+        Of the filter, as in ``torch.nn``.
 
     Raises
     ------

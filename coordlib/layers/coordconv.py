@@ -38,6 +38,10 @@ _TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
 class AddCoords(nn.Module):
     """Append unit coordinate channels to the input: the textbook half of CoordConv.
 
+    Rows come first, then columns; the authors' layer appends columns first, so weights
+    trained with theirs need those two input channels swapped. Coordinates end, at -1
+    and 1, on the centres of the corner pixels.
+
     The coordinates are computed in float32 and cast last to the type of the input, and
     bfloat16 tells neighbours apart up to 512 pixels an axis. :class:`CoordConv2d` has
     no such limit.
@@ -344,7 +348,8 @@ class CoordConv2d(_CoordConv, nn.Conv2d):
     """:class:`torch.nn.Conv2d` that also sees the coordinates of each pixel.
 
     The same function as :class:`AddCoords` followed by ``torch.nn.Conv2d`` with two
-    more input channels (three with r), without ever making the larger input.
+    more input channels (three with r), without ever making the larger input. Rows come
+    before columns, in the order of the axes; in the authors' layer it is the reverse.
 
     Parameters
     ----------

@@ -152,10 +152,12 @@ class PolyphasePool1d(_PolyphasePool):
 class PolyphasePool2d(_PolyphasePool):
     """Keep every ``stride``-th pixel, starting where the result has the largest norm.
 
-    Drop-in for ``x[..., ::2, ::2]``. Of the ``stride ** 2`` ways to subsample an image
-    (its polyphase components) each sample keeps the one with the largest norm over all
-    channels. Follow a dense layer with it, for example ``MaxPool2d(2, stride=1)``, and
-    put a ``BlurPool2d(stride=1)`` in between to alias less as well.
+    It refuses sizes that the stride does not divide, so an odd one at a stride of 2:
+    crop or pad before. Drop-in for ``x[..., ::2, ::2]``. Of the ``stride ** 2`` ways to
+    subsample an image (its polyphase components) each sample keeps the one with the
+    largest norm over all channels. Follow a dense layer with it, for example
+    ``MaxPool2d(2, stride=1)``, and put a ``BlurPool2d(stride=1)`` in between to alias
+    less as well.
 
     Parameters
     ----------

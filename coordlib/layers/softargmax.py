@@ -110,6 +110,11 @@ class SoftArgmax1d(_SoftArgmax):
 class SoftArgmax2d(_SoftArgmax):
     """The mean position of the softmax of each channel: where its mass is.
 
+    The softmax is always applied: hand in scores, not a heat map that sums to 1 already
+    (of that, take the logarithm). Positions are (row, column), where kornia and dsntnn
+    give (x, y), and unit coordinates end on the centres of the corner pixels, where
+    those of dsntnn end on their edges.
+
     Parameters
     ----------
     temperature : float or Tensor, default 1.0
