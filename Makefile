@@ -15,13 +15,13 @@ BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_t
 LIBRARY := $(filter-out %_bibliography.py %_browser.py %_colab.py %_home.py %_lighter.py %_lighthouse.py %_mutations.py %_notebook_hygiene.py \
 	%_notebooks_tool.py %_pages.py %_pdf.py %_repository.py %_seeds_tool.py,$(wildcard tests/test_*.py))
 
-.PHONY: help book serve test library colab notebooks seeds bench print links lighthouse package lint format lock newest address clean
+.PHONY: help book serve test library tracers colab notebooks seeds bench print links lighthouse package lint format lock newest address clean
 .DEFAULT_GOAL := help
 
 # Two processes on two cores: one thread each, in kernels too. The stored outputs
 # are made the same way, because the order of a sum depends on the threads.
-test library colab notebooks seeds: export OMP_NUM_THREADS = 1
-test library colab notebooks seeds: export MKL_NUM_THREADS = 1
+test library tracers colab notebooks seeds: export OMP_NUM_THREADS = 1
+test library tracers colab notebooks seeds: export MKL_NUM_THREADS = 1
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -57,10 +57,14 @@ test: $(READY) ## Check everything: style, unit tests, docstrings, notebooks, si
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope -m site tests
 
 # The environment is not ready afterwards: the next command installs the pinned torch.
-library: $(READY) ## Test coordlib alone with another torch (TORCH="torch==2.4.*")
+library: $(READY) ## Test coordlib alone with another torch (TORCH="torch==2.11.*")
 	@rm $(READY)
 	$(BIN)/python -m pip install -qq --upgrade $(if $(TORCH),"$(TORCH)",torch)
 	$(BIN)/python -m pytest -n 2 --doctest-modules $(LIBRARY) coordlib
+
+# ONNX is tried where the packages of the extra `onnx` are installed.
+tracers: $(READY) ## Trace, compile and export every layer, half an hour
+	$(BIN)/python -m pytest -n 2 -m "" tests/test_tracers.py
 
 colab: $(READY) ## Run every notebook alone in an environment like Colab's
 	$(BIN)/python -m pytest -m colab -n 2 tests/test_colab.py

@@ -73,7 +73,13 @@ def device_seconds(device: torch.device) -> float:
     """
     if device.type == "cpu":
         return process_time()
-    torch.accelerator.synchronize(device)
+    # By its own module where there is one: torch.accelerator came with torch 2.6.
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+    else:
+        torch.accelerator.synchronize(device)
     return perf_counter()
 
 

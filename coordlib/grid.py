@@ -105,14 +105,32 @@ def unit_grid(
     """
     if not dtype.is_floating_point:
         raise TypeError(f"dtype must be a floating point type, got {dtype}")
+    return coordinate_channels(_checked(size), with_r, dtype, device)[0]
+
+
+def coordinate_channels(
+    size: Sequence[int],
+    with_r: bool,
+    dtype: torch.dtype,
+    device: torch.device | str | None,
+) -> Tensor:
+    """:func:`unit_grid` as a batch of one, shape ``(1, D, *size)``: for layers.
+
+    It is made with that axis. Put in front later, it would be a view, and where a
+    convolution keeps a view for its gradient, torch's compiler fails at the second
+    size, for it cannot order strides that it does not know.
+    """
     work = torch.promote_types(dtype, torch.float32)
     axes = [
-        _to_unit(torch.arange(n, dtype=work, device=device), n) for n in _checked(size)
+        _to_unit(torch.arange(n, dtype=work, device=device), n)
+        .view(-1, *[1] * (len(size) - 1 - axis))
+        .expand(1, 1, *size)
+        for axis, n in enumerate(size)
     ]
-    grid = torch.stack(torch.meshgrid(*axes, indexing="ij"))
+    grid = torch.cat(axes, 1)
     if with_r:
-        r = grid.square().sum(0, keepdim=True).sqrt()
-        grid = torch.cat([grid, r])
+        r = grid.square().sum(1, keepdim=True).sqrt()
+        grid = torch.cat([grid, r], 1)
     return grid.to(dtype)
 
 
@@ -198,6 +216,8 @@ def _checked(size: Sequence[int]) -> Sequence[int]:
         raise TypeError(f"size must be a sequence of integers, got {size!r}")
     if len(size) == 0:
         raise ValueError("size must name at least one axis, got an empty sequence")
+    if torch.jit.is_tracing():  # the lengths of a shape are tensors then
+        return size
     for n in size:
         if isinstance(n, bool) or not isinstance(n, Integral | torch.SymInt):
             raise TypeError(f"size must hold integers, got {n!r} in {tuple(size)}")

@@ -1,4 +1,4 @@
-"""What all tests share: a thread a worker, the same examples for laws, a browser."""
+"""What all tests share: a thread a worker, the same examples for laws, the devices."""
 
 from collections.abc import Iterator
 
@@ -15,6 +15,21 @@ settings.register_profile(
     "coordlib", derandomize=True, deadline=None, max_examples=40, database=None
 )
 settings.load_profile("coordlib")
+
+
+def present_devices() -> Iterator:
+    """Name the kinds of device this machine has, one parameter each."""
+    yield "cpu"
+    if torch.cuda.is_available():
+        yield pytest.param("cuda", marks=pytest.mark.gpu)
+    if torch.backends.mps.is_available():
+        yield pytest.param("mps", marks=pytest.mark.gpu)
+
+
+@pytest.fixture(scope="session", params=present_devices())
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Give each device that is present: a test that asks for one runs on all."""
+    return torch.device(request.param)
 
 
 @pytest.fixture(scope="session")

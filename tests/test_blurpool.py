@@ -397,6 +397,15 @@ def test_another_number_of_channels_than_promised_is_refused(layer):
         layer(torch.zeros(1, 3, 8, 8))
 
 
+def test_filters_of_more_taps_than_anybody_needs_are_refused_at_once():
+    assert binomial_filter(1024, dtype=torch.float64).sum() == pytest.approx(1)
+    for size in 1025, 10**5:
+        with pytest.raises(ValueError, match=f"^size must be at most 1024, got {size}"):
+            binomial_filter(size)
+        with pytest.raises(ValueError, match="filter_size must be at most 1024, got"):
+            BlurPool1d(filter_size=size)
+
+
 def test_bad_filters_are_refused():
     with pytest.raises(ValueError, match="size must be at least 1, got 0"):
         binomial_filter(0)
@@ -478,6 +487,35 @@ def test_the_fast_forms_can_be_differentiated_twice_and_forwards(mode, fast):
         assert_close(torch.vmap(layer)(plain[None])[0], layer(plain))
         moved = torch.func.jvp(layer, (plain,), (torch.ones_like(plain),))[1]
         assert_close(moved, torch.func.jvp(layer, (x,), (torch.ones_like(x),))[1])
+
+
+@pytest.mark.parametrize("mode", NUMPY_MODES)
+@pytest.mark.parametrize("make", [BlurPool2d, partial(MaxBlurPool2d, 3)])
+def test_gradients_of_the_fast_forms_can_be_differentiated_forwards(
+    mode, make, fast, monkeypatch
+):
+    layer = make(padding_mode=mode)
+    generator = torch.Generator().manual_seed(0)
+    x, direction = torch.randn(2, 1, 2, 6, 5, dtype=torch.float64, generator=generator)
+
+    def loss(x):
+        return layer(x).pow(3).sum()
+
+    def found():
+        forward_over_reverse = torch.func.jvp(torch.func.grad(loss), (x,), (direction,))
+        return *forward_over_reverse, torch.func.hessian(loss)(x)
+
+    ours = found()
+    monkeypatch.setattr(_pooling, "_LEAST", math.inf)
+    assert_close(ours, found())
+
+
+@pytest.mark.parametrize("make", [BlurPool2d, partial(MaxBlurPool2d, 2)])
+def test_a_gradient_that_does_not_move_has_no_forward_derivative(make, fast):
+    x = torch.randn(1, 1, 6, 6)
+    gradient = torch.func.grad(lambda x: make()(x).sum())
+    moved = torch.func.jvp(gradient, (x,), (torch.ones_like(x),))[1]
+    assert_close(moved, torch.zeros_like(x))
 
 
 def test_not_a_number_and_infinity_go_the_way_they_go_in_torch(fast, monkeypatch):

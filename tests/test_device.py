@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from coordlib.device import best_device
+from coordlib.device import best_device, device_seconds
 
 
 @pytest.fixture
@@ -54,3 +54,22 @@ def test_a_request_that_names_no_device_is_refused(machine):
         best_device("gpu")
     with pytest.raises(TypeError, match=r"string or a torch.device, got int"):
         best_device(0)
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_the_clock_waits_for_a_gpu_where_torch_has_no_accelerator_module(
+    kind, monkeypatch
+):
+    waited = []
+    monkeypatch.delattr(torch, "accelerator")
+    monkeypatch.setattr(
+        getattr(torch, kind), "synchronize", lambda *device: waited.append(kind)
+    )
+    assert device_seconds(torch.device(kind)) >= 0
+    assert waited == [kind]
+
+
+def test_the_clock_never_goes_backwards(device):
+    first = device_seconds(device)
+    torch.ones(8, device=device).sum()
+    assert device_seconds(device) >= first

@@ -95,6 +95,20 @@ def test_impossible_arguments_are_named(make, message):
         make()
 
 
+@pytest.mark.parametrize("encoding", ALL, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("shape", [(5, 3), (5, 1), ()])
+def test_another_number_of_coordinates_is_refused(encoding, shape):
+    with pytest.raises(ValueError, match=r"shape \(\.\.\., 2\), one .*, got \("):
+        encoding(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("encoding", ALL, ids=lambda e: type(e).__name__)
+def test_angles_and_places_are_not_rounded_under_autocast(encoding):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = encoding(everywhere(64))
+    assert_close(inside, encoding(everywhere(64)))
+
+
 def test_with_coordinates_as_they_are_the_painter_is_that_of_coordconv():
     ours, theirs = EncodedPainter(size=(6, 9)), CoordConvPainter(size=(6, 9))
     first, *others = [m for m in theirs if hasattr(m, "weight")]

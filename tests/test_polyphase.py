@@ -261,6 +261,7 @@ def test_a_phase_of_another_shape_or_type_is_refused(phase):
         PolyphasePool2d()(torch.zeros(2, 1, 4, 4), phase)
 
 
-def test_a_phase_beyond_the_stride_is_refused():
-    with pytest.raises(IndexError, match="out of bounds"):
-        PolyphasePool2d()(torch.zeros(1, 1, 4, 4), torch.tensor([[0, 2]]))
+@pytest.mark.parametrize("phase", [[0, 2], [0, -1], [-2, 0]])
+def test_a_phase_outside_the_stride_is_refused(phase):
+    with pytest.raises(IndexError, match=r"phase is out of bounds: .* from 0 to stri"):
+        PolyphasePool2d()(torch.zeros(2, 1, 4, 4), torch.tensor([[1, 1], phase]))

@@ -141,6 +141,31 @@ def test_the_representation_shows_the_options():
     assert repr(SoftArgmax2d(0.5)) == "SoftArgmax2d(temperature=0.5, unit=True)"
 
 
+@pytest.mark.parametrize(("kind", "rank"), list(zip(KINDS, [1, 2, 3], strict=True)))
+def test_each_channel_may_have_a_temperature_of_its_own(kind, rank, device):
+    temperatures = [0.3, 1.0, 4.0]
+    x = torch.randn(2, 3, *[4, 6, 2][:rank], device=device)
+    layer = kind(torch.tensor(temperatures)).to(device)
+    for channel, temperature in enumerate(temperatures):
+        assert_close(layer(x)[:, channel], kind(temperature)(x)[:, channel])
+    assert_close(layer(x[0]), layer(x)[0])
+    assert not layer.state_dict()
+    assert "one for each of 3 channels" in repr(layer)
+
+
+@pytest.mark.parametrize("temperature", [1e-37, 1e-30, 1e-6])
+def test_no_temperature_makes_it_overflow(temperature, device):
+    x = torch.randn(1, 2, 5, 7, device=device) * 1000
+    expected = [divmod(int(i), 7) for i in x[0].flatten(1).argmax(1)]
+    for dtype in torch.float32, torch.bfloat16:
+        scores = x.to(dtype, copy=True).requires_grad_()
+        output = SoftArgmax2d(temperature, unit=False)(scores)
+        output.sum().backward()
+        assert scores.grad.isfinite().all()
+        if dtype == torch.float32:
+            assert output[0].tolist() == [list(pair) for pair in expected]
+
+
 # Bad input
 
 
@@ -148,6 +173,20 @@ def test_the_representation_shows_the_options():
 def test_a_temperature_that_is_not_positive_is_refused(temperature):
     with pytest.raises(ValueError, match="temperature must be positive"):
         SoftArgmax2d(temperature)
+
+
+def test_other_bad_temperatures_are_refused_by_name():
+    with pytest.raises(ValueError, match="temperature must be at least 1e-37, got"):
+        SoftArgmax2d(1e-40)
+    with pytest.raises(ValueError, match=r"temperature must be positive, got -1\.0"):
+        SoftArgmax2d(torch.tensor([1.0, -1.0]))
+    with pytest.raises(ValueError, match=r"shape \(C,\), got .* of shape \(1, 2\)"):
+        SoftArgmax2d(torch.ones(1, 2))
+    for other in "1", None, [1.0, 2.0], True:
+        with pytest.raises(TypeError, match="temperature must be a number or a tensor"):
+            SoftArgmax2d(other)
+    with pytest.raises(ValueError, match=r"must have 3 channels, .* got 2 in"):
+        SoftArgmax2d(torch.ones(3))(torch.zeros(1, 2, 4, 4))
 
 
 def test_bad_input_is_refused():

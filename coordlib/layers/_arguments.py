@@ -1,7 +1,9 @@
-"""Checks of arguments that the layers share."""
+"""What the layers share: checks of arguments, and care for layout and precision."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from coordlib.arguments import check_integer
@@ -23,3 +25,30 @@ def per_axis(name: str, value: Any, rank: int, at_least: int = 1) -> tuple[int, 
     if len(values) != rank:
         raise ValueError(f"{name} must be an integer or {rank} integers, got {value!r}")
     return tuple(check_integer(name, v, at_least) for v in values)
+
+
+def no_autocast(like: Tensor) -> AbstractContextManager[Any]:
+    """Compute in the types that are given, on the device of a tensor.
+
+    ``torch.amp.is_autocast_available`` would tell the devices that have an autocast,
+    but torch 2.11 cannot compile it; of those that hold tensors only meta has none.
+    """
+    device = like.device.type
+    if device != "meta" and torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()
+
+
+def channels_last(input: Tensor, rank: int) -> bool:
+    """Whether the channels of a batch lie last in memory.
+
+    Compilers and tracers are told no: they choose a layout themselves.
+    """
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    return input.ndim == rank + 2 and input.stride(1) == 1
+
+
+def laid_out_last(input: Tensor) -> Tensor:
+    """The same batch with its channels last in memory; a copy only where needed."""
+    return input.movedim(1, -1).contiguous().movedim(-1, 1)

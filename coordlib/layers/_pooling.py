@@ -9,12 +9,14 @@ Gradients are written by hand, for those of many views of one tensor are slow.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 __all__ = ["blur", "dense_max", "flat"]
 
@@ -27,15 +29,17 @@ def applies(input: Tensor) -> bool:
 
     A compiler fuses the plain operations itself, a GPU has kernels for them, and where
     the channels lie last in memory torch is as fast. Half precision stays with the
-    plain operations, which sum in single precision.
+    plain operations, which sum in single precision. What stands in for a tensor where
+    somebody is tracing has no size to decide by.
     """
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
     return (
-        input.device.type == "cpu"
+        type(input) in (Tensor, nn.Parameter)
+        and input.device.type == "cpu"
         and input.numel() >= _LEAST
         and input.dtype in (torch.float32, torch.float64)
         and input.is_contiguous()
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
         and not torch.is_autocast_enabled("cpu")
     )
 
@@ -80,7 +84,8 @@ def blur(
         # A convolution adds zeros by itself.
         return _filter(input, kernel, stride, pads[-2::-2])
     if _learns(input) and applies(input):
-        return _Blur.apply(input, kernel, stride, pads, mode)
+        how = _How(stride, pads, mode, tuple(input.shape[-len(stride) :]))
+        return _Blur.apply(input, kernel, how)
     return _padded_filter(input, kernel, stride, pads, mode)
 
 
@@ -101,8 +106,12 @@ def dense_max(
         input = _pad(input, flat(before, after), mode, value)
     if fast:
         return _DenseMax.apply(input, rank, _steps(window))
-    pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
-    return pool(input, window, stride=1, padding=before if alone else 0)
+    padding = before if alone else (0,) * rank
+    if rank == 1:  # as an image of one row, for torch's max_pool1d fixes the length
+        image = input.unsqueeze(-2)
+        return F.max_pool2d(image, (1, *window), 1, (0, *padding)).squeeze(-2)
+    pool = F.max_pool2d if rank == 2 else F.max_pool3d
+    return pool(input, window, stride=1, padding=padding)
 
 
 # Blur. It is linear, so its gradient is its adjoint, and the gradient of that the blur.
@@ -110,11 +119,22 @@ def dense_max(
 
 def _filter(input: Tensor, kernel: Tensor, stride: tuple, padding: Any) -> Tensor:
     rank = len(stride)
-    channels = input.shape[-rank - 1]
+    channels = number_of_channels(input, rank)
     convolve = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
-    if len(kernel) != channels:
-        kernel = kernel.expand(channels, 1, *kernel.shape[2:])
+    kernel = kernel.expand(channels, 1, *[-1] * rank)
     return convolve(input, kernel, None, stride, padding, groups=channels)
+
+
+def number_of_channels(input: Tensor, rank: int) -> int:
+    """As a number always: no network changes it, and no exporter takes another."""
+    channels = input.shape[-rank - 1]
+    return _number(channels) if torch.jit.is_tracing() else channels
+
+
+def _number(length: Tensor) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        return int(length)
 
 
 def _padded_filter(
@@ -123,60 +143,64 @@ def _padded_filter(
     return _filter(_pad(input, pads, mode, None), kernel, stride, 0)
 
 
+@dataclass(frozen=True)
+class _How:
+    """All but the tensors, in one: torch.vmap of a jvp miscounts nested arguments."""
+
+    stride: tuple[int, ...]
+    pads: list[int]
+    mode: str
+    shape: tuple[int, ...]
+
+
 class _Blur(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(
-        input: Tensor, kernel: Tensor, stride: tuple, pads: list[int], mode: str
-    ) -> Tensor:
-        return _padded_filter(input, kernel, stride, pads, mode)
+    def forward(input: Tensor, kernel: Tensor, how: _How) -> Tensor:
+        return _padded_filter(input, kernel, how.stride, how.pads, how.mode)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        input, *ctx.options = inputs
-        ctx.shape = tuple(input.shape[-len(ctx.options[1]) :])
+        _, ctx.kernel, ctx.how = inputs
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple:
-        gradient = _BlurAdjoint.apply(grad, ctx.shape, *ctx.options)
-        return gradient, None, None, None, None
+        return _BlurAdjoint.apply(grad, ctx.kernel, ctx.how), None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        return _Blur.apply(tangent, *ctx.options)
+        return _Blur.apply(tangent, ctx.kernel, ctx.how)
 
 
 class _BlurAdjoint(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(
-        grad: Tensor,
-        shape: tuple,
-        kernel: Tensor,
-        stride: tuple,
-        pads: list[int],
-        mode: str,
-    ) -> Tensor:
-        rank, size = len(stride), kernel.shape[2:]
+    def forward(grad: Tensor, kernel: Tensor, how: _How) -> Tensor:
+        rank, size = len(how.stride), kernel.shape[2:]
         channels = grad.shape[-rank - 1]
         transpose = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
-        axes = zip(shape, grad.shape[-rank:], size, stride, strict=True)
+        axes = zip(how.shape, grad.shape[-rank:], size, how.stride, strict=True)
         more = [n + k - 1 - ((m - 1) * s + k) for n, m, k, s in axes]
         kernels = kernel.expand(channels, 1, *size)
-        padded = transpose[rank - 1](grad, kernels, None, stride, 0, more, channels)
-        for axis, n, before in zip(range(-rank, 0), shape, pads[-2::-2], strict=True):
-            padded = _fold(padded, axis, n, before, mode)
+        padded = transpose[rank - 1](grad, kernels, None, how.stride, 0, more, channels)
+        sides = zip(range(-rank, 0), how.shape, how.pads[-2::-2], strict=True)
+        for axis, n, before in sides:
+            padded = _fold(padded, axis, n, before, how.mode)
         return padded.clone()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        _, _, *ctx.options = inputs
+        _, ctx.kernel, ctx.how = inputs
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple:
-        return _Blur.apply(grad, *ctx.options), None, None, None, None, None
+        return _Blur.apply(grad, ctx.kernel, ctx.how), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        return _BlurAdjoint.apply(tangent, ctx.kernel, ctx.how)
 
 
 def _fold(padded: Tensor, axis: int, n: int, before: int, mode: str) -> Tensor:
@@ -272,13 +296,21 @@ class _Scatter(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        _, input, _, ctx.steps = inputs
+        _, input, *ctx.options = inputs
         ctx.save_for_backward(input)
+        ctx.save_for_forward(input)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple:
         (input,) = ctx.saved_tensors
-        return _gather(grad, input, ctx.steps), None, None, None
+        return _gather(grad, input, ctx.options[1]), None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor | None, *_: Any) -> Tensor:
+        (input,) = ctx.saved_tensors
+        if tangent is None:  # the input moves alone, and what wins stays what it is
+            return torch.zeros_like(input)
+        return _Scatter.apply(tangent, input, *ctx.options)
 
     @staticmethod
     def vmap(

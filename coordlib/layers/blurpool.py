@@ -7,10 +7,11 @@ under shifts that are not multiples of the stride; it does not make it equivaria
 """
 
 import math
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from coordlib.layers import _pooling
 from coordlib.layers._arguments import check_input, check_integer, per_axis
@@ -25,6 +26,8 @@ __all__ = [
     "binomial_filter",
 ]
 
+# Far beyond any use, and soon computed; the numbers of a longer row would not be.
+_MOST_TAPS = 1024
 _PAD_MODES = ("reflect", "replicate", "zeros", "circular")
 
 
@@ -39,7 +42,7 @@ def binomial_filter(
     Parameters
     ----------
     size : int
-        Number of taps, at least 1: 1 is no blur, 2 the box ``[1, 1] / 2``, 3 the
+        Number of taps, from 1 to 1024: 1 is no blur, 2 the box ``[1, 1] / 2``, 3 the
         triangle ``[1, 2, 1] / 4``, 5 ``[1, 4, 6, 4, 1] / 16``.
     dtype : torch.dtype, default torch.float32
         A floating point type.
@@ -56,7 +59,7 @@ def binomial_filter(
     TypeError
         If ``size`` is not an integer, or ``dtype`` not floating point.
     ValueError
-        If ``size`` is below 1.
+        If ``size`` is below 1 or above 1024.
 
     Notes
     -----
@@ -67,7 +70,7 @@ def binomial_filter(
     >>> binomial_filter(3)
     tensor([0.2500, 0.5000, 0.2500])
     """
-    check_integer("size", size, at_least=1)
+    _check_taps("size", check_integer("size", size, at_least=1))
     if not dtype.is_floating_point:
         raise TypeError(f"dtype must be a floating point type, got {dtype}")
     row = [math.comb(size - 1, k) / 2 ** (size - 1) for k in range(size)]
@@ -84,49 +87,59 @@ class _BlurPool(nn.Module):
         filter_size: int | tuple[int, ...] = 3,
         stride: int | tuple[int, ...] = 2,
         padding_mode: str = "reflect",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         if channels is not None:
             check_integer("channels", channels, at_least=1)
         self.channels = channels
         self.filter_size = per_axis("filter_size", filter_size, self.rank)
+        _check_taps("filter_size", max(self.filter_size))
         self.stride = per_axis("stride", stride, self.rank)
         self.padding_mode = _check_mode(padding_mode)
         # A buffer, so that it moves with the model and no initialisation of weights
         # finds it; not persistent, so that state dicts stay those of the plain network.
-        self.register_buffer("kernel", self._make_kernel(), persistent=False)
+        shape = channels or 1, 1, *self.filter_size
+        kernel = torch.empty(shape, device=device, dtype=dtype)
+        self.register_buffer("kernel", kernel, persistent=False)
+        self.reset_parameters()
         before = [(k - 1) // 2 for k in self.filter_size]
         after = [k // 2 for k in self.filter_size]
         self._pads = _pooling.flat(before, after)
 
-    def _make_kernel(self) -> Tensor:
-        """The outer product of one row an axis: shape ``(channels, 1, *filter_size)``.
-
-        For any number of channels it is of shape ``(1, 1, *filter_size)``.
-        """
-        kernel = torch.ones(self.channels or 1, 1)
-        for size in self.filter_size:
-            kernel = kernel.unsqueeze(-1) * binomial_filter(size)
-        return kernel
-
     def reset_parameters(self) -> None:
-        """Write the filter again, for models that are made on the meta device."""
-        self.kernel.copy_(self._make_kernel())
+        """Write the filter: the outer product of one row of Pascal's triangle an axis.
+
+        A layer made on the meta device does so by itself as soon as it has memory.
+        """
+        if not self.kernel.is_floating_point():
+            raise TypeError(
+                f"dtype must be a floating point type, got {self.kernel.dtype}"
+            )
+        double = {"dtype": torch.float64, "device": "cpu"}
+        kernel = torch.ones(1, 1, **double)
+        for size in self.filter_size:
+            kernel = kernel.unsqueeze(-1) * binomial_filter(size, **double)
+        with torch.no_grad():
+            self.kernel.copy_(kernel.expand_as(self.kernel))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        was_meta = self.kernel.is_meta
+        super()._apply(fn, recurse)
+        if was_meta and not self.kernel.is_meta:  # no state dict will bring the filter
+            self.reset_parameters()
+        return self
 
     def forward(self, input: Tensor) -> Tensor:
-        check_input(input, self.rank)
-        channels = input.shape[-self.rank - 1]
-        if self.channels is not None and channels != self.channels:
-            raise ValueError(
-                f"input must have {self.channels} channels, got {channels} "
-                f"in shape {tuple(input.shape)}"
-            )
-        # After the last pixel it reaches k // 2, and never further before the first.
-        _check_border(input, self._pads[-1::-2], self.padding_mode)
-        kernel = self.kernel
-        if kernel.dtype != input.dtype:
-            kernel = kernel.to(input.dtype)
-        return _pooling.blur(input, kernel, self.stride, self._pads, self.padding_mode)
+        return _blur_pool(
+            input,
+            self.kernel,
+            self.channels,
+            self.stride,
+            self._pads,
+            self.padding_mode,
+        )
 
     def extra_repr(self) -> str:
         channels = "" if self.channels is None else f"{self.channels}, "
@@ -148,7 +161,9 @@ class BlurPool1d(_BlurPool):
 class BlurPool2d(_BlurPool):
     """Blur each channel with a binomial filter and keep every ``stride``-th pixel.
 
-    Replaces plain subsampling ``x[..., ::2, ::2]``, and average pooling.
+    Replaces plain subsampling ``x[..., ::2, ::2]``, and average pooling. The first
+    argument is a number of channels, as in the paper's code: ``BlurPool2d(3)`` insists
+    on three channels, where kornia's has a filter of three.
 
     Parameters
     ----------
@@ -156,12 +171,15 @@ class BlurPool2d(_BlurPool):
         Number of channels to insist on, which saves a few microseconds a call; any
         number if left out.
     filter_size : int or tuple of int, default 3
-        Taps of the filter, per axis if a tuple. 1 does not blur; 2 is the box, 3 the
-        triangle, and so on, see :func:`binomial_filter`. The literature uses 1 to 7.
+        Taps of the filter, at most 1024, per axis if a tuple. 1 does not blur; 2 is the
+        box, 3 the triangle, and so on, see :func:`binomial_filter`. The literature uses
+        1 to 7.
     stride : int or tuple of int, default 2
         Keep every how many pixels, per axis if a tuple; 1 blurs without subsampling.
     padding_mode : {"reflect", "replicate", "zeros", "circular"}, default "reflect"
         What lies beyond the border. With ``"zeros"`` a constant image darkens there.
+    device, dtype : optional
+        Of the filter, as in ``torch.nn``.
 
     Raises
     ------
@@ -216,6 +234,8 @@ class _MaxBlurPool(nn.Module):
         filter_size: int | tuple[int, ...] = 3,
         padding_mode: str = "reflect",
         channels: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.kernel_size = per_axis("kernel_size", kernel_size, self.rank)
@@ -239,18 +259,13 @@ class _MaxBlurPool(nn.Module):
                     f"got {padding} for {self.kernel_size}"
                 )
         self.padding = padding
-        self.blur = self.blurpool(channels, filter_size, stride, padding_mode)
+        self.blur = self.blurpool(
+            channels, filter_size, stride, padding_mode, device, dtype
+        )
 
     def forward(self, input: Tensor) -> Tensor:
-        check_input(input, self.rank)
-        # Beyond the border there is nothing that a maximum could find, unless the image
-        # wraps around.
         circular = self.blur.padding_mode == "circular"
-        mode = "circular" if circular else "zeros"
-        _check_border(input, self.after, mode)
-        dense = _pooling.dense_max(
-            input, self.kernel_size, self.before, self.after, circular
-        )
+        dense = _dense_max(input, self.kernel_size, self.before, self.after, circular)
         return self.blur(dense)
 
     def extra_repr(self) -> str:
@@ -269,6 +284,9 @@ class MaxBlurPool2d(_MaxBlurPool):
 
     ``MaxPool2d(k, stride=s)`` is ``MaxPool2d(k, stride=1)`` followed by subsampling.
     The first half commutes with shifts; the second aliases, and is blurred here.
+
+    The stride is 2 unless given: ``MaxBlurPool2d(3)`` halves an image, where
+    ``torch.nn.MaxPool2d(3)``, whose stride is its window, leaves a third.
 
     Parameters
     ----------
@@ -290,6 +308,8 @@ class MaxBlurPool2d(_MaxBlurPool):
         exactly with circular shifts by multiples of the stride.
     channels : int, optional
         Number of channels to insist on, which saves a few microseconds a call.
+    device, dtype : optional
+        Of the filter, as in ``torch.nn``.
 
     Raises
     ------
@@ -327,9 +347,48 @@ class MaxBlurPool3d(_MaxBlurPool):
     blurpool = BlurPool3d
 
 
+@fx.wrap
+def _blur_pool(
+    input: Tensor,
+    kernel: Tensor,
+    channels: int | None,
+    stride: tuple[int, ...],
+    pads: list[int],
+    mode: str,
+) -> Tensor:
+    rank = len(stride)
+    check_input(input, rank)
+    given = _pooling.number_of_channels(input, rank)
+    if channels is not None and given != channels:
+        raise ValueError(
+            f"input must have {channels} channels, got {given} "
+            f"in shape {tuple(input.shape)}"
+        )
+    # After the last pixel it reaches k // 2, and never further before the first.
+    _check_border(input, pads[-1::-2], mode)
+    if kernel.dtype != input.dtype:
+        kernel = kernel.to(input.dtype)
+    return _pooling.blur(input, kernel, stride, pads, mode)
+
+
+@fx.wrap
+def _dense_max(
+    input: Tensor,
+    window: tuple[int, ...],
+    before: tuple[int, ...],
+    after: tuple[int, ...],
+    circular: bool,
+) -> Tensor:
+    check_input(input, len(window))
+    # Beyond the border there is nothing that a maximum could find, unless the image
+    # wraps around.
+    _check_border(input, after, "circular" if circular else "zeros")
+    return _pooling.dense_max(input, window, before, after, circular)
+
+
 def _check_border(input: Tensor, reach: tuple[int, ...], mode: str) -> None:
     """Say clearly where an axis is too short for the mode."""
-    if mode not in ("reflect", "circular"):
+    if mode not in ("reflect", "circular") or torch.jit.is_tracing():
         return
     # A reflection needs one pixel more than it pads, a wrap exactly as many.
     spare = 1 if mode == "reflect" else 0
@@ -341,6 +400,11 @@ def _check_border(input: Tensor, reach: tuple[int, ...], mode: str) -> None:
                 f"axis padded by {pad}, got size {tuple(size)}; use a smaller filter, "
                 "a larger input, or padding_mode 'replicate' or 'zeros'"
             )
+
+
+def _check_taps(name: str, size: int) -> None:
+    if size > _MOST_TAPS:
+        raise ValueError(f"{name} must be at most {_MOST_TAPS}, got {size}")
 
 
 def _check_mode(mode: str) -> str:

@@ -4,18 +4,21 @@ Textbook form: append coordinate channels to the input, then convolve. A convolu
 linear, so ``conv([x, c]) = conv_x(x) + conv_c(c)``, and the second term does not depend
 on x. It is a bias that depends on position: computed for one image and added to all of
 a batch, it costs next to nothing. These layers use that form.
+
+A layer keeps nothing between calls, so that no tracer, captured graph or transform can
+find what was made for another size or under other circumstances. What needs to know a
+size stands in functions wrapped for ``torch.fx``, which records a call to them.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from math import prod
 from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-from coordlib.grid import unit_grid
+from coordlib.grid import coordinate_channels, unit_grid
+from coordlib.layers._arguments import channels_last, laid_out_last, no_autocast
 
 __all__ = [
     "AddCoords",
@@ -28,14 +31,16 @@ __all__ = [
 ]
 
 _Convolve = Callable[[Tensor, Tensor, Any], Tensor]
-
-# Numbers that a layer may keep about coordinates: 1 MB. Larger pictures take so long
-# that making them again does not matter.
-_KEPT = 2**18
+_CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d)
+_TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
 
 
 class AddCoords(nn.Module):
     """Append unit coordinate channels to the input: the textbook half of CoordConv.
+
+    Rows come first, then columns; the authors' layer appends columns first, so weights
+    trained with theirs need those two input channels swapped. Coordinates end, at -1
+    and 1, on the centres of the corner pixels.
 
     The coordinates are computed in float32 and cast last to the type of the input, and
     bfloat16 tells neighbours apart up to 512 pixels an axis. :class:`CoordConv2d` has
@@ -66,21 +71,25 @@ class AddCoords(nn.Module):
         self.with_r = with_r
 
     def forward(self, input: Tensor) -> Tensor:
-        if input.ndim not in (3, 4, 5):
-            raise ValueError(
-                "input must be (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
-                f"got shape {tuple(input.shape)}"
-            )
-        coords = unit_grid(
-            input.shape[2:],
-            with_r=self.with_r,
-            dtype=input.dtype,
-            device=input.device,
-        )
-        return torch.cat([input, coords.expand(input.shape[0], *coords.shape)], 1)
+        return _with_coordinates(input, self.with_r)
 
     def extra_repr(self) -> str:
         return f"with_r={self.with_r}"
+
+
+@fx.wrap
+def _with_coordinates(input: Tensor, with_r: bool) -> Tensor:
+    if input.ndim not in (3, 4, 5):
+        raise ValueError(
+            "input must be (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
+            f"got shape {tuple(input.shape)}"
+        )
+    size, dtype, device = input.shape[2:], input.dtype, input.device
+    coords = unit_grid(size, with_r=with_r, dtype=dtype, device=device)
+    coords = coords.expand(input.shape[0], *coords.shape)
+    if channels_last(input, len(size)):  # or the result would not be
+        coords = laid_out_last(coords)
+    return torch.cat([input, coords], 1)
 
 
 class _Coordinates(nn.Module):
@@ -97,6 +106,10 @@ class _Coordinates(nn.Module):
 
     def _add_coordinates(self, with_r: bool) -> None:
         """Enlarge the weight that torch made by the rows of the coordinates."""
+        if not self.weight.is_floating_point():
+            raise TypeError(
+                f"dtype must be a floating point type, got {self.weight.dtype}"
+            )
         self.with_r = with_r
         self.weight = nn.Parameter(self._widened(self.weight.detach()))
         # Again, for torch's default depends on the number of input channels.
@@ -114,105 +127,6 @@ class _Coordinates(nn.Module):
     def _split(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """The part of the weight for the input and the part for the coordinates."""
         raise NotImplementedError
-
-    def _with_position(self, input: Tensor, convolve: _Convolve) -> Tensor:
-        on_input, on_coords = self._split(self.weight)
-        output = convolve(input, on_input, self.bias)
-        # In at least float32, whatever the layer's type and autocast: half precision
-        # cannot tell neighbouring coordinates apart in large images.
-        on_coords = on_coords.to(torch.promote_types(on_coords.dtype, torch.float32))
-        axes = len(self.kernel_size)
-        size, out_size = input.shape[-axes:], output.shape[-axes:]
-        # What is kept between calls must not meet a tracer, or a tensor's stand-in.
-        real = type(input) is Tensor and type(self.weight) is nn.Parameter
-        keep = real and not torch.compiler.is_compiling()
-        # The bias is laid out as the output is: adding across layouts, and summing over
-        # the batch in backward, is many times slower.
-        last = keep and output.stride(-axes - 1) == 1
-
-        def compute() -> Tensor:
-            with _no_autocast(input.device.type):
-                if keep and self._seen * prod(out_size) <= _KEPT:
-                    views = self._views(key, size, on_coords, convolve)
-                    rows = self._rows(on_coords)
-                    bias = (views.T @ rows.T).T if last else rows @ views
-                    return bias.unflatten(1, out_size)
-                coords = self._coordinates(size, on_coords)
-                if last:
-                    coords = _to_front(_to_back(coords, axes).contiguous(), axes)
-                return convolve(coords, on_coords, None)
-
-        dtype, device = on_coords.dtype, on_coords.device
-        options = self.stride, self.padding, self.dilation, self.padding_mode
-        key = size, out_size, options, last, dtype, device
-        # Comparing weights must not wait for a device.
-        if keep and input.is_cpu and not torch.is_grad_enabled():
-            position_bias = self._remembered(key, on_coords, compute)
-        else:
-            position_bias = compute()
-        if last:  # expanded while the channels are last: so backward sums that way, too
-            wide = _to_back(position_bias, axes).expand_as(_to_back(output, axes))
-            position_bias = _to_front(wide, axes)
-        # In place saves a copy. The sum is computed in the wider type, then cast.
-        return output.add_(position_bias)
-
-    def _coordinates(self, size: torch.Size, like: Tensor) -> Tensor:
-        options = {"dtype": like.dtype, "device": like.device}
-        coords = unit_grid(size, with_r=self.with_r, **options)
-        return torch.cat([coords] * self.groups)  # every group sees them all
-
-    @property
-    def _seen(self) -> int:
-        """How many coordinates each output sees."""
-        return self.coordinate_channels * prod(self.kernel_size)
-
-    def _rows(self, on_coords: Tensor) -> Tensor:
-        """The weights of the coordinates as a matrix, one row an output channel."""
-        if self.transposed:
-            on_coords = on_coords.unflatten(0, (self.groups, -1)).transpose(1, 2)
-            on_coords = on_coords.flatten(0, 1)
-        return on_coords.flatten(1)
-
-    def _views(
-        self, key: tuple, size: torch.Size, like: Tensor, convolve: _Convolve
-    ) -> Tensor:
-        """The coordinates that each weight meets, shape ``(weights, pixels)``.
-
-        With them the bias is a single product of matrices. They are kept, for they
-        depend on no weight: one unit kernel each cuts them out of the coordinates.
-        """
-        known, views = self.__dict__.get("_kept_views", (None, like))
-        if known != key:
-            with torch.inference_mode(False), torch.no_grad():
-                unit = torch.eye(self._seen, dtype=like.dtype, device=like.device)
-                unit = unit.view(
-                    self._seen, self.coordinate_channels, *self.kernel_size
-                )
-                unit = unit.transpose(0, 1) if self.transposed else unit
-                unit = torch.cat([unit] * self.groups)
-                views = convolve(self._coordinates(size, like), unit, None)
-                views = views[: self._seen].flatten(1).contiguous()
-            self._kept_views = key, views
-        return views
-
-    def _remembered(
-        self, key: tuple, on_coords: Tensor, compute: Callable[[], Tensor]
-    ) -> Tensor:
-        """What ``compute`` gave last time, if nothing has changed since.
-
-        Only without gradients. The weights are compared by value: they are few, and
-        nobody can change them unseen.
-        """
-        known, weight, bias = self.__dict__.get("_kept_bias", (None, None, None))
-        if known != key or not torch.equal(weight, on_coords):
-            bias = compute()
-            self._kept_bias = key, on_coords.detach().clone(), bias
-        return bias
-
-    def __getstate__(self) -> dict[str, Any]:
-        """All but what is kept between calls: copies and files do without."""
-        kept = ("_kept_views", "_kept_bias")
-        return {k: v for k, v in self.__dict__.items() if k not in kept}
 
     @classmethod
     def _from_conv(cls, conv: nn.Module, with_r: bool) -> Self:
@@ -291,11 +205,21 @@ class _CoordConv(_Coordinates):
         return F.pad(weight, (*spatial, 0, self.coordinate_channels))
 
     def _split(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        inputs = self.in_channels // self.groups
-        return weight.split([inputs, weight.shape[1] - inputs], 1)
+        return _split(weight, self.coordinate_channels)
 
     def forward(self, input: Tensor) -> Tensor:
-        return self._with_position(input, self._conv_forward)
+        return _coordconv(
+            input,
+            self.weight,
+            self.bias,
+            self.with_r,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            self.padding_mode,
+            self._reversed_padding_repeated_twice,
+        )
 
     @classmethod
     def from_conv(cls, conv: nn.Module, with_r: bool = False) -> Self:
@@ -325,8 +249,6 @@ class _CoordConv(_Coordinates):
 
 class _CoordConvTranspose(_Coordinates):
     """Transposed CoordConv; weight ``(in + groups * coords, out / groups, *k)``."""
-
-    convolve: ClassVar[Callable[..., Tensor]]
 
     def __init__(
         self,
@@ -371,34 +293,21 @@ class _CoordConvTranspose(_Coordinates):
         return padded.flatten(0, 1)
 
     def _split(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        inputs = self.in_channels // self.groups
-        grouped = weight.unflatten(0, (self.groups, -1))
-        return grouped[:, :inputs].flatten(0, 1), grouped[:, inputs:].flatten(0, 1)
+        return _split_transposed(weight, self.groups, self.coordinate_channels)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        output_padding = self._output_padding(
+        return _coordconv_transpose(
             input,
             output_size,
+            self.weight,
+            self.bias,
+            self.with_r,
             self.stride,
             self.padding,
-            self.kernel_size,
-            len(self.kernel_size),
+            self.output_padding,
+            self.groups,
             self.dilation,
         )
-
-        def convolve(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-            return type(self).convolve(
-                input,
-                weight,
-                bias,
-                self.stride,
-                self.padding,
-                output_padding,
-                self.groups,
-                self.dilation,
-            )
-
-        return self._with_position(input, convolve)
 
     @classmethod
     def from_conv(cls, conv: nn.Module, with_r: bool = False) -> Self:
@@ -439,7 +348,8 @@ class CoordConv2d(_CoordConv, nn.Conv2d):
     """:class:`torch.nn.Conv2d` that also sees the coordinates of each pixel.
 
     The same function as :class:`AddCoords` followed by ``torch.nn.Conv2d`` with two
-    more input channels (three with r), without ever making the larger input.
+    more input channels (three with r), without ever making the larger input. Rows come
+    before columns, in the order of the axes; in the authors' layer it is the reverse.
 
     Parameters
     ----------
@@ -463,7 +373,8 @@ device, dtype
     Notes
     -----
     Input ``(N, C, H, W)`` or ``(C, H, W)`` of any size; output as ``torch.nn.Conv2d``.
-    Bad options and inputs raise the errors that ``torch.nn.Conv2d`` raises.
+    Bad options and inputs raise the errors that ``torch.nn.Conv2d`` raises; a complex
+    ``dtype`` is a ``TypeError``.
 
     - Coordinates are appended *before* padding, so ``padding_mode`` treats them as it
       treats the input: ``"zeros"`` puts zeros around them, ``"circular"`` wraps them.
@@ -473,10 +384,8 @@ device, dtype
       precision tells rows apart that concatenating in half precision would merge. On
       CUDA torch computes float32 convolutions in TF32 unless told otherwise, which
       tells rows apart up to 4096.
-    - Between calls a layer keeps up to 1 MB that depends on the size of the last input
-      alone, and, on a CPU without gradients, the last position-dependent bias: as large
-      as one output. A change of weights or options is noticed. Copies, files and state
-      dictionaries hold none of it.
+    - Nothing is kept between calls, so a layer may be traced, exported or captured at
+      any time; what comes out serves every size that the tool itself lets vary.
 
     Liu et al., "An intriguing failing of convolutional neural networks and the
     CoordConv solution" (2018), section 3.
@@ -512,7 +421,6 @@ class CoordConvTranspose1d(_CoordConvTranspose, nn.ConvTranspose1d):
     """
 
     plain = nn.ConvTranspose1d
-    convolve = staticmethod(F.conv_transpose1d)
 
 
 class CoordConvTranspose2d(_CoordConvTranspose, nn.ConvTranspose2d):
@@ -553,7 +461,6 @@ dilation, padding_mode, device, dtype
     """
 
     plain = nn.ConvTranspose2d
-    convolve = staticmethod(F.conv_transpose2d)
 
 
 class CoordConvTranspose3d(_CoordConvTranspose, nn.ConvTranspose3d):
@@ -565,24 +472,117 @@ class CoordConvTranspose3d(_CoordConvTranspose, nn.ConvTranspose3d):
     """
 
     plain = nn.ConvTranspose3d
-    convolve = staticmethod(F.conv_transpose3d)
 
 
-def _no_autocast(device_type: str) -> AbstractContextManager[Any]:
-    available = torch.amp.is_autocast_available(device_type)
-    if available and torch.is_autocast_enabled(device_type):
-        return torch.autocast(device_type, enabled=False)
-    return nullcontext()
+@fx.wrap
+def _coordconv(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    with_r: bool,
+    stride: tuple[int, ...],
+    padding: tuple[int, ...] | str,
+    dilation: tuple[int, ...],
+    groups: int,
+    padding_mode: str,
+    pads: list[int],
+) -> Tensor:
+    rank = weight.ndim - 2
+
+    def convolve(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        around = padding
+        if padding_mode != "zeros":
+            input, around = F.pad(input, pads, mode=padding_mode), (0,) * rank
+        convolution = _CONVOLUTIONS[rank - 1]
+        return convolution(input, weight, bias, stride, around, dilation, groups)
+
+    parts = _split(weight, rank + with_r)
+    return _with_position(input, *parts, bias, with_r, groups, convolve)
 
 
-def _to_back(x: Tensor, axes: int) -> Tensor:
-    """Move the channels behind the spatial axes."""
-    return x.movedim(-axes - 1, -1)
+@fx.wrap
+def _coordconv_transpose(
+    input: Tensor,
+    output_size: list[int] | None,
+    weight: Tensor,
+    bias: Tensor | None,
+    with_r: bool,
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    output_padding: tuple[int, ...],
+    groups: int,
+    dilation: tuple[int, ...],
+) -> Tensor:
+    rank = weight.ndim - 2
+    if output_size is not None:
+        # torch's own rule; with a size given it looks at nothing of the layer.
+        output_padding = nn.ConvTranspose2d._output_padding(
+            None,
+            input,
+            output_size,
+            stride,
+            padding,
+            weight.shape[2:],
+            rank,
+            dilation,
+        )
+
+    def convolve(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        convolution = _TRANSPOSED[rank - 1]
+        options = stride, padding, output_padding, groups, dilation
+        return convolution(input, weight, bias, *options)
+
+    parts = _split_transposed(weight, groups, rank + with_r)
+    return _with_position(input, *parts, bias, with_r, groups, convolve)
 
 
-def _to_front(x: Tensor, axes: int) -> Tensor:
-    """Move the channels before the spatial axes."""
-    return x.movedim(-1, -axes - 1)
+def _split(weight: Tensor, coordinates: int) -> tuple[Tensor, Tensor]:
+    inputs = weight.shape[1] - coordinates
+    return weight[:, :inputs], weight[:, inputs:]
+
+
+def _split_transposed(
+    weight: Tensor, groups: int, coordinates: int
+) -> tuple[Tensor, Tensor]:
+    grouped = weight.unflatten(0, (groups, -1))
+    inputs = grouped.shape[1] - coordinates
+    return grouped[:, :inputs].flatten(0, 1), grouped[:, inputs:].flatten(0, 1)
+
+
+def _with_position(
+    input: Tensor,
+    on_input: Tensor,
+    on_coords: Tensor,
+    bias: Tensor | None,
+    with_r: bool,
+    groups: int,
+    convolve: _Convolve,
+) -> Tensor:
+    """Convolve the input, and add what the convolution makes of the coordinates."""
+    rank = on_coords.ndim - 2
+    output = convolve(input, on_input, bias)
+    last = channels_last(output, rank)
+    if channels_last(input, rank) and not last:  # lost by circular padding or groups
+        output, last = laid_out_last(output), True
+    # In at least float32, whatever the layer's type and autocast: half precision
+    # cannot tell neighbouring coordinates apart in large images.
+    on_coords = on_coords.to(torch.promote_types(on_coords.dtype, torch.float32))
+    size, dtype, device = input.shape[-rank:], on_coords.dtype, on_coords.device
+    with no_autocast(input):
+        coords = coordinate_channels(size, with_r, dtype, device)
+        if groups > 1:  # every group sees them all
+            coords = torch.cat([coords] * groups, 1)
+        # The bias is laid out as the output is: adding across layouts, and summing
+        # over the batch in backward, is many times slower.
+        coords = laid_out_last(coords) if last else coords
+        position_bias = convolve(coords, on_coords, None)
+    if output.ndim == rank + 1:
+        position_bias = position_bias[0]
+    elif last:  # expanded while the channels are last: so backward sums that way, too
+        wide = position_bias.movedim(1, -1).expand_as(output.movedim(1, -1))
+        position_bias = wide.movedim(-1, 1)
+    # In place saves a copy. The sum is computed in the wider type, then cast.
+    return output.add_(position_bias)
 
 
 def _options(conv: Any) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Positional encodings: the ways to write a position down for a network.
 
-Each turns unit coordinates, shape (..., D), into features, shape (..., channels).
+Each turns unit coordinates, shape (..., D), into features, shape (..., channels), and
+refuses another number of coordinates with a ``ValueError``. Angles are computed in at
+least float32, under autocast too, and what comes out is cast last.
 :class:`CoordConv2d` takes the coordinates as they are; these are what is used in its
 place elsewhere.
 """
@@ -9,9 +11,10 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from coordlib.arguments import check_integer
+from coordlib.layers._arguments import no_autocast
 
 __all__ = ["FourierFeatures", "LearnedEncoding", "SinusoidalEncoding"]
 
@@ -33,6 +36,8 @@ class FourierFeatures(nn.Module):
         Number of coordinates.
     seed : int
         Draws the waves. They are kept with the weights, and not trained.
+    device, dtype : optional
+        Of the waves, as in ``torch.nn``.
 
     Attributes
     ----------
@@ -53,21 +58,35 @@ class FourierFeatures(nn.Module):
     """
 
     def __init__(
-        self, waves: int = 16, scale: float = 1.0, axes: int = 2, seed: int = 0
+        self,
+        waves: int = 16,
+        scale: float = 1.0,
+        axes: int = 2,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         check_integer("waves", waves)
         check_integer("axes", axes)
         if not scale > 0:
             raise ValueError(f"scale must be positive, not {scale!r}")
-        generator = torch.Generator().manual_seed(seed)
-        frequencies = scale * torch.randn(axes, waves, generator=generator)
+        self.scale, self.axes = scale, axes
+        self.seed = check_integer("seed", seed, at_least=-(2**63))
+        frequencies = torch.empty(axes, waves, device=device, dtype=dtype)
         self.register_buffer("frequencies", frequencies)
+        self.reset_parameters()
         self.channels = 2 * waves
 
+    def reset_parameters(self) -> None:
+        """Draw the waves again, the same ones, for layers made on the meta device."""
+        generator = torch.Generator().manual_seed(self.seed)
+        shape = self.frequencies.shape
+        drawn = torch.randn(shape, generator=generator, device="cpu")
+        self.frequencies.copy_(self.scale * drawn)
+
     def forward(self, positions: Tensor) -> Tensor:
-        angles = 2 * math.pi * positions @ self.frequencies
-        return torch.cat([angles.cos(), angles.sin()], -1)
+        return _fourier(positions, self.frequencies, self.axes)
 
 
 class SinusoidalEncoding(nn.Module):
@@ -80,6 +99,8 @@ class SinusoidalEncoding(nn.Module):
         places have the same code.
     axes : int
         Number of coordinates.
+    device, dtype : optional
+        Of the frequencies, as in ``torch.nn``.
 
     Attributes
     ----------
@@ -99,17 +120,29 @@ class SinusoidalEncoding(nn.Module):
     with octaves as in Mildenhall et al., 2020, "NeRF", section 5.1.
     """
 
-    def __init__(self, octaves: int = 6, axes: int = 2) -> None:
+    def __init__(
+        self,
+        octaves: int = 6,
+        axes: int = 2,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
         check_integer("octaves", octaves)
-        check_integer("axes", axes)
-        # Of period 4 at first, in units of which a picture has two.
-        self.register_buffer("frequencies", math.pi / 2 * 2.0 ** torch.arange(octaves))
+        self.axes = check_integer("axes", axes)
+        frequencies = torch.empty(octaves, device=device, dtype=dtype)
+        self.register_buffer("frequencies", frequencies)
+        self.reset_parameters()
         self.channels = 2 * octaves * axes
 
+    def reset_parameters(self) -> None:
+        """Write the frequencies again, for layers made on the meta device."""
+        # Of period 4 at first, in units of which a picture has two.
+        octaves = torch.arange(len(self.frequencies), device="cpu")
+        self.frequencies.copy_(math.pi / 2 * 2.0**octaves)
+
     def forward(self, positions: Tensor) -> Tensor:
-        angles = (positions[..., None] * self.frequencies).flatten(-2)
-        return torch.cat([angles.cos(), angles.sin()], -1)
+        return _sinusoidal(positions, self.frequencies, self.axes)
 
 
 class LearnedEncoding(nn.Module):
@@ -124,6 +157,8 @@ class LearnedEncoding(nn.Module):
         How many entries each axis has, at least 2: the size of the picture.
     features : int
         Of an entry.
+    device, dtype : optional
+        Of the tables, as in ``torch.nn``.
 
     Attributes
     ----------
@@ -143,27 +178,84 @@ class LearnedEncoding(nn.Module):
     in one dimension.
     """
 
-    def __init__(self, size: tuple[int, ...] = (64, 64), features: int = 16) -> None:
+    def __init__(
+        self,
+        size: tuple[int, ...] = (64, 64),
+        features: int = 16,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
         check_integer("features", features)
         for length in size:
             check_integer("size", length, at_least=2)
+        self.size = tuple(size)
         self.tables = nn.ParameterList(
-            nn.Parameter(torch.randn(length, features)) for length in size
+            nn.Parameter(torch.empty(length, features, device=device, dtype=dtype))
+            for length in size
         )
+        self.reset_parameters()
         self.channels = features * len(size)
 
+    def reset_parameters(self) -> None:
+        """Draw the tables anew."""
+        for table in self.tables:
+            nn.init.normal_(table)
+
     def forward(self, positions: Tensor) -> Tensor:
-        codes = [
-            _interpolated(table, (positions[..., axis] + 1) / 2 * (len(table) - 1))
-            for axis, table in enumerate(self.tables)
-        ]
-        return torch.cat(codes, -1)
+        return _looked_up(positions, list(self.tables), self.size)
 
 
-def _interpolated(table: Tensor, index: Tensor) -> Tensor:
-    """Entries of a table at places between them; beyond its ends, the end."""
-    index = index.clamp(0, len(table) - 1)
-    below = index.floor().clamp(max=len(table) - 2).long()
+@fx.wrap
+def _fourier(positions: Tensor, frequencies: Tensor, axes: int) -> Tensor:
+    _check_coordinates(positions, axes)
+    work, dtype = _types(positions, frequencies)
+    with no_autocast(positions):  # an angle in half precision would be another place
+        angles = 2 * math.pi * positions.to(work) @ frequencies.to(work)
+    return torch.cat([angles.cos(), angles.sin()], -1).to(dtype)
+
+
+@fx.wrap
+def _sinusoidal(positions: Tensor, frequencies: Tensor, axes: int) -> Tensor:
+    _check_coordinates(positions, axes)
+    work, dtype = _types(positions, frequencies)
+    angles = (positions.to(work)[..., None] * frequencies.to(work)).flatten(-2)
+    return torch.cat([angles.cos(), angles.sin()], -1).to(dtype)
+
+
+@fx.wrap
+def _looked_up(
+    positions: Tensor, tables: list[Tensor], size: tuple[int, ...]
+) -> Tensor:
+    _check_coordinates(positions, len(size))
+    work, dtype = _types(positions, tables[0])
+    positions = positions.to(work)
+    codes = [
+        _interpolated(table, n, (positions[..., axis] + 1) / 2 * (n - 1))
+        for axis, (table, n) in enumerate(zip(tables, size, strict=True))
+    ]
+    return torch.cat(codes, -1).to(dtype)
+
+
+def _types(positions: Tensor, own: Tensor) -> tuple[torch.dtype, torch.dtype]:
+    """The type to compute in, at least float32, and the type to return."""
+    dtype = torch.promote_types(positions.dtype, own.dtype)
+    return torch.promote_types(dtype, torch.float32), dtype
+
+
+def _check_coordinates(positions: Tensor, axes: int) -> None:
+    if torch.jit.is_tracing():  # the lengths of a shape are tensors then
+        return
+    if positions.ndim == 0 or positions.shape[-1] != axes:
+        raise ValueError(
+            f"positions must have shape (..., {axes}), one entry an axis, "
+            f"got {tuple(positions.shape)}"
+        )
+
+
+def _interpolated(table: Tensor, n: int, index: Tensor) -> Tensor:
+    """The n entries of a table at places between them; beyond its ends, the end."""
+    index = index.clamp(0, n - 1)
+    below = index.floor().clamp(max=n - 2).long()
     part = (index - below)[..., None]
     return F.embedding(below, table) * (1 - part) + F.embedding(below + 1, table) * part

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 
 def same_pads(
@@ -28,7 +28,9 @@ def same_pads(
     pads: list[int] = []
     axes = zip(size, kernel_size, stride, dilation, strict=True)
     for n, k, s, d in reversed(list(axes)):
-        lacking = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
+        lacking = (-(-n // s) - 1) * s + d * (k - 1) + 1 - n
+        # Where torch.jit.trace looks, a size is a tensor, and max() would fix it.
+        lacking = lacking.clamp(0) if isinstance(lacking, Tensor) else max(lacking, 0)
         pads += [lacking // 2, lacking - lacking // 2]
     return pads
 
@@ -60,9 +62,19 @@ class SamePad(nn.Module):
         self.dilation, self.value = tuple(dilation), value
 
     def forward(self, input: Tensor) -> Tensor:
-        size = input.shape[-len(self.kernel_size) :]
-        pads = same_pads(size, self.kernel_size, self.stride, self.dilation)
-        return F.pad(input, pads, value=self.value)
+        return _padded(input, self.kernel_size, self.stride, self.dilation, self.value)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}"
+
+
+@fx.wrap
+def _padded(
+    input: Tensor,
+    kernel_size: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    value: float,
+) -> Tensor:
+    size = input.shape[-len(kernel_size) :]
+    return F.pad(input, same_pads(size, kernel_size, stride, dilation), value=value)

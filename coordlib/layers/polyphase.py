@@ -9,7 +9,7 @@ import math
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from coordlib.layers._arguments import check_input, per_axis
 
@@ -36,55 +36,94 @@ class _PolyphasePool(nn.Module):
     def forward(
         self, input: Tensor, phase: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
-        check_input(input, self.rank)
-        if input.ndim == self.rank + 1:
-            given = None if phase is None else phase.unsqueeze(0)
-            output, phase = self._pool(input.unsqueeze(0), given)
-            output, phase = output.squeeze(0), phase.squeeze(0)
-        else:
-            output, phase = self._pool(input, phase)
-        return (output, phase) if self.return_phase else output
-
-    def _pool(self, input: Tensor, phase: Tensor | None) -> tuple[Tensor, Tensor]:
-        parts = self._components(input)
-        if phase is None:
-            best = self._largest(parts.flatten(1, self.rank))
-            phase = torch.stack(torch.unravel_index(best, self.stride), 1)
-        elif phase.shape != (input.shape[0], self.rank) or phase.dtype != torch.long:
-            raise ValueError(
-                f"phase must be a long tensor of shape {(input.shape[0], self.rank)}, "
-                f"got {phase.dtype} of shape {tuple(phase.shape)}"
-            )
-        sample = torch.arange(parts.shape[0], device=parts.device)
-        return parts[(sample, *phase.unbind(1))], phase
-
-    def _components(self, input: Tensor) -> Tensor:
-        """All polyphase components: ``(N, *stride, C, *size / stride)``."""
-        size = input.shape[2:]
-        if any(n % s for n, s in zip(size, self.stride, strict=True)):
-            raise ValueError(
-                f"input size {tuple(size)} must be divisible by stride {self.stride}: "
-                "otherwise a circular shift does not permute the phases; "
-                "crop or pad the input"
-            )
-        for axis, s in enumerate(self.stride):
-            # Split the axis into (n / s, s); move the phase to the front.
-            split = input.unflatten(2 + 2 * axis, (-1, s))
-            input = split.movedim(3 + 2 * axis, 1 + axis)
-        return input
-
-    @torch.no_grad()
-    def _largest(self, parts: Tensor) -> Tensor:
-        """The phase with the largest norm; among equal norms, the roughest."""
-        best = torch.ones(parts.shape[:2], dtype=torch.bool, device=parts.device)
-        differences = [parts - parts.roll(1, axis) for axis in range(-self.rank, 0)]
-        for values in [parts, *differences]:
-            size = _exact_norm(values, self.norm).where(best, -1)
-            best = size == size.amax(1, keepdim=True)
-        return best.long().argmax(1)
+        return _polyphase_pool(input, phase, self.stride, self.norm, self.return_phase)
 
     def extra_repr(self) -> str:
         return f"stride={self.stride}, norm={self.norm}"
+
+
+@fx.wrap
+def _polyphase_pool(
+    input: Tensor,
+    phase: Tensor | None,
+    stride: tuple[int, ...],
+    norm: float,
+    return_phase: bool,
+) -> Tensor | tuple[Tensor, Tensor]:
+    check_input(input, len(stride))
+    if input.ndim == len(stride) + 1:
+        given = None if phase is None else phase.unsqueeze(0)
+        output, phase = _pool(input.unsqueeze(0), given, stride, norm)
+        output, phase = output.squeeze(0), phase.squeeze(0)
+    else:
+        output, phase = _pool(input, phase, stride, norm)
+    return (output, phase) if return_phase else output
+
+
+def _pool(
+    input: Tensor, phase: Tensor | None, stride: tuple[int, ...], norm: float
+) -> tuple[Tensor, Tensor]:
+    parts = _components(input, stride)
+    sample = torch.arange(parts.shape[0], device=parts.device)
+    if phase is not None:
+        return _given(parts, sample, phase, stride), phase
+    best = _largest(parts.flatten(1, len(stride)), len(stride), norm)
+    steps = [math.prod(stride[axis + 1 :]) for axis in range(len(stride))]
+    axes = zip(steps, stride, strict=True)
+    phase = torch.stack([best // step % s for step, s in axes], 1)
+    return parts[(sample, *phase.unbind(1))], phase
+
+
+def _given(
+    parts: Tensor, sample: Tensor, phase: Tensor, stride: tuple[int, ...]
+) -> Tensor:
+    """The components of the phases that somebody handed in."""
+    if phase.dtype != torch.long or phase.shape != (parts.shape[0], len(stride)):
+        raise ValueError(
+            f"phase must be a long tensor of shape {(parts.shape[0], len(stride))}, "
+            f"got {phase.dtype} of shape {tuple(phase.shape)}"
+        )
+    # A negative index would count from the end. Beyond the stride, torch refuses it.
+    axes = zip(phase.unbind(1), stride, strict=True)
+    index = [axis.where(axis >= 0, s) for axis, s in axes]
+    try:
+        return parts[(sample, *index)]
+    except IndexError:
+        raise IndexError(
+            "phase is out of bounds: it must be from 0 to stride - 1 along each axis "
+            f"for stride {stride}"
+        ) from None
+
+
+def _components(input: Tensor, stride: tuple[int, ...]) -> Tensor:
+    """All polyphase components: ``(N, *stride, C, *size / stride)``."""
+    size = input.shape[2:]
+    divides = torch.jit.is_tracing() or all(
+        n % s == 0 for n, s in zip(size, stride, strict=True)
+    )
+    if not divides:
+        raise ValueError(
+            f"input size {tuple(size)} must be divisible by stride {stride}: "
+            "otherwise a circular shift does not permute the phases; "
+            "crop or pad the input"
+        )
+    for axis, s in enumerate(stride):
+        # Split the axis into (n / s, s); move the phase to the front.
+        *front, n = input.shape[: 3 + 2 * axis]
+        split = input.reshape(*front, n // s, s, *input.shape[3 + 2 * axis :])
+        input = split.movedim(3 + 2 * axis, 1 + axis)
+    return input
+
+
+@torch.no_grad()
+def _largest(parts: Tensor, rank: int, norm: float) -> Tensor:
+    """The phase with the largest norm; among equal norms, the roughest."""
+    best = torch.ones(parts.shape[:2], dtype=torch.bool, device=parts.device)
+    differences = [parts - parts.roll(1, axis) for axis in range(-rank, 0)]
+    for values in [parts, *differences]:
+        size = _exact_norm(values, norm).where(best, -1)
+        best = size == size.amax(1, keepdim=True)
+    return best.long().argmax(1)
 
 
 def _exact_norm(parts: Tensor, norm: float) -> Tensor:
@@ -113,10 +152,12 @@ class PolyphasePool1d(_PolyphasePool):
 class PolyphasePool2d(_PolyphasePool):
     """Keep every ``stride``-th pixel, starting where the result has the largest norm.
 
-    Drop-in for ``x[..., ::2, ::2]``. Of the ``stride ** 2`` ways to subsample an image
-    (its polyphase components) each sample keeps the one with the largest norm over all
-    channels. Follow a dense layer with it, for example ``MaxPool2d(2, stride=1)``, and
-    put a ``BlurPool2d(stride=1)`` in between to alias less as well.
+    It refuses sizes that the stride does not divide, so an odd one at a stride of 2:
+    crop or pad before. Drop-in for ``x[..., ::2, ::2]``. Of the ``stride ** 2`` ways to
+    subsample an image (its polyphase components) each sample keeps the one with the
+    largest norm over all channels. Follow a dense layer with it, for example
+    ``MaxPool2d(2, stride=1)``, and put a ``BlurPool2d(stride=1)`` in between to alias
+    less as well.
 
     Parameters
     ----------
@@ -136,6 +177,8 @@ class PolyphasePool2d(_PolyphasePool):
         If ``stride`` is below 1 or ``norm`` unknown. In forward: if the input has
         another number of axes or a size that ``stride`` does not divide, or ``phase``
         has another shape or type.
+    IndexError
+        In forward: if ``phase`` is negative or not below ``stride``.
 
     Notes
     -----

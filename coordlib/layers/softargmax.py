@@ -1,48 +1,101 @@
 """Soft-argmax: read a position out of a heat map, differentiably."""
 
 import math
+from numbers import Real
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from coordlib.grid import unit_grid
 from coordlib.layers._arguments import check_input
 
 __all__ = ["SoftArgmax1d", "SoftArgmax2d", "SoftArgmax3d"]
 
+# About the least that float32 holds in full; less might be zero to a processor.
+_LEAST = 1e-37
+
 
 class _SoftArgmax(nn.Module):
     rank: int
 
-    def __init__(self, temperature: float = 1.0, unit: bool = True) -> None:
+    def __init__(self, temperature: float | Tensor = 1.0, unit: bool = True) -> None:
         super().__init__()
-        if not (temperature > 0 and math.isfinite(temperature)):
-            raise ValueError(f"temperature must be positive, got {temperature}")
-        self.temperature = temperature
+        _check_temperature(temperature)
+        if isinstance(temperature, Tensor):
+            temperature = temperature.detach().clone()
+            self.register_buffer("temperature", temperature, persistent=False)
+        else:
+            self.temperature = temperature
         self.unit = unit
 
     def forward(self, input: Tensor) -> Tensor:
-        check_input(input, self.rank)
-        size = input.shape[-self.rank :]
-        work = torch.promote_types(input.dtype, torch.float32)
-        scores = input.to(work) / self.temperature
-        density = scores.flatten(-self.rank).softmax(-1).unflatten(-1, size)
-        axes = [self._mean(density, axis) for axis in range(-self.rank, 0)]
-        return torch.stack(axes, -1).to(input.dtype)
-
-    def _mean(self, density: Tensor, axis: int) -> Tensor:
-        """Mean position along one axis: the others summed out, then weighted."""
-        others = [a for a in range(-self.rank, 0) if a != axis]
-        marginal = density.sum(others) if others else density
-        n, dtype, device = marginal.shape[-1], marginal.dtype, marginal.device
-        if self.unit:
-            positions = unit_grid((n,), dtype=dtype, device=device)[0]
-        else:
-            positions = torch.arange(n, dtype=dtype, device=device)
-        return (marginal * positions).sum(-1)
+        return _soft_argmax(input, self.temperature, self.unit, self.rank)
 
     def extra_repr(self) -> str:
-        return f"temperature={self.temperature}, unit={self.unit}"
+        temperature = self.temperature
+        if isinstance(temperature, Tensor):
+            temperature = f"one for each of {len(temperature)} channels"
+        return f"temperature={temperature}, unit={self.unit}"
+
+
+@fx.wrap
+def _soft_argmax(
+    input: Tensor, temperature: float | Tensor, unit: bool, rank: int
+) -> Tensor:
+    check_input(input, rank)
+    if isinstance(temperature, Tensor):
+        _check_channels(temperature, input, rank)
+        temperature = temperature.view(-1, *[1] * rank)
+    scores = input.to(torch.promote_types(input.dtype, torch.float32))
+    # The softmax does not mind what is subtracted from all; and the largest being 0,
+    # no temperature makes it overflow.
+    largest = scores.detach().amax(tuple(range(-rank, 0)), keepdim=True)
+    scores = (scores - largest) / temperature
+    density = scores.flatten(-rank).softmax(-1).reshape(scores.shape)
+    axes = [_mean(density, axis, rank, unit) for axis in range(-rank, 0)]
+    return torch.stack(axes, -1).to(input.dtype)
+
+
+def _mean(density: Tensor, axis: int, rank: int, unit: bool) -> Tensor:
+    """Mean position along one axis: the others summed out, then weighted."""
+    others = [a for a in range(-rank, 0) if a != axis]
+    marginal = density.sum(others) if others else density
+    n, dtype, device = marginal.shape[-1], marginal.dtype, marginal.device
+    if unit:
+        positions = unit_grid((n,), dtype=dtype, device=device)[0]
+    else:
+        positions = torch.arange(n, dtype=dtype, device=device)
+    return (marginal * positions).sum(-1)
+
+
+def _check_temperature(temperature: float | Tensor) -> None:
+    if isinstance(temperature, Tensor):
+        if temperature.ndim != 1 or not temperature.is_floating_point():
+            raise ValueError(
+                "temperature must be a number or a floating point tensor of shape "
+                f"(C,), got {temperature.dtype} of shape {tuple(temperature.shape)}"
+            )
+        values = temperature.tolist() if not temperature.is_meta else []
+    elif isinstance(temperature, Real) and not isinstance(temperature, bool):
+        values = [temperature]
+    else:
+        raise TypeError(
+            f"temperature must be a number or a tensor, got {temperature!r}"
+        )
+    for value in values:
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"temperature must be positive, got {value}")
+        if value < _LEAST:
+            raise ValueError(f"temperature must be at least {_LEAST}, got {value}")
+
+
+def _check_channels(temperature: Tensor, input: Tensor, rank: int) -> None:
+    channels = input.shape[-rank - 1]
+    if not torch.jit.is_tracing() and channels != len(temperature):
+        raise ValueError(
+            f"input must have {len(temperature)} channels, as many as temperature, "
+            f"got {channels} in shape {tuple(input.shape)}"
+        )
 
 
 class SoftArgmax1d(_SoftArgmax):
@@ -57,21 +110,30 @@ class SoftArgmax1d(_SoftArgmax):
 class SoftArgmax2d(_SoftArgmax):
     """The mean position of the softmax of each channel: where its mass is.
 
+    The softmax is always applied: hand in scores, not a heat map that sums to 1 already
+    (of that, take the logarithm). Positions are (row, column), where kornia and dsntnn
+    give (x, y), and unit coordinates end on the centres of the corner pixels, where
+    those of dsntnn end on their edges.
+
     Parameters
     ----------
-    temperature : float, default 1.0
+    temperature : float or Tensor, default 1.0
         The input is divided by it. The smaller, the closer to the position of the
-        maximum; the larger, the closer to the centre of the image. Positive.
+        maximum; the larger, the closer to the centre of the image. At least 1e-37. A
+        tensor of shape ``(C,)`` has one for each channel; it moves with the layer, is
+        not trained and stands in no state dict.
     unit : bool, default True
         Whether positions come in unit coordinates [-1, 1], or in pixels from 0.
 
     Raises
     ------
     ValueError
-        If ``temperature`` is not positive and finite. In forward: if the input has
-        another number of axes.
+        If ``temperature`` is not positive and finite, or a tensor of another shape. In
+        forward: if the input has another number of axes, or of channels than there are
+        temperatures.
     TypeError
-        In forward: if the input is not floating point.
+        If ``temperature`` is neither a number nor a tensor. In forward: if the input is
+        not floating point.
 
     Notes
     -----
