@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.experiments.pictures import flip_and_shift, standardised
-from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 from coordlib.layers import CoordConv2d
 from coordlib.models.cifar import ResNet
 
@@ -36,6 +36,16 @@ PRESETS = {
     "cpu": {"samples": 5000, "arms": _arms(width=0.25, epochs=10)},
     "paper": {"samples": 50_000, "arms": _arms(width=1.0, epochs=100)},
 }
+
+
+def contest() -> Contest:
+    """Networks that differ in their first layer, by their accuracy."""
+    networks = {
+        f"{first}_{name}": partial(network, layer)
+        for first, layer in (("conv", nn.Conv2d), ("coordconv", _coordconv))
+        for name in _AUGMENTATIONS
+    }
+    return Contest(networks=networks, best="accuracy")
 
 
 def task(samples: int) -> Task:
@@ -70,19 +80,13 @@ def task(samples: int) -> Task:
         right = outputs.argmax(1) == targets[index]
         return {"accuracy": float(right.float().mean())}
 
-    networks = {
-        f"{first}_{name}": partial(network, layer)
-        for first, layer in (("conv", nn.Conv2d), ("coordconv", _coordconv))
-        for name in _AUGMENTATIONS
-    }
     return Task(
+        **vars(contest()),
         inputs=torch.cat([natural, placed]),
         targets=targets,
         splits=splits,
-        networks=networks,
         losses={"softmax": F.cross_entropy},
         score=score,
-        best="accuracy",
         watched=1000,
         augmentations={"flip and shift": flip_and_shift},
         keeps_weights=False,

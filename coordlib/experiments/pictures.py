@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.data import cifar10
-from coordlib.experiments.sweeps import Run, Task, best_run
+from coordlib.experiments.sweeps import Contest, Run, Task, best_run
 from coordlib.metrics import consistency
 from coordlib.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
 
@@ -101,6 +101,17 @@ PRESETS = {
 }
 
 
+def contest() -> Contest:
+    """Every kind of network with every way of downsampling, by its accuracy."""
+    networks = {
+        f"{network}_{way}_{name}": partial(_make, network)
+        for network in NETWORKS
+        for way in WAYS
+        for name in STILL | SHIFTED
+    }
+    return Contest(networks=networks, best="accuracy")
+
+
 def task(samples: int) -> Task:
     """Name the thing in a photograph, learned from some of the training pictures.
 
@@ -133,18 +144,12 @@ def task(samples: int) -> Task:
         }
 
     return Task(
+        **vars(contest()),
         inputs=inputs,
         targets=targets,
         splits=one_split,
-        networks={
-            f"{network}_{way}_{name}": partial(_make, network)
-            for network in NETWORKS
-            for way in WAYS
-            for name in STILL | SHIFTED
-        },
         losses={"softmax": F.cross_entropy},
         score=score,
-        best="accuracy",
         watched=1000,
         examine=examine,
         augmentations={"flip": flip, "flip and shift": flip_and_shift},
