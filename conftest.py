@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 OFFLINE = Path(__file__).parent / "tests" / "offline"
-# Programs other than Python are told of a proxy that is not there.
-NO_PROXY = "http://127.0.0.1:9"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,7 +20,5 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ |= {
             "COORDLIB_DATA": cache.name,
             "PYTHONPATH": os.pathsep.join(filter(None, path)),
-            "no_proxy": "127.0.0.1,localhost,::1",
-            **dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), NO_PROXY),
         }
     import no_way_out  # noqa: F401
