@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from coordlib.experiments.pictures import flip_and_shift, standardised
 from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 from coordlib.layers import CoordConv2d
+from coordlib.metrics import pixel_accuracy
 from coordlib.models.cifar import ResNet
 
 CLASSES = 10
@@ -77,8 +78,7 @@ def task(samples: int) -> Task:
     targets = torch.cat([labels, names])
 
     def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
-        right = outputs.argmax(1) == targets[index]
-        return {"accuracy": float(right.float().mean())}
+        return {"accuracy": pixel_accuracy(outputs, targets[index])}
 
     return Task(
         **vars(contest()),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from coordlib.data import cifar10
 from coordlib.experiments.sweeps import Contest, Run, Task, best_run
-from coordlib.metrics import consistency
+from coordlib.metrics import consistency, pixel_accuracy
 from coordlib.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
 
 NETWORKS = {
@@ -131,8 +131,7 @@ def task(samples: int) -> Task:
         return {"test": (order[:samples], held)}
 
     def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
-        right = outputs.argmax(1) == targets[index]
-        return {"accuracy": float(right.float().mean())}
+        return {"accuracy": pixel_accuracy(outputs, targets[index])}
 
     def examine(model: nn.Module) -> dict[str, float]:
         device = next(model.parameters()).device
