@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 OFFLINE = Path(__file__).parent / "tests" / "offline"
+# No doctests: a system may have a module called sitecustomize of its own.
+collect_ignore = [str(OFFLINE)]
 
 
 def pytest_configure(config: pytest.Config) -> None:
