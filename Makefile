@@ -15,13 +15,13 @@ BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_t
 LIBRARY := $(filter-out %_bibliography.py %_browser.py %_colab.py %_home.py %_lighter.py %_lighthouse.py %_mutations.py %_notebook_hygiene.py \
 	%_notebooks_tool.py %_pages.py %_pdf.py %_repository.py %_seeds_tool.py,$(wildcard tests/test_*.py))
 
-.PHONY: help book serve test library tracers colab notebooks seeds bench print links lighthouse package lint format lock newest address clean
+.PHONY: help book serve test library tracers colab data notebooks seeds bench print links lighthouse package lint format lock newest address clean
 .DEFAULT_GOAL := help
 
 # Two processes on two cores: one thread each, in kernels too. The stored outputs
 # are made the same way, because the order of a sum depends on the threads.
-test library tracers colab notebooks seeds: export OMP_NUM_THREADS = 1
-test library tracers colab notebooks seeds: export MKL_NUM_THREADS = 1
+test library tracers colab data notebooks seeds: export OMP_NUM_THREADS = 1
+test library tracers colab data notebooks seeds: export MKL_NUM_THREADS = 1
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ serve: book ## Build the site and serve it on PORT (8000)
 	@echo "Serving http://localhost:$(PORT) (stop with Ctrl-C)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
+# After the installation nothing needs the network: conftest.py closes the ways out, and
+# gives tests and notebooks an empty cache of data.
+#
 # One pytest run for unit tests, docstrings, notebooks and their hygiene keeps both cores busy;
 # loadfile because the cells of a notebook must stay together.
 test: $(READY) ## Check everything: style, unit tests, docstrings, notebooks, site
@@ -68,6 +71,9 @@ tracers: $(READY) ## Trace, compile and export every layer, half an hour
 
 colab: $(READY) ## Run every notebook alone in an environment like Colab's
 	$(BIN)/python -m pytest -m colab -n 2 tests/test_colab.py
+
+data: $(READY) ## Test what needs complete data sets and weights (fetches 400 MB, once)
+	$(BIN)/python -m pytest -m data tests
 
 notebooks: $(READY) ## Execute the notebooks and store their outputs (ONLY=book/x.ipynb for one)
 	@$(BIN)/python tools/notebooks.py $(ONLY)

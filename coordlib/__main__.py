@@ -1,9 +1,11 @@
 """The command line: ``python -m coordlib list | run | show``."""
 
 import argparse
+import os
 import sys
 
 from coordlib import experiments, results
+from coordlib.results import Where
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,9 +18,17 @@ def main(arguments: list[str] | None = None) -> int:
     for command in (run, show):
         command.add_argument("name")
         command.add_argument("--preset", choices=results.PRESETS)
+        command.add_argument(
+            "--results",
+            metavar="FOLDER",
+            help="where results are, in place of results/",
+        )
     run.add_argument("--seeds", type=int, default=1, help="how many (default 1)")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, mps ...")
     run.add_argument("--dask", metavar="ADDRESS", help="spread a sweep over a cluster")
+    run.add_argument(
+        "--force", action="store_true", help="measure again, and keep the old as .old"
+    )
     options = parser.parse_args(arguments)
     try:
         match options.command:
@@ -26,22 +36,32 @@ def main(arguments: list[str] | None = None) -> int:
                 _list()
             case "run":
                 preset = options.preset or experiments.presets(options.name)[0]
+                if options.seeds < 1:
+                    raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
                 experiments.run(
                     options.name,
                     preset,
                     seeds=range(options.seeds),
                     device=options.device,
+                    where=options.results,
                     progress=True,
                     dask=options.dask,
+                    force=options.force,
                 )
-                _show(options.name, preset)
+                _show(options.name, preset, options.results)
             case "show":
-                _show(options.name, options.preset)
+                _show(options.name, options.preset, options.results)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has read enough. Python shall not try again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        force = getattr(options, "force", False)
+        same = f"the same command{' without --force' if force else ''}"
+        print(f"stopped; {same} goes on from here", file=sys.stderr)
         return 130
     return 0
 
@@ -52,23 +72,37 @@ def _list() -> None:
         print(f"{name}  [{', '.join(experiments.presets(name))}]\n    {purpose}")
 
 
-def _show(name: str, preset: str | None) -> None:
-    """Print the result at a preset; without one, at the largest that was run."""
+def _show(name: str, preset: str | None, where: Where) -> None:
+    """Print the result at a preset; without one, at the largest with a finished seed.
+
+    What is only begun is named, too.
+    """
     known = experiments.presets(name)
-    wanted = (preset,) if preset else known[::-1]
-    files = [file for p in wanted if (file := results.path(name, p)).exists()]
-    if not files:
-        raise ValueError(
-            f"{name} was not measured{f' at {preset}' if preset else ''}; measure it "
-            f"with 'python -m coordlib run {name} --preset {preset or known[0]}'"
-        )
-    result = results.load(files[0])
-    print(f"{name} at {result.preset} size")
-    if result.runs:
-        print(f"{len(result.runs)} networks trained")
-    for metric in sorted(next(iter(result.seeds.values()), {})):
-        mean, spread = result.mean(metric), result.spread(metric)
-        print(f"{metric:48s} {mean:12.5g} ± {spread:.2g}  ({len(result.seeds)} seeds)")
+    if preset and preset not in known:
+        raise ValueError(f"{name} has no preset {preset!r}; it has {', '.join(known)}")
+    for p in [preset] if preset else known[::-1]:
+        file = results.path(name, p, where)
+        if not file.exists():
+            continue
+        result = results.load(file)
+        trained = f"{len(result.runs)} networks trained"
+        if not result.seeds:
+            print(f"{name} at {p} size: begun, no seed is finished, {trained}")
+            continue
+        print(f"{name} at {p} size")
+        if result.runs:
+            print(trained)
+        shared = set.intersection(*map(set, result.seeds.values()))
+        for metric in sorted(shared):
+            mean, spread = result.mean(metric), result.spread(metric)
+            count = f"({len(result.seeds)} seeds)"
+            print(f"{metric:48s} {mean:12.5g} ± {spread:.2g}  {count}")
+        return
+    elsewhere = f" --results {where}" if where else ""
+    raise ValueError(
+        f"{name} was not measured{f' at {preset}' if preset else ''}; measure it with "
+        f"'python -m coordlib run {name} --preset {preset or known[0]}{elsewhere}'"
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ centre is (0.5, 0.5), and a picture of 64 rows ends at 64.
 """
 
 from collections.abc import Sequence
+from math import log
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 _ROUNDING = 1e-3
+_LARGEST_STRETCH = log(1000 / 16)
 
 
 def corners(boxes: Tensor) -> Tensor:
@@ -85,6 +87,7 @@ def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (..., A, B), in [0, 1]
+        0 for two boxes without area. Half-precision boxes are compared in float32.
 
     Raises
     ------
@@ -96,6 +99,9 @@ def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
     >>> box_iou(torch.tensor([[2.0, 2, 4, 4]]), torch.tensor([[2.0, 4, 4, 4]]))
     tensor([[0.3333]])
     """
+    kept = torch.promote_types(boxes.dtype, others.dtype)
+    if kept in (torch.float16, torch.bfloat16):
+        return box_iou(boxes.float(), others.float()).to(kept)
     first, second = corners(boxes)[..., :, None, :], corners(others)[..., None, :, :]
     start = torch.maximum(first[..., :2], second[..., :2])
     end = torch.minimum(first[..., 2:], second[..., 2:])
@@ -103,7 +109,8 @@ def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
     areas = (
         boxes[..., 2:].prod(-1)[..., :, None] + others[..., 2:].prod(-1)[..., None, :]
     )
-    return common / (areas - common)
+    union = areas - common
+    return common / torch.where(union > 0, union, 1)
 
 
 def inside(boxes: Tensor, size: Sequence[float]) -> Tensor:
@@ -142,7 +149,8 @@ def clip(boxes: Tensor, size: Sequence[float]) -> Tensor:
     Returns
     -------
     Tensor, shape (..., 4)
-        Of a box that lies outside a sliver of one pixel is left, at the border.
+        What lies inside stays as it is. Of a box that lies outside a sliver of one
+        pixel is left, at the border.
 
     Raises
     ------
@@ -156,8 +164,10 @@ def clip(boxes: Tensor, size: Sequence[float]) -> Tensor:
     """
     start, end = _halves(corners(boxes), "boxes")
     limit = torch.as_tensor(size, dtype=boxes.dtype, device=boxes.device)
+    fits = (start >= 0) & (end <= limit)  # along each axis
     start = start.clamp(min=0).minimum(limit - 1)
-    return from_corners(torch.cat([start, end.clamp(min=1).minimum(limit)], -1))
+    cut = from_corners(torch.cat([start, end.clamp(min=1).minimum(limit)], -1))
+    return torch.where(torch.cat([fits, fits], -1), boxes, cut)
 
 
 def anchors(
@@ -250,6 +260,9 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
 def decode(offsets: Tensor, anchors: Tensor) -> Tensor:
     """Move and stretch anchors: undo :func:`encode`.
 
+    No anchor is stretched more than 1000 / 16 times, so that a network that is far off
+    gives a large box and not an infinite one.
+
     Parameters
     ----------
     offsets, anchors : Tensor, shape (..., 4)
@@ -266,7 +279,9 @@ def decode(offsets: Tensor, anchors: Tensor) -> Tensor:
     """
     way, stretch = _halves(offsets, "offsets")
     middle, own = _halves(anchors, "anchors")
-    return torch.cat([middle + way * own, own * stretch.exp()], -1)
+    return torch.cat(
+        [middle + way * own, own * stretch.clamp(max=_LARGEST_STRETCH).exp()], -1
+    )
 
 
 def non_maximum_suppression(
@@ -288,7 +303,7 @@ def non_maximum_suppression(
     Returns
     -------
     LongTensor, shape (N, keep)
-        Which were taken, best first; -1 where nothing was left.
+        Which were taken, best first; -1 where nothing was left, or nothing was there.
 
     Raises
     ------
@@ -301,6 +316,8 @@ def non_maximum_suppression(
             "boxes and scores must have shapes (N, A, 4) and (N, A), not "
             f"{tuple(boxes.shape)} and {tuple(scores.shape)}"
         )
+    if boxes.shape[1] == 0:
+        return torch.full((len(boxes), keep), -1, device=boxes.device)
     left = scores.clone()
     taken = []
     for _ in range(keep):

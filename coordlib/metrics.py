@@ -42,10 +42,13 @@ def pixel_accuracy(
     -------
     float, in [0, 1]
         The fraction of right answers; with ``reduction="none"`` a float tensor of
-        shape (N,) with 1 for each right answer and 0 for each wrong one.
+        shape (N,) with 1 for each right answer and 0 for each wrong one. Logits of
+        which one is NaN are no answer, and so not right.
 
     Raises
     ------
+    TypeError
+        If ``targets`` are no integers.
     ValueError
         If the shapes do not fit, a target is no pixel or class, there is no sample,
         or ``reduction`` is unknown.
@@ -56,12 +59,15 @@ def pixel_accuracy(
             f"logits of shape (N, 1, H, W) or (N, K) go with targets of shape (N,), "
             f"not {tuple(logits.shape)} with {tuple(targets.shape)}"
         )
+    if targets.dtype.is_floating_point or targets.dtype.is_complex:
+        raise TypeError(f"targets must be integers, got {targets.dtype}")
     if len(targets) and not 0 <= targets.min() <= targets.max() < flat.shape[1]:
         raise ValueError(
             f"targets must lie in [0, {flat.shape[1]}), not in "
             f"[{targets.min()}, {targets.max()}]"
         )
-    return _reduce((flat.argmax(1) == targets).to(torch.float32), reduction)
+    right = (flat.argmax(1) == targets) & ~flat.isnan().any(1)
+    return _reduce(right.to(torch.float32), reduction)
 
 
 def iou(
@@ -70,7 +76,8 @@ def iou(
     """Intersection over union of what is painted and what should be.
 
     A pixel is painted where its logit is positive, that is, where its sigmoid is
-    above one half. If nothing is painted and nothing should be, the picture scores 1.
+    above one half. If nothing is painted and nothing should be, the picture scores 1;
+    if a logit is NaN, it scores 0.
 
     Parameters
     ----------
@@ -103,7 +110,8 @@ def iou(
     painted = logits > 0
     common = (painted & wanted).flatten(1).sum(1)
     union = (painted | wanted).flatten(1).sum(1)
-    return _reduce(torch.where(union > 0, common / union.clamp(min=1), 1.0), reduction)
+    each = torch.where(union > 0, common / union.clamp(min=1), 1.0)
+    return _reduce(each.masked_fill(logits.isnan().flatten(1).any(1), 0.0), reduction)
 
 
 def pixel_distance(
@@ -158,7 +166,25 @@ def psnr(pictures: Tensor, others: Tensor) -> Tensor:
     Tensor, shape (N,)
         Of each pair, ``-10 log10`` of the mean squared difference; infinite where
         they are equal.
+
+    Raises
+    ------
+    TypeError
+        If the pictures are no floating-point tensors.
+    ValueError
+        If the shapes differ, or a pixel is below 0 or above 1. NaN is let through.
     """
+    if pictures.shape != others.shape or pictures.ndim < 2:
+        raise ValueError(
+            f"pictures and others must have the same shape (N, ...), not "
+            f"{tuple(pictures.shape)} and {tuple(others.shape)}"
+        )
+    for name, x in (("pictures", pictures), ("others", others)):
+        if not x.is_floating_point():
+            raise TypeError(f"{name} must be floating-point, got {x.dtype}")
+        if ((x < 0) | (x > 1)).any():
+            low, high = x.min().item(), x.max().item()
+            raise ValueError(f"{name} must lie in [0, 1], not in [{low:g}, {high:g}]")
     return decibels((pictures - others).square().flatten(1).mean(1))
 
 
@@ -194,7 +220,8 @@ def consistency(
     """How often a network says the same of the same picture at two places.
 
     Take a picture and two different shifts of it; the network agrees with itself if
-    both get the same label, right or wrong. The consistency is the fraction of
+    both get the same label, right or wrong; scores of which one is NaN give no label,
+    and agree with nothing. The consistency is the fraction of
     agreements over all pictures and pairs of shifts. It says nothing about accuracy:
     a network that always answers the same is perfectly consistent.
 
@@ -208,7 +235,8 @@ def consistency(
         Shifts ``(down, right)`` in pixels; every pair of two of them is compared.
     max_shift : int, optional
         In place of ``shifts``: draw ``pairs`` pairs of different shifts, uniformly
-        from ``-max_shift`` to ``max_shift`` in both directions.
+        from ``-max_shift`` to ``max_shift`` in both directions. Smaller than both
+        sides of the pictures: further out there is nothing new.
     window : int, optional
         In place of ``shifts``, with ``mode="cropped"``: the side of the windows that
         are cut out of the pictures. Draw ``pairs`` pairs of windows, each uniformly
@@ -243,7 +271,8 @@ def consistency(
     ValueError
         If not exactly one of ``shifts``, ``max_shift`` and ``window`` is given,
         ``group`` comes with ``shifts``, or ``window`` with another mode than "cropped"
-        or larger than the pictures, there are fewer than two different shifts,
+        or larger than the pictures, ``max_shift`` is as large as they are, there are
+        fewer than two different shifts,
         ``mode`` is unknown, a number is not positive, the shifts leave no window,
         ``images`` is not of shape (N, C, H, W) with N at least 1, or the answers of
         ``model`` are neither scores nor labels.
@@ -380,6 +409,11 @@ def _draw(
     generator = torch.Generator().manual_seed(seed)
     if window is None:
         check_integer("max_shift", max_shift)
+        if max_shift >= min(images.shape[2:]):
+            raise ValueError(
+                f"max_shift must be smaller than pictures of {tuple(images.shape[2:])} "
+                f"pixels, got {max_shift}"
+            )
         line = range(-max_shift, max_shift + 1)
         places = [(i, j) for i in line for j in line]
     else:
@@ -448,7 +482,9 @@ def _labels(answer: Tensor) -> Tensor:
     if answer.ndim == 1:
         return answer
     if answer.ndim == 2:
-        return answer.argmax(1)
+        # NaN is equal to nothing, not even to itself.
+        unknown = answer.isnan().any(1)
+        return answer.argmax(1).to(torch.float32).masked_fill(unknown, torch.nan)
     raise ValueError(
         f"model must give scores (N, K) or labels (N,), not {tuple(answer.shape)}"
     )

@@ -11,6 +11,7 @@ output that has lost its spatial axes (a vector of class scores, say) cannot be
 shifted, so there the same comparison measures invariance.
 """
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import product
@@ -168,7 +169,8 @@ def probe(
     ----------
     f : callable
         A layer, a network or a plain function from ``(N, C, *size)`` to
-        ``(N, C', *size')``, or to a tensor without spatial axes.
+        ``(N, C', *size')``, or to a tensor without spatial axes, ``(N, K)`` or
+        ``(N,)``.
     x : Tensor
         The input, of shape ``(N, C, *size)``, with one to three spatial axes.
     shifts : iterable of int or tuple of int
@@ -198,7 +200,14 @@ def probe(
     ------
     ValueError, TypeError
         On an empty set of shifts, unknown options, shifts that leave nothing to
-        compare, a non-positive stride, or an output that changes its shape.
+        compare, a non-positive stride, or an output that is no tensor, changes its
+        shape, or has lost some of its axes only.
+
+    Warns
+    -----
+    UserWarning
+        If the sizes of input and output are multiples of each other, but by another
+        factor than ``stride``.
 
     Notes
     -----
@@ -223,7 +232,15 @@ def probe(
         )
 
     window = _windows(x, shifts, mode)
-    reference = f(window((0,) * axes))
+    still = window((0,) * axes)
+    reference = _applied(f, still)
+    if reference.ndim == x.ndim:
+        _notice_the_stride(still.shape[-axes:], reference.shape[-axes:], stride)
+    elif reference.ndim > 2:
+        raise ValueError(
+            f"f must keep the {x.ndim} axes of x, or all but the first two must go; it "
+            f"gives shape {tuple(reference.shape)} for {tuple(still.shape)}"
+        )
     sides = [
         _compare(f, window(s), reference, s, stride, mode, between) for s in shifts
     ]
@@ -237,7 +254,7 @@ def probe(
         tolerance=tolerance,
         kind="equivariance" if reference.ndim == x.ndim else "invariance",
         panels=[
-            (window((0,) * axes), window(s), side.f_of_shifted, side.shifted_f)
+            (still, window(s), side.f_of_shifted, side.shifted_f)
             for s, side in zip(shifts, sides, strict=True)
         ]
         if keep_panels
@@ -265,7 +282,7 @@ def _compare(
     mode: str,
     between: str,
 ) -> _Sides:
-    output = f(moved)
+    output = _applied(f, moved)
     if output.shape != reference.shape:
         raise ValueError(
             f"f gives shape {tuple(output.shape)} for shift {s} "
@@ -278,6 +295,26 @@ def _compare(
         (_difference(output, y, kept, axes=len(s)) for y, kept in candidates),
         key=lambda side: side.error,
     )
+
+
+def _applied(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    y = f(x)
+    if not isinstance(y, Tensor):
+        raise TypeError(f"f must return a tensor, got {type(y).__name__}")
+    return y
+
+
+def _notice_the_stride(
+    size: Iterable[int], made: Iterable[int], stride: Iterable[int]
+) -> None:
+    """Warn where sizes tell of another stride; with a border lost they tell nothing."""
+    for n, m, s in zip(size, made, stride, strict=True):
+        if m and m * s != n and (n % m == 0 or m % n == 0):
+            warnings.warn(
+                f"f makes {m} places out of {n} along an axis, which is a stride of "
+                f"{n / m:g}, got stride {s}: shifts are held against the wrong places",
+                stacklevel=4,  # whoever calls the probe, through torch.no_grad
+            )
 
 
 def _windows(x: Tensor, shifts: list[Shift], mode: str) -> Callable[[Shift], Tensor]:

@@ -30,6 +30,9 @@ FORMAT = 2
 FREE_BYTES = 200_000_000  # a run wants this much, or it does not start
 _CHECKOUT = Path(__file__).parent.parent
 
+Where = str | Path | None
+"""A folder of results; :func:`folder` where it is None."""
+
 
 class ResultError(ValueError):
     """A result file that cannot be read as one."""
@@ -112,12 +115,28 @@ class Result:
 
 
 def folder() -> Path:
-    """Where results live: ``results/`` of the checkout, or the installed copy."""
+    """Where results are read: ``results/`` of the checkout, or the installed copy."""
     beside = _CHECKOUT / "results"
     return beside if beside.is_dir() else Path(__file__).parent / "measured"
 
 
-def path(experiment: str, preset: str, where: Path | None = None) -> Path:
+def check_writable(where: Where) -> None:
+    """Refuse to write into the package, which is where an installed copy reads.
+
+    Raises
+    ------
+    ValueError
+        If no folder is given and there is no ``results/`` of a checkout.
+    """
+    if where is None and Path(__file__).parent in folder().parents:
+        raise ValueError(
+            "where must name a folder for results, got None: this coordlib is "
+            "installed, with no results/ beside it (python -m coordlib run: give "
+            "--results FOLDER)"
+        )
+
+
+def path(experiment: str, preset: str, where: Where = None) -> Path:
     """The file of an experiment at a preset.
 
     Raises
@@ -126,21 +145,21 @@ def path(experiment: str, preset: str, where: Path | None = None) -> Path:
         If the preset is unknown.
     """
     check_choice("preset", preset, PRESETS)
-    return (where or folder()) / f"{experiment}.{preset}.json"
+    return Path(folder() if where is None else where) / f"{experiment}.{preset}.json"
 
 
-def weights_path(experiment: str, preset: str, where: Path | None = None) -> Path:
+def weights_path(experiment: str, preset: str, where: Where = None) -> Path:
     """The file with the weights of the best networks of a sweep, which may not be."""
     return path(experiment, preset, where).with_suffix(".npz")
 
 
-def partial_folder(experiment: str, preset: str, where: Path | None = None) -> Path:
+def partial_folder(experiment: str, preset: str, where: Where = None) -> Path:
     """Where an unfinished run keeps what it needs to go on."""
     return path(experiment, preset, where).with_suffix(".partial")
 
 
 @contextmanager
-def alone(experiment: str, preset: str, where: Path | None = None) -> Iterator[Path]:
+def alone(experiment: str, preset: str, where: Where = None) -> Iterator[Path]:
     """Hold the partial folder of a run, so that no second process writes there.
 
     The system lets go of it when the process ends, however it ends.
@@ -180,13 +199,13 @@ def alone(experiment: str, preset: str, where: Path | None = None) -> Iterator[P
         lock.release()
 
 
-def save(result: Result, where: Path | None = None) -> Path:
+def save(result: Result, where: Where = None) -> Path:
     """Write a result in place of an older one.
 
     Parameters
     ----------
     result : Result
-    where : Path, optional
+    where : str or Path, optional
         The folder; :func:`folder` if not given. It is created if it is missing.
 
     Returns
@@ -196,13 +215,15 @@ def save(result: Result, where: Path | None = None) -> Path:
     Raises
     ------
     ValueError
-        If a metric is no finite number.
+        If a metric is no finite number, or no folder is given and there is none but
+        that of the package.
     OSError
         If the folder cannot be written.
     """
+    check_writable(where)
     for seed, measured in result.seeds.items():
         for name, value in measured.items():
-            if not math.isfinite(value):
+            if not _is_number(value):
                 raise ValueError(f"seed {seed}: metric {name!r} is {value}")
     target = path(result.experiment, result.preset, where)
     text = json.dumps({"format": FORMAT, **asdict(result)}, indent=1, sort_keys=True)
@@ -211,7 +232,7 @@ def save(result: Result, where: Path | None = None) -> Path:
 
 
 def save_weights(
-    weights: dict[str, Tensor], experiment: str, preset: str, where: Path | None = None
+    weights: dict[str, Tensor], experiment: str, preset: str, where: Where = None
 ) -> Path:
     """Write the weights of the best networks, or other tensors, beside their result.
 
@@ -220,7 +241,7 @@ def save_weights(
     weights : dict of str to Tensor
         Under ``arm_split/name``, or another ``group/name``.
     experiment, preset : str
-    where : Path, optional
+    where : str or Path, optional
 
     Returns
     -------
@@ -232,7 +253,7 @@ def save_weights(
 
 
 def load_weights(
-    experiment: str, preset: str, network: str, where: Path | None = None
+    experiment: str, preset: str, network: str, where: Where = None
 ) -> dict[str, Tensor]:
     """Read the weights of one of the best networks of a sweep, or another group.
 
@@ -241,7 +262,7 @@ def load_weights(
     experiment, preset : str
     network : str
         The arm and the split, such as ``"deconv_uniform"``; or the group.
-    where : Path, optional
+    where : str or Path, optional
 
     Returns
     -------
@@ -252,17 +273,22 @@ def load_weights(
     ------
     FileNotFoundError
         If no weights were kept.
+    ResultError
+        If the file is damaged, or holds the weights of another result.
     KeyError
         If there is no such network; the message lists those there are.
     """
     file = weights_path(experiment, preset, where)
     facts = {"experiment": experiment, "preset": preset}
-    weights = checkpoints.load(file, facts)
+    try:
+        weights = checkpoints.load(file, facts)
+    except checkpoints.CheckpointError as error:
+        raise ResultError(
+            f"{file} is damaged or not what its name says; restore it from the "
+            f"repository, or {_again(file)}"
+        ) from error
     if weights is None:
-        raise FileNotFoundError(
-            f"{file} is missing; measure it with 'python -m coordlib run {experiment} "
-            f"--preset {preset}'"
-        )
+        raise FileNotFoundError(f"{file} is missing; {_again(file)}")
     split = [(*key.split("/", 1), value) for key, value in weights.items()]
     names = sorted({name for name, _, _ in split})
     if network not in names:
@@ -281,17 +307,18 @@ def load(file: Path) -> Result:
     FileNotFoundError
         If there is no such file.
     """
-    remedy = f"run the experiment again, or restore {file} from the repository"
+    file = Path(file)
+    remedy = f"restore it from the repository, or {_again(file)}"
     try:
-        content = json.loads(Path(file).read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(file.read_text())
+    except (ValueError, RecursionError) as error:  # also numbers of 5,000 digits
         raise ResultError(f"{file} is no JSON ({error}); {remedy}") from None
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise ResultError(f"{file} is no result of format {FORMAT}; {remedy}")
     try:
         result = Result(**content)
         valid = result.preset in PRESETS and all(
-            isinstance(value, int | float) and math.isfinite(value)
+            _is_number(value)
             for measured in result.seeds.values()
             for value in measured.values()
         )
@@ -299,20 +326,65 @@ def load(file: Path) -> Result:
         raise ResultError(f"{file} lacks or adds fields ({error}); {remedy}") from None
     if not valid:
         raise ResultError(f"{file} holds an unknown preset or a non-number; {remedy}")
-    if Path(file).name != f"{result.experiment}.{result.preset}.json":
+    if file.name != f"{result.experiment}.{result.preset}.json":
         raise ResultError(
             f"{file} holds {result.experiment} at {result.preset}; {remedy}"
         )
     return result
 
 
-def best(experiment: str, where: Path | None = None) -> Result | None:
-    """The result at the largest preset that was run, or None."""
+def _is_number(value: object) -> bool:
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # an integer that no float can hold
+        return False
+
+
+def _again(file: Path) -> str:
+    """How to measure anew what a file should hold."""
+    experiment, _, preset = file.stem.rpartition(".")
+    if experiment.startswith("speed-"):
+        return f"run 'python -m benchmarks {experiment.removeprefix('speed-')}'"
+    elsewhere = "" if file.parent == folder() else f" --results {file.parent}"
+    return (
+        "run the experiment again with 'python -m coordlib run "
+        f"{experiment} --preset {preset} --force{elsewhere}'"
+    )
+
+
+def best(experiment: str, where: Where = None) -> Result | None:
+    """The result at the largest preset of which a seed is finished, or None.
+
+    A run that was only begun hides no smaller one that is finished.
+
+    Raises
+    ------
+    ResultError
+        If a file at that preset or a larger one cannot be read.
+    """
     for preset in reversed(PRESETS):
         file = path(experiment, preset, where)
-        if file.exists():
-            return load(file)
+        if file.exists() and (result := load(file)).seeds:
+            return result
     return None
+
+
+def put_aside(experiment: str, preset: str, where: Where = None) -> list[Path]:
+    """Rename a result and its weights, so that a run starts anew and nothing is lost.
+
+    Returns
+    -------
+    list of Path
+        What they are called now: the same names with ``.old`` after them.
+    """
+    file = path(experiment, preset, where)
+    try:
+        if not load(file).seeds:  # no reason to part with an older one for it
+            file.unlink()
+    except (ResultError, FileNotFoundError):
+        pass
+    there = (file, weights_path(experiment, preset, where))
+    return [f.replace(f"{f}.old") for f in there if f.exists()]
 
 
 def provenance(device: torch.device, seconds: float) -> dict:

@@ -1,5 +1,7 @@
 """Boxes: overlap by counting pixels, offsets there and back, the greedy choice."""
 
+from math import e
+
 import pytest
 import torch
 from hypothesis import given
@@ -153,3 +155,55 @@ def test_other_errors_name_the_argument():
         non_maximum_suppression(
             torch.zeros(1, 2, 4), torch.zeros(2), threshold=1, keep=1
         )
+
+
+@pytest.mark.parametrize(
+    "box", [[0.25, 10, 0.3, 5], [63.9, 3, 0.1, 5], [5, 63.75, 1, 0.5], [32, 32, 64, 64]]
+)
+def test_a_box_inside_stays_where_it_is(box):
+    box = torch.tensor(box)
+    assert torch.equal(clip(box, (64, 64)), box)
+
+
+def test_boxes_inside_stay_bit_by_bit():
+    boxes = some_boxes(200).float() / 2 + torch.tensor([10.0, 10, 0, 0])
+    assert torch.equal(clip(boxes, (64, 64)), boxes)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_overlap_of_large_boxes_in_half_precision_is_a_number(dtype):
+    boxes = torch.tensor([[150.0, 150, 300, 300], [150, 300, 300, 300]], dtype=dtype)
+    overlap = box_iou(boxes, boxes)
+    assert overlap.dtype == dtype
+    expected = torch.tensor([[1, 1 / 3], [1 / 3, 1]])
+    assert torch.allclose(overlap.float(), expected, atol=0.005)
+    scores = torch.tensor([[0.9, 0.8]], dtype=dtype)
+    taken = non_maximum_suppression(boxes[None], scores, threshold=0.2, keep=2)
+    assert taken.tolist() == [[0, -1]]
+
+
+def test_boxes_without_area_do_not_overlap():
+    empty = torch.tensor([[5.0, 5, 0, 0], [9, 9, 0, 3]], requires_grad=True)
+    overlap = box_iou(empty, empty)
+    assert overlap.tolist() == [[0, 0], [0, 0]]
+    overlap.sum().backward()
+    assert empty.grad.isfinite().all()
+
+
+def test_no_number_stays_no_number_in_an_overlap():
+    broken = torch.tensor([[torch.nan, 5, 2, 2]])
+    assert box_iou(broken, some_boxes(1).float()).isnan().all()
+
+
+def test_an_anchor_is_not_stretched_without_end():
+    anchor = torch.tensor([8.0, 8, 16, 16])
+    far = decode(torch.tensor([0.0, 0, 100, 4]), anchor)
+    assert far[2] == pytest.approx(1000) and far[3] == pytest.approx(16 * e**4)
+
+
+@pytest.mark.parametrize("pictures", [0, 2])
+def test_of_no_boxes_none_is_taken(pictures):
+    boxes, scores = torch.zeros(pictures, 0, 4), torch.zeros(pictures, 0)
+    taken = non_maximum_suppression(boxes, scores, threshold=0.5, keep=3)
+    assert taken.tolist() == [[-1] * 3] * pictures
+    assert taken.dtype == torch.long

@@ -4,6 +4,7 @@ import gzip
 import http.server
 import io
 import json
+import re
 import sys
 import tarfile
 import threading
@@ -13,8 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
+from coordlib.__main__ import main
 from coordlib.data import cache_folder, cifar10, complete, fashion_mnist, mnist
-from coordlib.data.complete import Collection, Route
+from coordlib.data.complete import Collection, MissingDataError, Route
 
 RNG = np.random.default_rng(0)
 SPLITS = {"train": 20, "test": 4}
@@ -129,14 +131,52 @@ def test_if_one_route_fails_the_next_is_taken(cache):
     assert fetch.calls
 
 
-def test_if_all_routes_fail_the_reasons_and_the_remedy_are_named(cache):
-    routes = grey_route(fails), grey_route(fails, "near by")
-    with pytest.raises(RuntimeError) as error:
+def test_if_all_routes_fail_one_line_says_what_from_where_and_what_to_do(cache):
+    def fails_at_length(name, path):
+        raise ConnectionError("no network\n\ntoday")
+
+    routes = grey_route(fails_at_length), grey_route(fails, "near by")
+    with pytest.raises(MissingDataError) as error:
         complete._load(collection(GREY, *routes), "train")
     message = str(error.value)
-    assert "far away: ConnectionError: no network today" in message
-    assert "near by" in message
+    assert "\n" not in message
+    assert message.startswith(f"Tiny is not in {cache} and could not be fetched")
+    assert "from far away (ConnectionError: no network today) or near by" in message
+    assert "connect to the network" in message
     assert complete._IDX_FILES[0] in message and "COORDLIB_DATA" in message
+    assert isinstance(error.value, OSError)
+
+
+@pytest.mark.parametrize(
+    ("load", "title", "place"),
+    [
+        (cifar10, "CIFAR-10", "the home of the data set"),
+        (mnist, "MNIST", "a public mirror"),
+        (fashion_mnist, "Fashion-MNIST", "the home of the data set"),
+    ],
+)
+def test_without_a_network_it_is_said_before_and_after(
+    load, title, place, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("COORDLIB_DATA", str(tmp_path))
+    monkeypatch.setattr(complete.shutil, "which", lambda program: None)
+    with pytest.raises(MissingDataError, match=f"{title} is not in") as error:
+        load("test")
+    assert re.match(rf"{title}: fetching \d+ MB \({place}\)", capsys.readouterr().out)
+    message = str(error.value)
+    assert "no way out" in message and "is not installed" in message
+    assert "\n" not in message
+
+
+def test_an_experiment_without_its_data_ends_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COORDLIB_DATA", str(tmp_path / "cache"))
+    monkeypatch.setattr(complete.shutil, "which", lambda program: None)
+    folder = ["--results", str(tmp_path), "--device", "cpu"]
+    assert main(["run", "pictures", "--preset", "quick", *folder]) == 2
+    said = capsys.readouterr()
+    assert "CIFAR-10: fetching 170 MB" in said.out
+    assert said.err.startswith("error: CIFAR-10 is not in")
+    assert said.err.count("\n") == 1
 
 
 def test_files_that_a_reader_put_there_are_used(cache):
@@ -334,9 +374,10 @@ def test_a_package_client_that_fails_or_is_missing_says_so(tmp_path):
         complete._client("no-such-client")("x", tmp_path / "x")
 
 
-# The real ones, where they are in the cache
+# The real ones
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(
     ("load", "name", "labels", "mean"),
     [
@@ -346,9 +387,8 @@ def test_a_package_client_that_fails_or_is_missing_says_so(tmp_path):
     ],
 )
 def test_the_real_data_sets_are_what_they_should_be(load, name, labels, mean):
-    if not (cache_folder() / name / "test.npz").exists():
-        pytest.skip(f"{name} is not in the cache")
     images, found = load("test")
+    assert (cache_folder() / name / "test.npz").exists()
     assert len(images) == 10_000
     assert found[:4].tolist() == labels
     assert images.mean((0, 2, 3)).tolist() == pytest.approx(mean, abs=1e-4)

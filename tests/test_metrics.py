@@ -259,6 +259,8 @@ IMAGES = random(2, 1, 4, 4)
         ({"max_shift": 1, "group": 0}, ValueError, "group must be at least 1"),
         ({"shifts": [(0, 0), (0, 1)], "group": 1}, ValueError, "group goes with"),
         ({"max_shift": 0}, ValueError, "max_shift must be at least 1"),
+        ({"max_shift": 4}, ValueError, "max_shift must be smaller than pictures"),
+        ({"max_shift": 10**4}, ValueError, r"of \(4, 4\) pixels, got 10000"),
         ({"max_shift": 1, "pairs": 0}, ValueError, "pairs must be at least 1"),
         ({"max_shift": 1, "mode": "wrap"}, ValueError, "mode must be"),
         ({"max_shift": 1, "seed": None}, TypeError, "seed must be an integer"),
@@ -289,6 +291,33 @@ def test_a_consistency_that_means_nothing_is_refused(arguments, error, message):
 def test_logits_and_targets_must_fit(logits, targets, message):
     with pytest.raises(ValueError, match=message):
         pixel_accuracy(logits, targets)
+
+
+def test_targets_of_fractions_are_refused():
+    with pytest.raises(
+        TypeError, match=r"targets must be integers, got torch\.float32"
+    ):
+        pixel_accuracy(torch.zeros(2, 4), torch.zeros(2))
+
+
+def test_no_number_is_never_right():
+    logits = torch.zeros(3, 4)
+    logits[:, 1] = torch.nan
+    logits[2] = torch.tensor([0, 3, 0, 0])
+    right = pixel_accuracy(logits, torch.tensor([0, 1, 1]), reduction="none")
+    assert right.tolist() == [0, 0, 1]
+    empty = torch.zeros(2, 1, 3, 3)
+    painted = -torch.ones_like(empty)
+    painted[0, 0, 1, 1] = torch.nan
+    assert iou(painted, empty, reduction="none").tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("scores", [(5, 3), (5,)])
+def test_what_says_no_number_is_never_consistent(scores):
+    def diverged(x):
+        return torch.full((len(x), *scores[1:]), torch.nan)
+
+    assert consistency(diverged, random(5, 1, 8, 8), max_shift=2) == 0.0
 
 
 def test_pictures_must_fit_and_be_black_and_white():
@@ -325,6 +354,32 @@ def test_an_unknown_reduction_is_refused(measure):
 def test_equal_pictures_have_an_infinite_ratio():
     x = torch.rand(3, 1, 8, 8)
     assert psnr(x, x.clone()).tolist() == [inf] * 3
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "message"),
+    [
+        (random(2, 1, 4, 4), random(1, 4, 4), ValueError, "same shape"),
+        (random(2, 1, 4, 4), random(1, 1, 4, 4), ValueError, "same shape"),
+        (
+            255 * random(2, 4),
+            random(2, 4),
+            ValueError,
+            r"pictures must lie in \[0, 1\]",
+        ),
+        (random(2, 4), random(2, 4) - 1, ValueError, r"others must lie in \[0, 1\]"),
+        (random(2, 4), random(2, 4).byte(), TypeError, "others must be floating-point"),
+    ],
+)
+def test_pictures_without_a_ratio_are_refused(x, y, error, message):
+    with pytest.raises(error, match=message):
+        psnr(x, y)
+
+
+def test_the_ratio_of_no_numbers_is_none():
+    x = random(2, 1, 4, 4)
+    x[0, 0, 0, 0] = torch.nan
+    assert psnr(x, random(2, 1, 4, 4)).isnan().tolist() == [True, False]
 
 
 def test_the_ratio_is_the_formula():

@@ -68,6 +68,22 @@ def test_catch_shows_one_ball_and_one_paddle():
         assert seen[:, 1, -1].sum(1).eq(1).all()
 
 
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        ([0, 1, 3], r"actions must be in \[0, 3\), got 3"),
+        ([0, -1, 1], r"in \[0, 3\), got -1"),
+        ([0, 1], r"shape \(3,\), not \(2,\)"),
+        (1, r"shape \(3,\), not \(\)"),
+    ],
+)
+def test_actions_that_there_are_not_are_refused(actions, message):
+    games = Catch(3)
+    games.reset()
+    with pytest.raises(ValueError, match=message):
+        games.step(torch.tensor(actions))
+
+
 def test_the_seed_decides_the_balls():
     first, again, other = (Catch(50, seed=seed).reset() for seed in (3, 3, 4))
     assert torch.equal(first, again) and not torch.equal(first, other)

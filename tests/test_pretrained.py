@@ -15,10 +15,10 @@ from PIL import Image
 from torch import nn
 
 from coordlib import experiments, results
-from coordlib.data import archives, cache_folder, complete
+from coordlib.data import archives, complete
 from coordlib.data import photographs as photographs_module
 from coordlib.data.complete import Route
-from coordlib.data.photographs import SOURCES, Photographs, photographs
+from coordlib.data.photographs import Photographs, photographs
 from coordlib.experiments import pretrained as along
 from coordlib.metrics import consistency
 from coordlib.models import pretrained as models
@@ -438,23 +438,14 @@ def test_a_run_keeps_numbers_and_what_the_figure_shows(small, tmp_path, monkeypa
         along.along_shift(["huge"], "quick")
 
 
-# The real ones, where they are in the cache
+# The real ones
 
 
-def in_cache(*collections):
-    return all((cache_folder() / c.name / "files.npz").exists() for c in collections)
-
-
+@pytest.mark.data
 @pytest.mark.parametrize(
-    ("make", "weights", "right"),
-    [
-        (models.resnet, models.RESNET50, 19),
-        (models.efficientnet, models.EFFICIENTNET_LITE0, 17),
-    ],
+    ("make", "right"), [(models.resnet, 19), (models.efficientnet, 17)]
 )
-def test_trained_networks_name_what_is_in_photographs(make, weights, right):
-    if not in_cache(weights, SOURCES["foolbox"]):
-        pytest.skip(f"{weights.title} or the pictures are not in the cache")
+def test_trained_networks_name_what_is_in_photographs(make, right):
     found = photographs("foolbox")
     with torch.no_grad():
         said = make()(found.images[:, :, 16:240, 16:240].float() / 255).argmax(1)

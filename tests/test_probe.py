@@ -167,3 +167,50 @@ def test_a_map_whose_output_changes_shape_is_refused():
 def test_an_incomplete_set_of_shifts_has_no_error_grid():
     with pytest.raises(ValueError, match="every combination"):
         probe(nn.Identity(), picture(), [(0, 0), (1, 1)]).error_grid()
+
+
+@pytest.mark.parametrize(
+    ("f", "name"),
+    [
+        (lambda x: (x, x), "tuple"),
+        (lambda x: {"out": x}, "dict"),
+        (lambda x: None, "NoneType"),
+    ],
+)
+def test_a_map_that_gives_no_tensor_is_refused(f, name):
+    with pytest.raises(TypeError, match=f"f must return a tensor, got {name}"):
+        probe(f, picture(), [(0, 1)])
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: x.mean(1), lambda x: x.mean(2), lambda x: x[None]]
+)
+def test_a_map_that_loses_one_axis_is_no_invariance(f):
+    with pytest.raises(ValueError, match="must keep the 4 axes of x, or all"):
+        probe(f, picture(), [(0, 1)])
+
+
+@pytest.mark.parametrize("f", [lambda x: x.mean((2, 3)), lambda x: x.mean((1, 2, 3))])
+def test_scores_and_single_numbers_are_held_for_invariance(f):
+    assert probe(f, picture(), [(0, 1)]).kind == "invariance"
+
+
+@pytest.mark.parametrize(
+    ("f", "stride", "told"),
+    [
+        (nn.MaxPool2d(2), 1, "4 places out of 8 .* a stride of 2, got stride 1"),
+        (nn.MaxPool2d(2), 4, "a stride of 2, got stride 4"),
+        (nn.Upsample(scale_factor=2), 1, r"16 places out of 8 .* a stride of 0\.5"),
+    ],
+)
+def test_a_stride_that_the_sizes_deny_is_noticed(f, stride, told):
+    with pytest.warns(UserWarning, match=told):
+        probe(f, picture(), [(0, 2)], stride=stride)
+
+
+def test_a_stride_that_the_sizes_allow_is_not_spoken_of(recwarn):
+    probe(nn.MaxPool2d(2), picture(), [(0, 2)], stride=2)
+    probe(nn.Conv2d(2, 1, 3), picture(), [(0, 2)])
+    probe(nn.Conv2d(2, 1, 3), picture(16), [(0, 1)], mode="cropped")
+    probe(nn.MaxPool2d((2, 1)), picture(), [3])
+    assert not recwarn.list

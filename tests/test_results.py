@@ -53,9 +53,28 @@ def test_an_unknown_metric_is_answered_with_the_known_ones():
 def test_the_best_result_is_the_one_of_the_largest_preset(tmp_path):
     assert results.best("trial", tmp_path) is None
     results.save(measured(), tmp_path)
-    paper = Result("trial", "paper", {})
+    paper = Result("trial", "paper", {}, {"0": {"loss": 1.0}})
     results.save(paper, tmp_path)
     assert results.best("trial", tmp_path) == paper
+
+
+def test_a_run_that_was_only_begun_hides_no_finished_one(tmp_path):
+    results.save(Result("trial", "paper", {}), tmp_path)
+    assert results.best("trial", tmp_path) is None
+    results.save(measured(), tmp_path)
+    assert results.best("trial", tmp_path) == measured()
+
+
+def test_a_folder_may_be_a_string(tmp_path):
+    results.save(measured(), str(tmp_path))
+    assert results.best("trial", str(tmp_path)) == measured()
+
+
+def test_nothing_is_written_into_the_package(monkeypatch):
+    monkeypatch.setattr(results, "_CHECKOUT", results.Path("/nowhere"))
+    assert results.folder().parent == results.Path(results.__file__).parent
+    with pytest.raises(ValueError, match="--results FOLDER"):
+        results.save(measured())
 
 
 def test_only_finite_numbers_are_written(tmp_path):
@@ -74,6 +93,8 @@ def test_only_finite_numbers_are_written(tmp_path):
         (lambda text: text.replace('"config"', '"konfig"'), "lacks or adds fields"),
         (lambda text: text.replace('"cpu"', '"huge"'), "unknown preset"),
         (lambda text: text.replace("1.0", '"one"'), "non-number"),
+        (lambda text: text.replace("1.0", "9" * 400), "non-number"),
+        (lambda text: text.replace("1.0", "9" * 5000), "is no JSON"),
         (lambda text: text.replace('"trial"', '"other"'), "holds other at cpu"),
     ],
 )
@@ -84,6 +105,7 @@ def test_a_damaged_file_is_named_with_the_remedy(tmp_path, damage, message):
         results.load(file)
     assert str(file) in str(caught.value)
     assert "run the experiment again" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_failed_write_leaves_the_old_result(tmp_path, monkeypatch):
@@ -117,3 +139,21 @@ def test_every_committed_result_is_valid():
         assert result.seeds
         assert set(result.provenance) == set(result.seeds)
         assert "dirty" not in json.dumps(result.provenance)
+
+
+def test_damaged_weights_are_named_with_the_remedy(tmp_path):
+    results.weights_path("trial", "cpu", tmp_path).write_text("no archive")
+    with pytest.raises(ResultError, match=r"cpu.npz is damaged .* --force"):
+        results.load_weights("trial", "cpu", "conv", tmp_path)
+
+
+def test_a_benchmark_is_measured_again_by_its_own_command(tmp_path):
+    file = results.path("speed-decoder", "cpu", tmp_path)
+    file.write_text("{")
+    with pytest.raises(ResultError, match="run 'python -m benchmarks decoder'"):
+        results.load(file)
+
+
+def test_integers_too_large_for_a_float_are_not_written(tmp_path):
+    with pytest.raises(ValueError, match="metric 'loss'"):
+        results.save(Result("trial", "cpu", {}, {"0": {"loss": 10**400}}), tmp_path)

@@ -10,12 +10,18 @@ import time
 import pytest
 import torch
 
-from coordlib import experiments, results
+from coordlib import checkpoints, experiments, results
 from coordlib.__main__ import main
-from coordlib.experiments import coordinate_classification, sweeps
+from coordlib.data import archives, complete
+from coordlib.experiments import (
+    coordinate_classification,
+    regression_readouts,
+    sweeps,
+)
 from coordlib.models.painters import parameter_count
 
 NAME = "coordinate-classification"
+READOUT_ARMS = regression_readouts.PRESETS["quick"]["arms"]
 SPLITS = ("uniform", "quadrant")
 QUIET = {"device": "cpu", "report": lambda line: None}
 SMALL = {
@@ -152,6 +158,90 @@ def test_weights_that_are_not_there_are_asked_for_in_clear_words(tmp_path, small
         results.load_weights(NAME, "quick", "dense_uniform", tmp_path)
     with pytest.raises(FileNotFoundError, match=f"no result of {NAME}"):
         experiments.best_network(NAME, "deconv", "uniform", tmp_path)
+
+
+SWEEPS = [n for n in experiments.NAMES if hasattr(experiments.find(n), "contest")]
+KEPT = [
+    n
+    for n in SWEEPS
+    if (r := results.best(n)) and results.weights_path(n, r.preset).exists()
+]
+
+
+def without_data(monkeypatch, name):
+    def fetched(*arguments, **options):
+        pytest.fail("data were asked for")
+
+    monkeypatch.setattr(experiments.find(name), "task", fetched)
+    for module in (complete, archives):
+        monkeypatch.setattr(module, "verified", fetched)
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_every_kept_network_is_known_without_its_data(name, monkeypatch):
+    without_data(monkeypatch, name)
+    result = results.best(name)
+    kept = checkpoints.load(
+        results.weights_path(name, result.preset),
+        {"experiment": name, "preset": result.preset},
+    )
+    networks = {key.split("/")[0] for key in kept}
+    assert networks
+    for network in networks:
+        arm, split = network.rsplit("_", 1)
+        assert not experiments.best_network(name, arm, split).training
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_sweep_of_networks_tells_its_contest_without_its_data(name, monkeypatch):
+    without_data(monkeypatch, name)
+    module = experiments.find(name)
+    for config in module.PRESETS.values():
+        contest = sweeps.contest_of(module, config)
+        assert all(contest.networks[arm] for arm in config["arms"])
+
+
+def test_a_task_has_the_contest_of_its_sweep():
+    task, contest = (
+        f(16) for f in (regression_readouts.task, regression_readouts.contest)
+    )
+    assert set(task.networks) == set(contest.networks) == set(READOUT_ARMS)
+    assert (task.best, task.smaller_is_better) == ("pixels", True)
+    assert (contest.best, contest.smaller_is_better) == ("pixels", True)
+
+
+def test_a_run_that_was_only_begun_hides_no_network(tmp_path, small):
+    experiments.run(NAME, "quick", where=tmp_path, **QUIET)
+    results.save(results.Result(NAME, "paper", SMALL), tmp_path)
+    model = experiments.best_network(NAME, "deconv", "uniform", tmp_path)
+    assert not model.training
+
+
+def test_a_network_that_was_not_trained_is_answered_with_those_that_were(
+    tmp_path, small
+):
+    experiments.run(NAME, "quick", where=tmp_path, **QUIET)
+    with pytest.raises(KeyError, match="there are coordconv_quadrant"):
+        experiments.best_network(NAME, "dense", "uniform", tmp_path)
+    with pytest.raises(ValueError, match="gan is no sweep of networks"):
+        experiments.best_network("gan", "conv", "uniform", tmp_path)
+    contest = coordinate_classification.contest(16)
+    with pytest.raises(
+        ValueError, match="no run with arm 'dense'; there are arm 'conv"
+    ):
+        sweeps.best_run(contest, [{"arm": "conv"}], arm="dense")
+    with pytest.raises(ValueError, match="there are arm none"):
+        sweeps.best_run(contest, [], arm="dense")
+
+
+def test_measuring_again_trains_all_anew_and_keeps_the_old(tmp_path, small):
+    experiments.run(NAME, "quick", where=tmp_path, **QUIET)
+    lines = []
+    report = {"device": "cpu", "report": lines.append}
+    again = experiments.run(NAME, "quick", where=tmp_path, force=True, **report)
+    assert len(again.runs) == 10 == sum("test accuracy" in line for line in lines)
+    old = {f"{NAME}.quick.{kind}" for kind in ("json.old", "npz.old", "json", "npz")}
+    assert {file.name for file in tmp_path.iterdir()} == old
 
 
 def start(where, code):

@@ -2,6 +2,7 @@
 
 from coordlib.data.complete import (
     PICTURES,
+    MissingDataError,
     cache_folder,
     cifar10,
     fashion_mnist,
@@ -21,6 +22,7 @@ from coordlib.data.squares import (
 __all__ = [
     "GARMENTS",
     "PICTURES",
+    "MissingDataError",
     "Scattered",
     "Shapes",
     "Squares",

@@ -46,7 +46,7 @@ def files(wanted: Collection) -> dict[str, bytes]:
 
     Raises
     ------
-    RuntimeError
+    MissingDataError
         If they are not in the cache and no route leads to them, or what came is
         something else.
     """

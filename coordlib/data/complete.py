@@ -28,7 +28,14 @@ from torch import Tensor
 
 from coordlib.checkpoints import replace_file
 
-__all__ = ["PICTURES", "cache_folder", "cifar10", "fashion_mnist", "mnist"]
+__all__ = [
+    "PICTURES",
+    "MissingDataError",
+    "cache_folder",
+    "cifar10",
+    "fashion_mnist",
+    "mnist",
+]
 
 #: The ten classes of CIFAR-10, in the order of the labels.
 PICTURES = (
@@ -46,6 +53,13 @@ PICTURES = (
 
 Split = Literal["train", "test"]
 Arrays = tuple[np.ndarray, np.ndarray]
+
+
+class MissingDataError(OSError, RuntimeError):
+    """Data that are not in the cache, and that no route leads to.
+
+    The message is one line: what was wanted, where it was looked for, what to do.
+    """
 
 
 @dataclass(frozen=True)
@@ -127,7 +141,7 @@ def cifar10(split: Split = "train") -> tuple[Tensor, Tensor]:
     ------
     ValueError
         If ``split`` is neither "train" nor "test".
-    RuntimeError
+    MissingDataError
         If it is not in the cache and no route leads to it, or what came is not it.
 
     References
@@ -156,7 +170,7 @@ def mnist(split: Split = "train") -> tuple[Tensor, Tensor]:
     ------
     ValueError
         If ``split`` is neither "train" nor "test".
-    RuntimeError
+    MissingDataError
         If it is not in the cache and no route leads to it, or what came is not it.
 
     References
@@ -186,7 +200,7 @@ def fashion_mnist(split: Split = "train") -> tuple[Tensor, Tensor]:
     ------
     ValueError
         If ``split`` is neither "train" nor "test".
-    RuntimeError
+    MissingDataError
         If it is not in the cache and no route leads to it, or what came is not it.
 
     References
@@ -224,7 +238,7 @@ def verified(collection: Collection, split: str) -> Arrays:
 
     Raises
     ------
-    RuntimeError
+    MissingDataError
         If they are not in the cache and no route leads to them, or what came is
         something else.
     """
@@ -234,7 +248,9 @@ def verified(collection: Collection, split: str) -> Arrays:
         _fetch(collection, folder)
         arrays = _from_cache(collection, folder, split)
     if arrays is None:
-        raise RuntimeError(f"{folder} changed while {collection.title} was being read")
+        raise MissingDataError(
+            f"{folder} changed while {collection.title} was being read"
+        )
     return arrays
 
 
@@ -269,13 +285,15 @@ def _fetch(collection: Collection, folder: Path) -> None:
             _take(collection, route, folder)
             return
         except Exception as error:  # whatever it is, the next route may do
-            failures.append(f"  {route.name}: {type(error).__name__}: {error}")
-    known = "; or ".join(", ".join(route.files) for route in collection.routes)
-    raise RuntimeError(
-        f"{collection.title} is not in {folder}, and could not be fetched:\n"
-        + "\n".join(failures)
-        + f"\nPut these files there yourself: {known}. Or set COORDLIB_DATA to the "
-        "folder that holds them."
+            # In one line, however many the error has.
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            failures.append(f"{route.name} ({said})")
+    known = ", or ".join(" ".join(route.files) for route in collection.routes)
+    raise MissingDataError(
+        f"{collection.title} is not in {folder} and could not be fetched from "
+        f"{' or '.join(failures)}; connect to the network and try again, or put the "
+        f"files {known} there, or set COORDLIB_DATA to a folder that holds "
+        f"{collection.name}"
     )
 
 

@@ -6,6 +6,13 @@ from their definitions, for many pictures at a time, so they are in the manner o
 data sets, and not equal to their files. The fifteenth lays photographs of frost over
 the picture; they do not ship with this library.
 
+Where they differ by more than their draws: :func:`corrupt` rounds to the nearest of 256
+steps, and the released code to the one below, half a step on average. ``glass_blur``
+exchanges two neighbouring pixels, as the paper means; the released code copies one over
+the other, which is milder (at strength 1 a root mean square of 21.5 of 255 from the
+clean picture, here 28.2). ``zoom_blur`` rounds the sizes of its enlargements in another
+way, which at strength 5 makes 1.25 of 255.
+
 Hendrycks and Dietterich, 2019, "Benchmarking neural network robustness to common
 corruptions and perturbations", section 3 and the released code.
 """
@@ -134,7 +141,11 @@ def _defocus_blur(x: Tensor, strength: tuple, generator: Generator) -> Tensor:
 
 
 def _glass_blur(x: Tensor, strength: tuple, generator: Generator) -> Tensor:
-    """Exchange neighbouring pixels at random, between two slight blurs."""
+    """Exchange neighbouring pixels at random, between two slight blurs.
+
+    Harsher than in the files of CIFAR-10-C, whose code copies one pixel over the
+    other: see above.
+    """
     spread, rounds = strength
     count, _, height, width = x.shape
     place = torch.arange(height * width).repeat(count, 1)
@@ -204,7 +215,10 @@ def smear(x: Tensor, radius: int, spread: float, angles: Tensor) -> Tensor:
 
 
 def _zoom_blur(x: Tensor, steps: int, generator: Generator) -> Tensor:
-    """Mean of the picture and its enlargements, each by one percent more."""
+    """Mean of the picture and its enlargements, each by one percent more.
+
+    Sizes are rounded in another way than in the files of CIFAR-10-C: see above.
+    """
     zoomed = [_zoomed(x, 1 + step / 100) for step in range(steps)]
     return (x + sum(zoomed)) / (1 + steps)
 

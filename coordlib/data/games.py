@@ -60,13 +60,18 @@ class Games(Protocol):
 
         Parameters
         ----------
-        actions : LongTensor, shape (count,)
+        actions : LongTensor, shape (count,), in [0, actions)
 
         Returns
         -------
         seen : Tensor, shape (count, C, H, W), uint8
         rewards : Tensor, shape (count,), float32
         ended : Tensor, shape (count,), bool
+
+        Raises
+        ------
+        ValueError
+            If the shape is another, or there is no such action.
         """
 
 
@@ -110,6 +115,7 @@ class Catch:
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Move each paddle, and let each ball fall by a row."""
+        _check_actions(actions, self)
         self._paddle = (self._paddle + actions - 1).clamp(0, self.size - 1)
         self._row = self._row + 1
         ended = self._row == self.size - 1
@@ -185,6 +191,7 @@ class MinAtarGames:
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Do one action in each game."""
+        _check_actions(actions, self)
         rewards = np.zeros(self.count, np.float32)
         ended = np.zeros(self.count, bool)
         for index, (game, action) in enumerate(
@@ -249,6 +256,7 @@ class AtariGames:
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Do one action in each game."""
+        _check_actions(actions, self)
         seen, rewards, died, cut, _ = self._games.step(actions.numpy())
         return (
             torch.from_numpy(seen.copy()),
@@ -302,6 +310,18 @@ def board(seen: Tensor) -> Tensor:
     """
     numbers = torch.arange(1, seen.shape[1] + 1, device=seen.device)
     return ((seen != 0) * numbers[:, None, None]).amax(1).to(torch.uint8)
+
+
+def _check_actions(actions: Tensor, games: Games) -> None:
+    if actions.shape != (games.count,):
+        raise ValueError(
+            f"actions must have shape ({games.count},), not {tuple(actions.shape)}"
+        )
+    unknown = (actions < 0) | (actions >= games.actions)
+    if unknown.any():
+        raise ValueError(
+            f"actions must be in [0, {games.actions}), got {actions[unknown][0].item()}"
+        )
 
 
 def _missing(game: str, packages: str) -> ModuleNotFoundError:

@@ -71,7 +71,7 @@ def photographs(source: str, index: Iterable[int] | None = None) -> Photographs:
     ------
     ValueError
         If the source is unknown.
-    RuntimeError
+    MissingDataError
         If it is not in the cache and no route leads to it, or what came is not it.
     ModuleNotFoundError
         If Pillow is missing, which reads the files.

@@ -5,8 +5,11 @@ configurations. It either measures all at once, in a function ``measure(seed, de
 **config)`` that returns its metrics as a dictionary of numbers, and tensors for figures
 as ``group/name``; or it is a sweep, with
 ``task(**config)`` and ``summarise(task, runs)`` as :mod:`.sweeps` tells, and ``arms``
-in each configuration. A ``measure`` that takes long may also have the parameters
-``folder``, to keep checkpoints in until all is measured, and ``progress``.
+in each configuration. A sweep of networks also has a function ``contest`` of whatever
+in the configuration its networks depend on: with it and the result a trained network is
+known, and no data are needed. A ``measure`` that takes long may also have the
+parameters ``folder``, to keep checkpoints in until all is measured, and ``progress``;
+one that reads other results, ``where`` they are.
 """
 
 import json
@@ -22,9 +25,10 @@ import torch
 from torch import Tensor, nn
 
 from coordlib import results
+from coordlib.arguments import check_integer
 from coordlib.device import best_device
 from coordlib.experiments import sweeps
-from coordlib.results import Result
+from coordlib.results import Result, Where
 
 KEPT_SEED = 0
 """The seed whose best networks are kept with the result."""
@@ -89,42 +93,45 @@ def presets(name: str) -> tuple[str, ...]:
     return tuple(p for p in results.PRESETS if p in find(name).PRESETS)
 
 
-def best_network(
-    name: str, arm: str, split: str, where: Path | None = None
-) -> nn.Module:
+def best_network(name: str, arm: str, split: str, where: Where = None) -> nn.Module:
     """Give the best network of an arm on a split, trained, as the results keep it.
 
     Parameters
     ----------
     name : str
-        A sweep; its result at the largest preset is read.
+        A sweep of networks; its result at the largest preset with a finished seed
+        is read.
     arm, split : str
-    where : Path, optional
+    where : str or Path, optional
         The folder of results; :func:`coordlib.results.folder` if not given.
 
     Returns
     -------
     nn.Module
         In evaluation mode, on the CPU. What it takes and gives is what
-        ``find(name).task(...)`` says.
+        ``find(name).task(...)`` says; its data are not read.
 
     Raises
     ------
     ValueError
-        If there is no such experiment.
+        If there is no such experiment, or it is no sweep of networks.
     FileNotFoundError
         If it was not measured, or keeps no weights.
+    KeyError
+        If no such network is kept; the message lists those that are.
     """
     module, result = find(name), results.best(name, where)
+    if not hasattr(module, "contest"):
+        raise ValueError(f"{name} is no sweep of networks: there is no best one")
     if result is None:
         raise FileNotFoundError(
             f"no result of {name}; measure it with 'python -m coordlib run {name}'"
         )
-    task = sweeps.made(module.task, result.config)
-    which = {"arm": arm, "split": split, "seed": KEPT_SEED}
-    recipe = sweeps.best_run(task, result.runs, **which)["network"]
-    model = task.networks[arm](**recipe)
     weights = results.load_weights(name, result.preset, f"{arm}_{split}", where)
+    contest = sweeps.contest_of(module, result.config)
+    which = {"arm": arm, "split": split, "seed": KEPT_SEED}
+    recipe = sweeps.best_run(contest, result.runs, **which)["network"]
+    model = contest.networks[arm](**recipe)
     model.load_state_dict(weights)
     return model.eval()
 
@@ -135,10 +142,11 @@ def run(
     *,
     seeds: Iterable[int] = (0,),
     device: str = "auto",
-    where: Path | None = None,
+    where: Where = None,
     report: Callable[[str], None] = print,
     progress: bool = False,
     dask: str | None = None,
+    force: bool = False,
 ) -> Result:
     """Measure an experiment for each seed, and keep what is already measured.
 
@@ -151,9 +159,10 @@ def run(
     name : str
     preset : {"quick", "cpu", "paper"}
     seeds : iterable of int
+        At least one, none negative.
     device : str
         As for :func:`coordlib.device.best_device`.
-    where : Path, optional
+    where : str or Path, optional
         The folder of results; :func:`coordlib.results.folder` if not given.
     report : callable
         Takes one line of text at a time.
@@ -161,6 +170,9 @@ def run(
         Show a bar for each training.
     dask : str, optional
         The address of a Dask scheduler, to spread a sweep over its workers.
+    force : bool
+        Measure again what was measured. A result that is there, damaged or of another
+        configuration perhaps, is renamed to end in ``.old``.
 
     Returns
     -------
@@ -168,9 +180,12 @@ def run(
 
     Raises
     ------
+    TypeError
+        If a seed is no integer.
     ValueError
-        If the experiment or the preset is unknown, the file holds a run of another
-        configuration, or an experiment that is no sweep is to be spread.
+        If the experiment or the preset is unknown, there is no seed, the file holds a
+        run of another configuration, an experiment that is no sweep is to be spread,
+        or no folder is given and there is none but that of the package.
     OSError
         If the folder cannot be written, is nearly full, or another process is at it.
     """
@@ -181,13 +196,22 @@ def run(
         )
     if dask and not hasattr(module, "task"):
         raise ValueError(f"{name} is no sweep: there is nothing to spread over Dask")
+    seeds = [check_integer("seeds", seed, at_least=0) for seed in seeds]
+    if not seeds:
+        raise ValueError("seeds must hold at least one seed, got none")
+    results.check_writable(where)
     config = module.PRESETS[preset]
     chosen = best_device(device)
     # The folder is held, and written once, before any work is done.
     with results.alone(name, preset, where) as folder:
+        if force:
+            for old in results.put_aside(name, preset, where):
+                report(f"kept as {old}")
+            for begun in folder.glob("*.npz"):
+                begun.unlink()
         result = _begun(name, preset, config, where)
         results.save(result, where)
-        for seed in map(int, seeds):
+        for seed in seeds:
             if str(seed) in result.seeds:
                 report(f"{name} {preset} seed {seed}: measured before")
                 continue
@@ -197,7 +221,7 @@ def run(
                     module, result, seed, chosen, where, folder, report, progress, dask
                 )
             else:
-                offered = {"folder": folder, "progress": progress}
+                offered = {"folder": folder, "progress": progress, "where": where}
                 taken = offered.keys() & signature(module.measure).parameters.keys()
                 extra = {name: offered[name] for name in taken}
                 measured = module.measure(seed, chosen, **config, **extra)
@@ -214,13 +238,13 @@ def run(
     return result
 
 
-def _begun(name: str, preset: str, config: dict, where: Path | None) -> Result:
+def _begun(name: str, preset: str, config: dict, where: Where) -> Result:
     file = results.path(name, preset, where)
     result = results.load(file) if file.exists() else Result(name, preset, config)
     if result.config != json.loads(json.dumps(config)):
         raise ValueError(
-            f"{file} was measured with another configuration; move it away to "
-            "measure anew"
+            f"{file} was measured with another configuration; move it away, or "
+            "measure again with --force"
         )
     return result
 
@@ -230,7 +254,7 @@ def _sweep(
     result: Result,
     seed: int,
     device: torch.device,
-    where: Path | None,
+    where: Where,
     folder: Path,
     report: Callable[[str], None],
     progress: bool,

@@ -6,11 +6,12 @@ from coordlib.experiments.pictures import (
     SHIFTED,
     STILL,
     arms,
+    contest,
     summarise,
     task,
 )
 
-__all__ = ["PRESETS", "summarise", "task"]
+__all__ = ["PRESETS", "contest", "summarise", "task"]
 
 _NARROW = {
     "resnet": {"width": 0.25},

@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.experiments.pictures import flip_and_shift, standardised
-from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 from coordlib.layers import CoordConv2d
+from coordlib.metrics import pixel_accuracy
 from coordlib.models.cifar import ResNet
 
 CLASSES = 10
@@ -36,6 +37,16 @@ PRESETS = {
     "cpu": {"samples": 5000, "arms": _arms(width=0.25, epochs=10)},
     "paper": {"samples": 50_000, "arms": _arms(width=1.0, epochs=100)},
 }
+
+
+def contest() -> Contest:
+    """Networks that differ in their first layer, by their accuracy."""
+    networks = {
+        f"{first}_{name}": partial(network, layer)
+        for first, layer in (("conv", nn.Conv2d), ("coordconv", _coordconv))
+        for name in _AUGMENTATIONS
+    }
+    return Contest(networks=networks, best="accuracy")
 
 
 def task(samples: int) -> Task:
@@ -67,22 +78,15 @@ def task(samples: int) -> Task:
     targets = torch.cat([labels, names])
 
     def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
-        right = outputs.argmax(1) == targets[index]
-        return {"accuracy": float(right.float().mean())}
+        return {"accuracy": pixel_accuracy(outputs, targets[index])}
 
-    networks = {
-        f"{first}_{name}": partial(network, layer)
-        for first, layer in (("conv", nn.Conv2d), ("coordconv", _coordconv))
-        for name in _AUGMENTATIONS
-    }
     return Task(
+        **vars(contest()),
         inputs=torch.cat([natural, placed]),
         targets=targets,
         splits=splits,
-        networks=networks,
         losses={"softmax": F.cross_entropy},
         score=score,
-        best="accuracy",
         watched=1000,
         augmentations={"flip and shift": flip_and_shift},
         keeps_weights=False,

@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor
 
 from coordlib.experiments import classification
-from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 from coordlib.models.detector import ConstantConv2d
 
 PRESETS = {
@@ -23,6 +23,13 @@ PRESETS = {
 }
 
 
+def contest() -> Contest:
+    """Networks with ones in place of coordinates, by their accuracy."""
+    make = partial(classification.network, partial(ConstantConv2d, ones=3))
+    networks = dict.fromkeys(PRESETS["paper"]["arms"], make)
+    return replace(classification.contest(), networks=networks)
+
+
 def task(samples: int) -> Task:
     """Name what a photograph shows, as in :mod:`.classification`.
 
@@ -30,15 +37,8 @@ def task(samples: int) -> Task:
     starts alike, and learns nothing about the place.
     """
     whole = classification.task(samples)
-    first = partial(ConstantConv2d, ones=3)
-    return replace(
-        whole,
-        splits=partial(_natural, whole.splits),
-        networks={
-            arm: partial(classification.network, first)
-            for arm in PRESETS["paper"]["arms"]
-        },
-    )
+    splits = partial(_natural, whole.splits)
+    return replace(whole, splits=splits, **vars(contest()))
 
 
 def _natural(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from coordlib.data.squares import Squares, splits, squares
-from coordlib.experiments.sweeps import Run, Task, best_numbers, best_run
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_accuracy
 from coordlib.models.painters import CoordConvPainter, DeconvPainter
@@ -96,6 +96,17 @@ PRESETS = {
 }
 
 
+def contest(size: int) -> Contest:
+    """Painters on a canvas of this side, by the share of right pixels."""
+    return Contest(
+        networks={
+            "deconv": partial(DeconvPainter, size=size),
+            "coordconv": partial(CoordConvPainter, size=size),
+        },
+        best="accuracy",
+    )
+
+
 def task(size: int) -> Task:
     """Light the pixel at a position, on a canvas of ``size`` by ``size`` pixels."""
     world = squares(size)
@@ -108,16 +119,12 @@ def task(size: int) -> Task:
         }
 
     return Task(
+        **vars(contest(size)),
         splits=partial(splits, world),
         inputs=to_unit(world.positions, (size, size)),
         targets=targets,
-        networks={
-            "deconv": partial(DeconvPainter, size=size),
-            "coordconv": partial(CoordConvPainter, size=size),
-        },
         losses={"softmax": pixel_cross_entropy},
         score=score,
-        best="accuracy",
     )
 
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coordlib.data.squares import splits, squares
-from coordlib.experiments.sweeps import Run, Task, best_numbers, best_run
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_distance
 from coordlib.models.regressors import (
@@ -61,6 +61,19 @@ PRESETS = {
 }
 
 
+def contest(size: int) -> Contest:
+    """Regressors on a canvas of this side, by their distance from the truth."""
+    return Contest(
+        networks={
+            "dense": partial(DenseRegressor, size=size),
+            "conv": ConvRegressor,
+            "coordconv": lambda: from_fractions(CoordConvRegressor()),
+        },
+        best="pixels",
+        smaller_is_better=True,
+    )
+
+
 def task(size: int) -> Task:
     """Say where the 9x9 square is, on a canvas of ``size`` by ``size`` pixels."""
     world = squares(size)
@@ -69,18 +82,12 @@ def task(size: int) -> Task:
         return {"pixels": pixel_distance(outputs, world.positions[index], size)}
 
     return Task(
+        **vars(contest(size)),
         splits=partial(splits, world),
         inputs=world.images(),
         targets=to_unit(world.positions, (size, size)),
-        networks={
-            "dense": partial(DenseRegressor, size=size),
-            "conv": ConvRegressor,
-            "coordconv": lambda: from_fractions(CoordConvRegressor()),
-        },
         losses={"mse": F.mse_loss},
         score=score,
-        best="pixels",
-        smaller_is_better=True,
     )
 
 

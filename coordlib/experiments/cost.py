@@ -3,6 +3,7 @@
 import torch
 
 from coordlib import results
+from coordlib.results import Where
 
 COORDINATE_TASKS = (
     "coordinate-classification",
@@ -14,7 +15,9 @@ COORDINATE_TASKS = (
 PRESETS = {"cpu": {"of": "cpu"}, "paper": {"of": "paper"}}
 
 
-def measure(seed: int, device: torch.device, *, of: str) -> dict[str, float]:
+def measure(
+    seed: int, device: torch.device, *, of: str, where: Where = None
+) -> dict[str, float]:
     """Add up what the results say of themselves.
 
     Returns
@@ -26,14 +29,14 @@ def measure(seed: int, device: torch.device, *, of: str) -> dict[str, float]:
     Raises
     ------
     FileNotFoundError
-        If one of the results is missing at that preset.
+        If one of the results is missing or only begun at that preset.
     """
     found = []
     for name in COORDINATE_TASKS:
-        file = results.path(name, of)
-        if not file.exists():
+        file = results.path(name, of, where)
+        if not file.exists() or not (result := results.load(file)).seeds:
             raise FileNotFoundError(f"measure {name} at {of} first: no {file}")
-        found.append(results.load(file))
+        found.append(result)
     runs = [run for result in found for run in result.runs]
     seconds = sum(run["seconds"] for run in runs)
     return {"device_hours": seconds / 3600, "networks": len(runs)}

@@ -8,7 +8,7 @@ from torch import Tensor
 from coordlib.boxes import box_iou, clip, corners, inside, non_maximum_suppression
 from coordlib.data import digits, mnist
 from coordlib.data.scattered import WINDOW, scatter
-from coordlib.experiments.sweeps import Run, Task, best_run
+from coordlib.experiments.sweeps import Contest, Run, Task, best_run
 from coordlib.models.detector import (
     ANCHORS,
     KEPT,
@@ -60,6 +60,11 @@ PRESETS = {
 }
 
 
+def contest() -> Contest:
+    """Detectors, by how well their boxes fit the digits."""
+    return Contest(networks={name: _maker(name) for name in NETWORKS}, best="iou")
+
+
 def task(samples: int, tested: int, clipped: bool = False) -> Task:
     """Put boxes around the digits of a canvas.
 
@@ -88,13 +93,12 @@ def task(samples: int, tested: int, clipped: bool = False) -> Task:
         return detection_scores(outputs, boxes[index], clipped)
 
     return Task(
+        **vars(contest()),
         inputs=torch.cat([train.images, test.images]),
         targets=clip(boxes, (WINDOW, WINDOW)) if clipped else boxes,
         splits=one_split,
-        networks={name: _maker(name) for name in NETWORKS},
         losses={"boxes": partial(detection_loss, clipped=clipped)},
         score=score,
-        best="iou",
         watched=200,
         draw=draw_chances,
     )

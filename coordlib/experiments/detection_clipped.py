@@ -1,9 +1,9 @@
 """Detection with all boxes cut at the border, as the released code can do (L14)."""
 
 from coordlib.experiments import detection
-from coordlib.experiments.detection import summarise, task
+from coordlib.experiments.detection import contest, summarise, task
 
-__all__ = ["PRESETS", "summarise", "task"]
+__all__ = ["PRESETS", "contest", "summarise", "task"]
 
 PRESETS = {
     name: preset

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.data.squares import splits, squares
-from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 from coordlib.grid import to_unit
 from coordlib.layers import FourierFeatures, LearnedEncoding, SinusoidalEncoding
 from coordlib.metrics import iou
@@ -35,6 +35,12 @@ PRESETS = {
 }
 
 
+def contest(size: int) -> Contest:
+    """Painters that differ in the encoding, by the overlap with the true square."""
+    networks = {name: partial(_painter, name, size) for name in ENCODINGS}
+    return Contest(networks=networks, best="iou")
+
+
 def task(size: int) -> Task:
     """Paint a 9x9 square around a position, on ``size`` by ``size`` pixels, at once.
 
@@ -49,13 +55,12 @@ def task(size: int) -> Task:
         return {"iou": iou(outputs, images[index])}
 
     return Task(
+        **vars(contest(size)),
         splits=partial(splits, world),
         inputs=to_unit(world.positions, (size, size)),
         targets=images,
-        networks={name: partial(_painter, name, size) for name in ENCODINGS},
         losses={"sigmoid": F.binary_cross_entropy_with_logits},
         score=score,
-        best="iou",
         keeps_weights=False,
     )
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from coordlib.arguments import check_choice
 from coordlib.data import digits, mnist
-from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 from coordlib.grid import to_unit
 from coordlib.layers import BlurPool2d, CoordConv2d, PolyphasePool2d
 from coordlib.metrics import consistency, pixel_accuracy, pixel_distance
@@ -121,6 +121,11 @@ class WhatAndWhere(nn.Sequential):
         he_normal_(self)
 
 
+def contest() -> Contest:
+    """A network for each cell of the table, by the share of digits it names."""
+    return Contest(networks=dict.fromkeys(CELLS, WhatAndWhere), best="accuracy")
+
+
 def task(samples: int, tested: int) -> Task:
     """Say which digit lies on a canvas, and where: two answers of one network.
 
@@ -171,13 +176,12 @@ def task(samples: int, tested: int) -> Task:
         }
 
     return Task(
+        **vars(contest()),
         inputs=inputs,
         targets=targets,
         splits=one_split,
-        networks=dict.fromkeys(CELLS, WhatAndWhere),
         losses={"what and where": what_and_where},
         score=score,
-        best="accuracy",
         watched=500,
         examine=examine,
         keeps_weights=False,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from coordlib.data import photograph
 from coordlib.experiments import pictures
-from coordlib.experiments.sweeps import Run, Task, best_run
+from coordlib.experiments.sweeps import Contest, Run, Task, best_run
 from coordlib.models import DenseMax2d
 from coordlib.models.cifar import VGG
 from coordlib.probe import shift
@@ -61,6 +61,12 @@ PRESETS = {
 }
 
 
+def contest() -> Contest:
+    """VGG with and without blur, on two kinds of border, by its accuracy."""
+    networks = {arm: _make for arm in PRESETS["paper"]["arms"]}
+    return replace(pictures.contest(), networks=networks)
+
+
 def task(samples: int, looked_at: int, keeps_weights: bool) -> Task:
     """Name the thing in a photograph; then see what a shift does to the features.
 
@@ -91,7 +97,7 @@ def task(samples: int, looked_at: int, keeps_weights: bool) -> Task:
 
     return replace(
         base,
-        networks={arm: _make for arm in PRESETS["paper"]["arms"]},
+        **vars(contest()),
         examine=examine,
         keeps_weights=keeps_weights,
     )

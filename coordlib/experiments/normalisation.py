@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.data.squares import Squares, quadrant_split, squares, uniform_split
-from coordlib.experiments.sweeps import Run, Task, all_outputs, best_run
+from coordlib.experiments.sweeps import Contest, Run, Task, all_outputs, best_run
 from coordlib.grid import to_unit
 from coordlib.metrics import pixel_accuracy
 from coordlib.models.painters import CoordConvPainter, DeconvPainter
@@ -174,6 +174,13 @@ def make_painter(
     return nn.Sequential(InPixels(size), network) if raw else network
 
 
+def contest(size: int, side: int = 9) -> Contest:
+    """Painters that differ in their normalisation, by the share of right pixels."""
+    # Arms differ in the options of one function only.
+    networks = defaultdict(lambda: partial(make_painter, size))
+    return Contest(networks=networks, best="accuracy")
+
+
 def task(size: int, side: int = 9) -> Task:
     """Light the pixel at a position, with every normalisation.
 
@@ -207,14 +214,12 @@ def task(size: int, side: int = 9) -> Task:
         return {"accuracy": pixel_accuracy(outputs, targets[index])}
 
     return Task(
+        **vars(contest(size)),
         splits=splits,
         inputs=inputs,
         targets=targets,
-        # Arms differ in the options of one function only.
-        networks=defaultdict(lambda: partial(make_painter, size)),
         losses={"softmax": pixel_cross_entropy},
         score=score,
-        best="accuracy",
         kept=answers,
     )
 

@@ -3,12 +3,13 @@
 from coordlib.experiments.normalisation import (
     HALF_SIZE,
     PAINTERS,
+    contest,
     half_size_arm,
     summarise,
     task,
 )
 
-__all__ = ["PRESETS", "summarise", "task"]
+__all__ = ["PRESETS", "contest", "summarise", "task"]
 
 STEPS = {"deconv": 1176, "coordconv": 1254}
 """How many steps the recipes of half size take."""

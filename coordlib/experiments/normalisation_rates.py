@@ -3,13 +3,14 @@
 from coordlib.experiments.normalisation import (
     HALF_SIZE,
     PAINTERS,
+    contest,
     half_size_arm,
     summarise,
     task,
 )
 from coordlib.experiments.normalisation_tuning import RATES
 
-__all__ = ["PRESETS", "RATES", "summarise", "task"]
+__all__ = ["PRESETS", "RATES", "contest", "summarise", "task"]
 
 
 def _arms() -> dict[str, dict]:

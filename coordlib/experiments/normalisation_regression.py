@@ -3,7 +3,7 @@
 from itertools import product
 
 from coordlib.experiments import coordinate_regression
-from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 from coordlib.models.regressors import ConvRegressor
 
 
@@ -27,11 +27,17 @@ def _arms() -> dict[str, dict]:
 PRESETS = {"cpu": {"size": 64, "arms": _arms()}}
 
 
+def contest(size: int) -> Contest:
+    """Strided convolutions and a global average, by their distance from the truth."""
+    networks = dict.fromkeys(_arms(), ConvRegressor)
+    return Contest(networks=networks, best="pixels", smaller_is_better=True)
+
+
 def task(size: int) -> Task:
     """Say where the square is, by strided convolutions and a global average."""
     plain = coordinate_regression.task(size)
-    networks = dict.fromkeys(_arms(), ConvRegressor)
-    return Task(**{**vars(plain), "networks": networks, "keeps_weights": False})
+    own = vars(contest(size)) | {"keeps_weights": False}
+    return Task(**{**vars(plain), **own})
 
 
 def summarise(task: Task, runs: list[Run]) -> dict[str, float]:

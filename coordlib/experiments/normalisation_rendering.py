@@ -4,7 +4,7 @@ from functools import partial
 
 from coordlib.experiments import rendering
 from coordlib.experiments.normalisation import HALF_SIZE, half_size_arm, make_painter
-from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 
 PRESETS = {
     "cpu": HALF_SIZE
@@ -17,11 +17,17 @@ PRESETS = {
 }
 
 
+def contest(size: int, side: int = 9) -> Contest:
+    """Painters that differ in their normalisation, by the overlap with the square."""
+    networks = dict.fromkeys(("batch", "none"), partial(make_painter, size))
+    return Contest(networks=networks, best="iou")
+
+
 def task(size: int, side: int) -> Task:
     """Paint a square around a position."""
     plain = rendering.task(size, side)
-    networks = dict.fromkeys(("batch", "none"), partial(make_painter, size))
-    return Task(**{**vars(plain), "networks": networks, "keeps_weights": False})
+    own = vars(contest(size)) | {"keeps_weights": False}
+    return Task(**{**vars(plain), **own})
 
 
 def summarise(task: Task, runs: list[Run]) -> dict[str, float]:

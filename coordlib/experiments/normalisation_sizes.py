@@ -2,9 +2,15 @@
 
 from itertools import product
 
-from coordlib.experiments.normalisation import HALF_SIZE, half_size_arm, summarise, task
+from coordlib.experiments.normalisation import (
+    HALF_SIZE,
+    contest,
+    half_size_arm,
+    summarise,
+    task,
+)
 
-__all__ = ["PRESETS", "summarise", "task"]
+__all__ = ["PRESETS", "contest", "summarise", "task"]
 
 PRESETS = {
     "cpu": HALF_SIZE

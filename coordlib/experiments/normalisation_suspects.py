@@ -1,8 +1,14 @@
 """Every other explanation, one at a time, with batch normalisation left in (B07)."""
 
-from coordlib.experiments.normalisation import HALF_SIZE, half_size_arm, summarise, task
+from coordlib.experiments.normalisation import (
+    HALF_SIZE,
+    contest,
+    half_size_arm,
+    summarise,
+    task,
+)
 
-__all__ = ["PRESETS", "summarise", "task"]
+__all__ = ["PRESETS", "contest", "summarise", "task"]
 
 SOURCE_RATES = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05]
 

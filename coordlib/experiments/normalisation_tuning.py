@@ -1,8 +1,8 @@
 """The rate of each arm of normalisation, chosen on validation dots of its own."""
 
-from coordlib.experiments.normalisation import arm, summarise, task
+from coordlib.experiments.normalisation import arm, contest, summarise, task
 
-__all__ = ["PRESETS", "RATES", "summarise", "task"]
+__all__ = ["PRESETS", "RATES", "contest", "summarise", "task"]
 
 RATES = {
     "deconv": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1],

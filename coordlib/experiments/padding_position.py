@@ -1,7 +1,9 @@
 """How much of a position the padding alone gives away, without coordinates."""
 
+from dataclasses import replace
+
 from coordlib.experiments import coordinate_regression
-from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 from coordlib.models.classifiers import PositionNet
 from coordlib.models.regressors import ConvRegressor
 
@@ -41,12 +43,16 @@ PRESETS = {
 }
 
 
-def task(size: int) -> Task:
-    """Say where the square is: a strided network, and one that keeps every pixel."""
-    plain = coordinate_regression.task(size)
+def contest(size: int) -> Contest:
+    """Networks that differ in their padding, by their distance from the truth."""
     networks = {f"strided_{mode}": ConvRegressor for mode in MODES}
     networks |= {f"full_{mode}": PositionNet for mode in MODES}
-    return Task(**{**vars(plain), "networks": networks})
+    return replace(coordinate_regression.contest(size), networks=networks)
+
+
+def task(size: int) -> Task:
+    """Say where the square is: a strided network, and one that keeps every pixel."""
+    return replace(coordinate_regression.task(size), **vars(contest(size)))
 
 
 def summarise(task: Task, runs: list[Run]) -> dict[str, float]:

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.data import cifar10
-from coordlib.experiments.sweeps import Run, Task, best_run
-from coordlib.metrics import consistency
+from coordlib.experiments.sweeps import Contest, Run, Task, best_run
+from coordlib.metrics import consistency, pixel_accuracy
 from coordlib.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
 
 NETWORKS = {
@@ -101,6 +101,17 @@ PRESETS = {
 }
 
 
+def contest() -> Contest:
+    """Every kind of network with every way of downsampling, by its accuracy."""
+    networks = {
+        f"{network}_{way}_{name}": partial(_make, network)
+        for network in NETWORKS
+        for way in WAYS
+        for name in STILL | SHIFTED
+    }
+    return Contest(networks=networks, best="accuracy")
+
+
 def task(samples: int) -> Task:
     """Name the thing in a photograph, learned from some of the training pictures.
 
@@ -120,8 +131,7 @@ def task(samples: int) -> Task:
         return {"test": (order[:samples], held)}
 
     def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
-        right = outputs.argmax(1) == targets[index]
-        return {"accuracy": float(right.float().mean())}
+        return {"accuracy": pixel_accuracy(outputs, targets[index])}
 
     def examine(model: nn.Module) -> dict[str, float]:
         device = next(model.parameters()).device
@@ -133,18 +143,12 @@ def task(samples: int) -> Task:
         }
 
     return Task(
+        **vars(contest()),
         inputs=inputs,
         targets=targets,
         splits=one_split,
-        networks={
-            f"{network}_{way}_{name}": partial(_make, network)
-            for network in NETWORKS
-            for way in WAYS
-            for name in STILL | SHIFTED
-        },
         losses={"softmax": F.cross_entropy},
         score=score,
-        best="accuracy",
         watched=1000,
         examine=examine,
         augmentations={"flip": flip, "flip and shift": flip_and_shift},

@@ -1,7 +1,9 @@
 """What does the work in regression: rectifier, read-out, full resolution (L12)."""
 
+from dataclasses import replace
+
 from coordlib.experiments import coordinate_regression
-from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 from coordlib.models.regressors import READOUTS, CoordConvRegressor, from_fractions
 
 HALVINGS = (0, 2, 4)
@@ -43,12 +45,15 @@ PRESETS = {
 }
 
 
+def contest(size: int) -> Contest:
+    """Variants of one network, by their distance from the truth."""
+    networks = dict.fromkeys(_arms(1, [1]), make_regressor)
+    return replace(coordinate_regression.contest(size), networks=networks)
+
+
 def task(size: int) -> Task:
     """The same task as coordinate regression, for variants of one network."""
-    plain = coordinate_regression.task(size)
-    return Task(
-        **{**vars(plain), "networks": dict.fromkeys(_arms(1, [1]), make_regressor)}
-    )
+    return replace(coordinate_regression.task(size), **vars(contest(size)))
 
 
 def make_regressor(**options):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from coordlib.data.squares import splits, squares
 from coordlib.experiments.coordinate_classification import PAPER_DECONV
-from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 from coordlib.grid import to_unit
 from coordlib.metrics import iou
 from coordlib.models.painters import CoordConvSquarePainter, DeconvPainter
@@ -84,6 +84,17 @@ PRESETS = {
 }
 
 
+def contest(size: int) -> Contest:
+    """Painters on a canvas of this side, by the overlap with the true square."""
+    return Contest(
+        networks={
+            "deconv": partial(DeconvPainter, size=size),
+            "coordconv": partial(CoordConvSquarePainter, size=size),
+        },
+        best="iou",
+    )
+
+
 def task(size: int, side: int = 9) -> Task:
     """Paint a square around a position, on ``size`` by ``size`` pixels."""
     world = squares(size, side)
@@ -95,16 +106,12 @@ def task(size: int, side: int = 9) -> Task:
         return {"iou": iou(outputs - threshold, images[index])}
 
     return Task(
+        **vars(contest(size)),
         splits=partial(splits, world),
         inputs=to_unit(world.positions, (size, size)),
         targets=images,
-        networks={
-            "deconv": partial(DeconvPainter, size=size),
-            "coordconv": partial(CoordConvSquarePainter, size=size),
-        },
         losses={"sigmoid": F.binary_cross_entropy_with_logits, "mse": F.mse_loss},
         score=score,
-        best="iou",
     )
 
 

@@ -49,6 +49,10 @@ PRESETS = {
 }
 
 
+contest = pictures.contest
+"""The networks of :mod:`.pictures`, by their accuracy on pictures as they are."""
+
+
 def task(samples: int, corrupted: int, perturbed: int) -> Task:
     """Name the thing in a photograph, then in one that something went wrong with.
 

@@ -11,9 +11,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from inspect import signature
 from itertools import product
 from math import inf, isfinite
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -33,26 +35,48 @@ Run = dict[str, Any]
 what was measured; None for what is no number because the training diverged."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What the networks of a sweep learn.
+@dataclass(frozen=True, kw_only=True)
+class Contest:
+    """Who takes part in a sweep, and who wins: what is known of it without data.
 
     Attributes
     ----------
+    networks : dict of str to callable
+        Makes the network of an arm from its options.
+    best : str
+        Which of the numbers, on test samples, tells the best network.
+    smaller_is_better : bool
+    """
+
+    networks: dict[str, Callable[..., nn.Module]]
+    best: str
+    smaller_is_better: bool = False
+
+    def rank(self, run: Run) -> float:
+        """A number that is larger for the better run; the least if it diverged."""
+        value = run[f"test_{self.best}"]
+        if value is None:
+            return -inf
+        return -value if self.smaller_is_better else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(Contest):
+    """What the networks of a sweep learn: their contest, with the data.
+
+    Attributes
+    ----------
+    networks, best, smaller_is_better
+        As in :class:`Contest`.
     inputs, targets : Tensor, shape (N, ...)
         All samples, those to train and those to test.
     splits : callable
         From a seed to ``(train, test)`` by name: indices of samples.
-    networks : dict of str to callable
-        Makes the network of an arm from its options.
     losses : dict of str to callable
         By the name that ``training["loss"]`` gives; the first is the usual one.
     score : callable
         From the training options, outputs and the index of their samples to numbers
         by name.
-    best : str
-        Which of the numbers, on test samples, tells the best network.
-    smaller_is_better : bool
     watched : int, optional
         How many samples of each side to look at during the training; all of them if
         not given.
@@ -72,24 +96,14 @@ class Task:
     inputs: Tensor
     targets: Tensor
     splits: Callable[[int], dict[str, tuple[Tensor, Tensor]]]
-    networks: dict[str, Callable[..., nn.Module]]
     losses: dict[str, Loss]
     score: Callable[[dict, Tensor, Tensor], dict[str, float]]
-    best: str
-    smaller_is_better: bool = False
     watched: int | None = None
     examine: Callable[[nn.Module], dict[str, float]] | None = None
     augmentations: dict[str, Augment] = field(default_factory=dict)
     draw: Draw | None = None
     keeps_weights: bool = True
     kept: Callable[[nn.Module], dict[str, Tensor]] = nn.Module.state_dict
-
-    def rank(self, run: Run) -> float:
-        """A number that is larger for the better run; the least if it diverged."""
-        value = run[f"test_{self.best}"]
-        if value is None:
-            return -inf
-        return -value if self.smaller_is_better else value
 
     def train(
         self,
@@ -271,10 +285,23 @@ def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
     return {k: v if isfinite(v) else None for k, v in numbers.items()}
 
 
-def best_run(task: Task, runs: list[Run], **which: Any) -> Run:
-    """The best on test positions among the runs that have these values."""
+def best_run(contest: Contest, runs: list[Run], **which: Any) -> Run:
+    """The best on test positions among the runs that have these values.
+
+    Raises
+    ------
+    ValueError
+        If no run has them; the message says which values there are.
+    """
     fitting = [r for r in runs if all(r[k] == v for k, v in which.items())]
-    return max(fitting, key=partial(_place, task))
+    if not fitting:
+        wanted = ", ".join(f"{k} {v!r}" for k, v in which.items())
+        there = "; ".join(
+            f"{k} {', '.join(map(repr, dict.fromkeys(r[k] for r in runs))) or 'none'}"
+            for k in which
+        )
+        raise ValueError(f"no run with {wanted}; there are {there}")
+    return max(fitting, key=partial(_place, contest))
 
 
 def best_numbers(
@@ -306,9 +333,9 @@ def best_numbers(
     }
 
 
-def _place(task: Task, run: Run) -> tuple[float, str]:
+def _place(contest: Contest, run: Run) -> tuple[float, str]:
     # Equals are told apart by name, not by which of them was finished first.
-    return task.rank(run), identity(run)
+    return contest.rank(run), identity(run)
 
 
 def here(
@@ -355,6 +382,24 @@ def on_dask(
 
 def _train_remotely(make_task: Callable[..., Task], config: dict, job: dict):
     return made(make_task, config).train(job)
+
+
+def contest_of(module: ModuleType, config: dict) -> Contest:
+    """Give the contest of a configuration. No data are read or fetched for it.
+
+    Parameters
+    ----------
+    module : module
+        A sweep, with its function ``contest``.
+    config : dict
+        One of its presets, or the configuration of a result.
+
+    Returns
+    -------
+    Contest
+    """
+    asked = signature(module.contest).parameters
+    return module.contest(**{k: v for k, v in config.items() if k in asked})
 
 
 def made(make_task: Callable[..., Task], config: dict) -> Task:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.data import fashion_mnist, garments
-from coordlib.experiments.sweeps import Run, Task, best_run
+from coordlib.experiments.sweeps import Contest, Run, Task, best_run
 from coordlib.metrics import decibels, psnr
 from coordlib.models.unet import UNet
 from coordlib.probe import shift
@@ -58,6 +58,11 @@ PRESETS = {
         "arms": _arms(width=32, epochs=50),
     },
 }
+
+
+def contest() -> Contest:
+    """Networks that differ in how they downsample, by the fit of their pictures."""
+    return Contest(networks=dict.fromkeys(WAYS, UNet), best="psnr")
 
 
 def task(samples: int, pictures: int, shifts: int) -> Task:
@@ -112,13 +117,12 @@ def task(samples: int, pictures: int, shifts: int) -> Task:
         }
 
     return Task(
+        **vars(contest()),
         inputs=inputs,
         targets=targets,
         splits=one_split,
-        networks=dict.fromkeys(WAYS, UNet),
         losses={"l1": lambda logits, truth: F.l1_loss(logits.sigmoid(), truth)},
         score=score,
-        best="psnr",
         watched=500,
         examine=examine,
     )

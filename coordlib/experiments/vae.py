@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.data.shapes import shapes
-from coordlib.experiments.sweeps import Run, Task, best_numbers
+from coordlib.experiments.sweeps import Contest, Run, Task, best_numbers
 from coordlib.models.generators import DECODERS, VAE, evidence_bound, with_noise
 from coordlib.scenes import examine, look
 
@@ -58,6 +58,12 @@ PRESETS = {
 }
 
 
+def contest(size: int) -> Contest:
+    """Autoencoders that differ in their decoder, by the error of what they rebuild."""
+    networks = dict.fromkeys(DECODERS, partial(VAE, size=size))
+    return Contest(networks=networks, best="l1", smaller_is_better=True)
+
+
 def task(size: int, samples: int, tested: int, pictures: int, pairs: int) -> Task:
     """Learn pictures by heart through a few numbers each.
 
@@ -94,14 +100,12 @@ def task(size: int, samples: int, tested: int, pictures: int, pairs: int) -> Tas
         return examine(decode, codes, size, pairs=pairs)
 
     return Task(
+        **vars(contest(size)),
         inputs=drawn,
         targets=drawn,
         splits=lambda seed: {"test": (seen, unseen)},
-        networks=dict.fromkeys(DECODERS, partial(VAE, size=size)),
         losses={"evidence": evidence_bound},
         score=score,
-        best="l1",
-        smaller_is_better=True,
         watched=500,
         examine=tell,
         augmentations={"noise": with_noise},

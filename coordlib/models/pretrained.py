@@ -228,7 +228,7 @@ def resnet() -> ResNet50:
 
     Raises
     ------
-    RuntimeError
+    MissingDataError
         If they are not in the cache and no route leads to them, or what came is
         something else.
     """
@@ -254,7 +254,7 @@ def efficientnet() -> EfficientNetLite0:
 
     Raises
     ------
-    RuntimeError
+    MissingDataError
         If they are not in the cache and no route leads to them, or what came is
         something else.
     """
