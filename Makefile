@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Touched after an installation, so that nothing is installed twice.
 READY := $(VENV)/.installed
+# What Colab has, beside the book's own torch.
+COLAB := .venv-colab
 
 # The TOC must be absolute: a relative one is looked for inside book/.
 BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" \
@@ -62,8 +64,18 @@ library: $(READY) ## Test coordlib alone with another torch (TORCH="torch==2.4.*
 	$(BIN)/python -m pip install -qq --upgrade $(if $(TORCH),"$(TORCH)",torch)
 	$(BIN)/python -m pytest -n 2 --doctest-modules $(LIBRARY) coordlib
 
-colab: $(READY) ## Run every notebook alone in an environment like Colab's
-	$(BIN)/python -m pytest -m colab -n 2 tests/test_colab.py
+# The other way round than everywhere else: the packages are Colab's, and torch the book's.
+$(COLAB)/.installed: tools/colab-versions.txt $(READY)
+	@rm -rf $(COLAB)
+	@$(BIN)/python -m venv $(COLAB)
+	@echo "Installing Colab's packages into $(COLAB) (a minute or more, once)"
+	@$(COLAB)/bin/python -m pip install -qq --disable-pip-version-check -r tools/colab-versions.txt
+	@$(BIN)/python tools/linked.py $(COLAB) torch
+	@touch $@
+
+colab: $(COLAB)/.installed ## Run every notebook and figure with the packages that Colab has
+	$(BIN)/python -m pytest -rA --no-header -m colab -n 2 --dist loadgroup \
+		tests/test_colab.py tests/test_figures_colab.py
 
 notebooks: $(READY) ## Execute the notebooks and store their outputs (ONLY=book/x.ipynb for one)
 	@$(BIN)/python tools/notebooks.py $(ONLY)
