@@ -21,7 +21,7 @@ from urllib.request import urlopen
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from notebooks import WIDGET_STATE, WIDGET_VIEW
+from notebooks import WIDGET_STATE
 from repository import BOOK, ROOT
 
 COLAB = ROOT / ".venv-colab"
@@ -34,14 +34,25 @@ from coordlib.figures import interactive
 figures = {}
 
 
-def again(name):
-    \"\"\"Make a figure with the traits that a chapter stores.\"\"\"
+def stored(name):
+    \"\"\"Return the traits of a figure that a chapter stores.\"\"\"
     state = json.loads(Path("states.json").read_text("utf-8"))[name]
+    own = getattr(interactive, name).class_own_traits()
+    return {n: state[n] for n in own if n in state}
+
+
+def again(name):
+    \"\"\"Make a figure with these traits.\"\"\"
     kind = getattr(interactive, name)
     figure = figures[name] = kind.__new__(kind)
-    own = kind.class_own_traits()
-    interactive.Figure.__init__(figure, **{n: state[n] for n in own if n in state})
-    return figure"""
+    interactive.Figure.__init__(figure, **stored(name))
+    return figure
+
+
+def back(name):
+    \"\"\"Give a figure these traits again.\"\"\"
+    for n, value in stored(name).items():
+        setattr(figures[name], n, value)"""
 SECONDS = 180  # until torch is imported, on a busy machine
 
 pytestmark = [pytest.mark.colab, pytest.mark.xdist_group("figures")]
@@ -133,8 +144,14 @@ def page(browser, classic) -> Iterator:
         lambda route: (wrong.append(route.request.url), route.abort()),
     )
     page.goto(classic)
-    ready = "() => window.Jupyter?.notebook?.kernel?.is_connected()"
+    ready = """() => {
+        const kernel = window.Jupyter?.notebook?.kernel;
+        return Boolean(kernel?.is_connected() && kernel.widget_manager);
+    }"""
     page.wait_for_function(ready, timeout=1000 * SECONDS)
+    # First the page asks a kernel for widgets that are there already, and when it has
+    # the answer it draws all outputs anew. What ran in between would be lost.
+    page.evaluate("() => Jupyter.notebook.kernel.widget_manager._loadFromKernel()")
     page.evaluate("() => Jupyter.notebook.execute_all_cells()")
     page.locator(".cf").nth(len(STATES) - 1).wait_for(timeout=1000 * SECONDS)
     yield page
@@ -142,14 +159,23 @@ def page(browser, classic) -> Iterator:
     assert not wrong
 
 
-def told_by_python(page, name: str) -> str:
-    """Ask the kernel how it describes a figure."""
+def printed(page, code: str) -> str:
+    """Execute code in the kernel and return what it prints first."""
     return page.evaluate(
         """code => new Promise(resolve => Jupyter.notebook.kernel.execute(code, {
-            iopub: { output: message => resolve(message.content.text) },
+            iopub: { output: ({ content }) => resolve(content.text ?? content.evalue) },
         }))""",
-        f"print(repr(figures[{name!r}]), flush=True)",
+        code,
     )
+
+
+def told_by_python(page, name: str) -> str:
+    """Ask the kernel how it describes a figure, until no change is under way."""
+    ask = f"print(repr(figures[{name!r}]), flush=True)"
+    last, told = None, printed(page, ask)
+    while told != last:
+        last, told = told, printed(page, ask)
+    return told
 
 
 def drag(page, mover) -> None:
@@ -169,28 +195,35 @@ def test_there_is_every_kind_of_figure():
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_a_figure_answers_a_drag_and_a_key_and_python_hears_of_both(page, name):
+def test_a_figure_and_the_kernel_hear_of_each_other(page, name):
     cell = page.locator(".cell").nth(1 + list(STATES).index(name))
     line = cell.locator(".cf .cf-line")
     mover = cell.locator(".cf .cf-grab, .cf input[type=range]").first
     line.wait_for()
     before, known = line.text_content(), told_by_python(page, name)
+    assert before
     drag(page, mover)
-    dragged = line.text_content()
-    assert dragged != before
-    told = told_by_python(page, name)
-    assert told != known
+    dragged, told = line.text_content(), told_by_python(page, name)
+    assert dragged != before and told != known
     mover.focus()
     mover.press("ArrowLeft")
     assert line.text_content() != dragged
     assert told_by_python(page, name) != told
+    assert printed(page, f"back({name!r}); print('back', flush=True)") == "back\n"
+    assert told_by_python(page, name) == known
+    page.wait_for_function(
+        "([line, text]) => line.textContent === text",
+        arg=[line.element_handle(), before],
+    )
+    width = cell.locator(".cf").bounding_box()["width"]
+    assert width <= cell.locator(".output").bounding_box()["width"]
 
 
 def test_the_front_end_is_that_of_ipywidgets_7(page):
-    major = page.evaluate(
+    version = page.evaluate(
         """() => new Promise((resolve, reject) => require(
             ["@jupyter-widgets/base"],
             base => resolve(base.JUPYTER_WIDGETS_VERSION), reject,
         ))"""
     )
-    assert major.startswith("1.2.")  # of the base model: 2.0 came with ipywidgets 8
+    assert version.startswith("1.2.")  # of the models: 2.0 came with ipywidgets 8
