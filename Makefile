@@ -14,7 +14,7 @@ BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_t
 	--path-output . -W -n --keep-going -q
 
 # Tests that need nothing but coordlib: not those of the book and its tools.
-LIBRARY := $(filter-out %_browser.py %_colab.py %_home.py %_lighter.py %_lighthouse.py %_mutations.py %_notebook_hygiene.py \
+LIBRARY := $(filter-out %_browser.py %_colab.py %_colab_list.py %_home.py %_lighter.py %_lighthouse.py %_mutations.py %_notebook_hygiene.py \
 	%_notebooks_tool.py %_pages.py %_pdf.py %_repository.py,$(wildcard tests/test_*.py))
 
 .PHONY: help book serve test library colab notebooks bench print links lighthouse package lint format lock newest address clean
