@@ -14,10 +14,10 @@ BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_t
 	--path-output . -W -n --keep-going -q
 
 # Tests that need nothing but coordlib: not those of the book and its tools.
-LIBRARY := $(filter-out %_browser.py %_colab.py %_colab_list.py %_home.py %_lighter.py %_lighthouse.py %_mutations.py %_notebook_hygiene.py \
+LIBRARY := $(filter-out %_browser.py %_colab.py %_colab_list.py %_gpu.py %_home.py %_lighter.py %_lighthouse.py %_mutations.py %_notebook_hygiene.py \
 	%_notebooks_tool.py %_pages.py %_pdf.py %_repository.py,$(wildcard tests/test_*.py))
 
-.PHONY: help book serve test library colab notebooks bench print links lighthouse package lint format lock newest address clean
+.PHONY: help book serve test library colab gpu notebooks bench print links lighthouse package lint format lock newest address clean
 .DEFAULT_GOAL := help
 
 # Two processes on two cores: one thread each, in kernels too. The stored outputs
@@ -76,6 +76,10 @@ $(COLAB)/.installed: tools/colab-versions.txt $(READY)
 colab: $(COLAB)/.installed ## Run every notebook and figure with the packages that Colab has
 	$(BIN)/python -m pytest -rA --no-header -m colab -n 2 --dist loadgroup \
 		tests/test_colab.py tests/test_figures_colab.py
+
+# With what the named Python has: a machine with an accelerator has its own torch.
+gpu: ## Check tests, notebooks and speed on an accelerator (PYTHON=python3 DEVICE=cpu ONLY=book/x.ipynb)
+	@$(PYTHON) tools/gpu.py --device $(or $(DEVICE),auto) $(ONLY) --tests $(LIBRARY)
 
 notebooks: $(READY) ## Execute the notebooks and store their outputs (ONLY=book/x.ipynb for one)
 	@$(BIN)/python tools/notebooks.py $(ONLY)
