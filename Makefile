@@ -6,16 +6,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Touched after an installation, so that nothing is installed twice.
 READY := $(VENV)/.installed
+# What Colab has, beside the book's own torch.
+COLAB := .venv-colab
 
 # The TOC must be absolute: a relative one is looked for inside book/.
 BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" \
 	--path-output . -W -n --keep-going -q
 
 # Tests that need nothing but coordlib: not those of the book and its tools.
-LIBRARY := $(filter-out %_bibliography.py %_browser.py %_colab.py %_home.py %_lighter.py %_lighthouse.py %_mutations.py %_notebook_hygiene.py \
-	%_notebooks_tool.py %_pages.py %_pdf.py %_repository.py %_seeds_tool.py,$(wildcard tests/test_*.py))
+LIBRARY := $(filter-out %_bibliography.py %_browser.py %_colab.py %_colab_list.py %_gpu.py %_home.py %_lighter.py %_lighthouse.py \
+	%_mutations.py %_notebook_hygiene.py %_notebooks_tool.py %_pages.py %_pdf.py %_repository.py %_seeds_tool.py,$(wildcard tests/test_*.py))
 
-.PHONY: help book serve test library tracers colab data notebooks seeds bench print links lighthouse package lint format lock newest address clean
+.PHONY: help book serve test library tracers colab gpu data notebooks seeds bench print links lighthouse package lint format lock newest address clean
 .DEFAULT_GOAL := help
 
 # Two processes on two cores: one thread each, in kernels too. The stored outputs
@@ -69,8 +71,22 @@ library: $(READY) ## Test coordlib alone with another torch (TORCH="torch==2.11.
 tracers: $(READY) ## Trace, compile and export every layer, half an hour
 	$(BIN)/python -m pytest -n 2 -m "" tests/test_tracers.py
 
-colab: $(READY) ## Run every notebook alone in an environment like Colab's
-	$(BIN)/python -m pytest -m colab -n 2 tests/test_colab.py
+# The other way round than everywhere else: the packages are Colab's, and torch the book's.
+$(COLAB)/.installed: tools/colab-versions.txt $(READY)
+	@rm -rf $(COLAB)
+	@$(BIN)/python -m venv $(COLAB)
+	@echo "Installing Colab's packages into $(COLAB) (a minute or more, once)"
+	@$(COLAB)/bin/python -m pip install -qq --disable-pip-version-check -r tools/colab-versions.txt
+	@$(BIN)/python tools/linked.py $(COLAB) torch
+	@touch $@
+
+colab: $(COLAB)/.installed ## Run every notebook and figure with the packages that Colab has
+	$(BIN)/python -m pytest -rA --no-header -m colab -n 2 --dist loadgroup \
+		tests/test_colab.py tests/test_figures_colab.py
+
+# With what the named Python has: a machine with an accelerator has its own torch.
+gpu: ## Check tests, notebooks and speed on an accelerator (PYTHON=python3 DEVICE=cpu ONLY=book/x.ipynb)
+	@$(PYTHON) tools/gpu.py --device $(or $(DEVICE),auto) $(ONLY) --tests $(LIBRARY)
 
 data: $(READY) ## Test what needs complete data sets and weights (fetches 400 MB, once)
 	$(BIN)/python -m pytest -m data tests

@@ -1,21 +1,31 @@
-"""The notebooks run in an environment like Colab's, each alone in a folder.
+"""The notebooks run where coordlib is not, and with the packages that Colab has.
 
-The environment holds what Colab has and the chapters may use: torch, numpy,
-scipy, matplotlib, ipywidgets, anywidget and a kernel. It is made of links to the
-packages installed here, so nothing is downloaded. The address in the set-up cell is
-mapped by git to a clone of this checkout, changes not yet committed included.
+Two environments are made. The bare one is linked from the packages installed here, so
+nothing is downloaded: in it, at every `make test`, the set-up cells run. Colab's is
+`.venv-colab` of `make colab`, with the versions of `tools/colab-versions.txt`: in it
+run whole notebooks, and the set-up cell may fetch what builds coordlib. The address in
+that cell is mapped by git to a clone of this checkout, changes not yet committed
+included.
+
+What is not Colab's there: torch, and often Python, are the book's own; there is no
+accelerator; and Colab's page has a widget manager of its own, which only Colab runs.
 """
 
+import json
 import os
-import re
+import platform
 import shutil
 import subprocess
 import sys
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import distributions
 from pathlib import Path
 
+import colab as published
+import nbformat
 import pytest
-from packaging.requirements import Requirement
+from linked import link_packages, site_packages
+from lock import canonical
+from notebooks import WIDGET_VIEW
 from repository import BOOK, ROOT, address
 
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
@@ -31,9 +41,11 @@ INSTALLED = [
     "nbclient",  # executes the notebook from inside
     "pip",  # the set-up cell calls it
 ]
+COLAB = ROOT / ".venv-colab"
+LISTED = published.versions(published.LIST.read_text("utf-8"))
 
 RUN = """\
-import sys
+import json, sys
 import nbformat
 from nbclient import NotebookClient
 
@@ -43,24 +55,8 @@ code = [n for n, cell in enumerate(nb.cells) if cell.cell_type == "code"]
 if cells:
     del nb.cells[code[cells - 1] + 1 :]
 NotebookClient(nb, kernel_name="python3", timeout=600).execute()
-print(nb.cells[code[0]].outputs)
+print(json.dumps([cell.outputs for cell in nb.cells if cell.cell_type == "code"]))
 """
-
-
-def closure(names: list[str]) -> dict[str, Distribution]:
-    """Return the distributions named and all they require."""
-    found: dict[str, Distribution] = {}
-    queue = list(names)
-    while queue:
-        name = re.sub(r"[-_.]+", "-", queue.pop()).lower()
-        if name in found:
-            continue
-        found[name] = distribution(name)
-        for text in found[name].requires or []:
-            requirement = Requirement(text)
-            if not requirement.marker or requirement.marker.evaluate({"extra": ""}):
-                queue.append(requirement.name)
-    return found
 
 
 def git(*arguments: str, cwd: Path) -> str:
@@ -72,32 +68,35 @@ def git(*arguments: str, cwd: Path) -> str:
     ).stdout
 
 
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory) -> Path:
-    """Make the bare environment and return its python."""
-    folder = tmp_path_factory.mktemp("bare")
+def environment(folder: Path) -> Path:
+    """Make an environment without any package and return its python."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    (site,) = folder.glob("lib/python*/site-packages")
-    link_packages(INSTALLED, site)
     return folder / "bin" / "python"
 
 
+def installed(python: Path) -> dict[str, str]:
+    """Return the versions of the packages in an environment itself, by name."""
+    site = site_packages(python.parents[1])
+    return {canonical(d.name): d.version for d in distributions(path=[str(site)])}
+
+
 @pytest.fixture(scope="module")
-def colab(bare) -> Path:
-    """Add what Colab has beside that, and the ledger needs."""
-    (site,) = bare.parents[1].glob("lib/python*/site-packages")
-    link_packages(["PyYAML"], site)
-    return bare
+def bare(tmp_path_factory) -> Path:
+    """Make the bare environment and return its python."""
+    python = environment(tmp_path_factory.mktemp("bare"))
+    link_packages(INSTALLED, python.parents[1])
+    return python
 
 
-def link_packages(names: list[str], site: Path) -> None:
-    """Link the packages named, and all they require, into an environment."""
-    for dist in closure(names).values():
-        base = Path(dist.locate_file("")).resolve()
-        for top in {file.parts[0] for file in dist.files or []}:
-            link = site / top
-            if top not in ("..", "__pycache__") and not link.exists():
-                link.symlink_to(base / top)
+@pytest.fixture(scope="module")
+def colab(tmp_path_factory) -> Path:
+    """Make an environment over Colab's, for coordlib to go to; return its python."""
+    if not (COLAB / ".installed").exists():
+        pytest.fail("there is no environment with Colab's versions: make colab")
+    python = environment(tmp_path_factory.mktemp("colab"))
+    below = site_packages(python.parents[1]) / "below.pth"
+    below.write_text(f"{site_packages(COLAB)}\n")
+    return python
 
 
 @pytest.fixture(scope="module")
@@ -125,21 +124,27 @@ def run_alone(notebook: Path, cells: int, python: Path, clone: str, tmp_path: Pa
     """Execute the first `cells` code cells of a notebook (0: all) in `python`."""
     shutil.copy(notebook, tmp_path)
     keep = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    environment = keep | {
+    variables = keep | {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{clone}.insteadOf",
         "GIT_CONFIG_VALUE_0": address(),
-        # Colab's pip fetches setuptools to build coordlib. Here the one torch
-        # requires is at hand, and nothing shall be fetched. pip reads this switch
-        # the other way round: "0" turns the isolated build off.
-        "PIP_NO_BUILD_ISOLATION": "0",
         "JUPYTER_PATH": "",
         "IPYTHONDIR": str(tmp_path / "ipython"),
     }
+    if "setuptools" in installed(python):
+        # Colab's pip fetches setuptools to build coordlib. In the bare environment a
+        # new one is at hand, and nothing shall be fetched. pip reads this switch the
+        # other way round: "0" turns the isolated build off.
+        variables["PIP_NO_BUILD_ISOLATION"] = "0"
     command = [python, "-c", RUN, notebook.name, str(cells)]
     return subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        command, cwd=tmp_path, env=variables, capture_output=True, text=True
     )
+
+
+def figures(outputs: list[list[dict]]) -> int:
+    """Count the interactive figures among the outputs of cells."""
+    return sum(WIDGET_VIEW in o.get("data", {}) for cell in outputs for o in cell)
 
 
 def test_environment_is_bare(bare):
@@ -163,7 +168,31 @@ def test_first_cell(notebook, bare, clone, tmp_path):
 
 
 @pytest.mark.colab
+def test_environment_is_colabs():
+    here = installed(COLAB / "bin" / "python")
+    print(
+        f"Colab: Python {LISTED['python']}, torch {LISTED['torch']}. "
+        f"Here: Python {platform.python_version()}, torch {here['torch']}."
+    )
+    of_the_book = {"python", "torch"}
+    listed = {name: v for name, v in LISTED.items() if name not in of_the_book}
+    assert {name: here.get(name) for name in listed} == listed
+
+
+@pytest.mark.colab
+def test_the_set_up_cell_adds_coordlib_and_touches_nothing_else(colab, clone, tmp_path):
+    before = installed(COLAB / "bin" / "python")
+    done = run_alone(NOTEBOOKS[0], 1, colab, clone.as_uri(), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert set(installed(colab)) == {"coordlib"}
+    assert installed(COLAB / "bin" / "python") == before
+
+
+@pytest.mark.colab
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=IDS)
 def test_all_cells(notebook, colab, clone, tmp_path):
     done = run_alone(notebook, 0, colab, clone.as_uri(), tmp_path)
     assert done.returncode == 0, done.stderr
+    code = nbformat.read(notebook, as_version=4).cells
+    stored = [cell.outputs for cell in code if cell.cell_type == "code"]
+    assert figures(json.loads(done.stdout)) == figures(stored)
