@@ -1,6 +1,6 @@
 """Let the convolutions of a network see where they are, and undo it."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -74,7 +74,7 @@ def coordify(
     }
     unchanged, able = [], {}
     for name in _chosen(convs, which):
-        obstacle = _obstacle(convs[name])
+        obstacle = _obstacle(convs[name], _WITH_COORDS)
         if obstacle:
             unchanged.append(Change(name, _kind(convs[name]), obstacle))
         else:
@@ -119,10 +119,16 @@ def plain(model: nn.Module) -> tuple[nn.Module, Report]:
     for name, layer in model.named_modules():
         if not isinstance(layer, COORD_CONVS):
             continue
+        obstacle = _obstacle(layer, COORD_CONVS)
+        if not obstacle and layer.weight.is_meta:
+            obstacle = "on the meta device nobody knows whether its weights are zero"
         try:
-            able[name] = layer, bare_view(layer).to_conv()
+            if not obstacle:
+                able[name] = layer, bare_view(layer).to_conv()
         except ValueError as error:
-            unchanged.append(Change(name, _kind(layer), str(error)))
+            obstacle = str(error)
+        if obstacle:
+            unchanged.append(Change(name, _kind(layer), obstacle))
     tied = _tied_elsewhere(model, {name: layer for name, (layer, _) in able.items()})
     for name, reason in tied.items():
         unchanged.append(Change(name, _kind(able.pop(name)[0]), reason))
@@ -153,11 +159,11 @@ def _kind(layer: nn.Module) -> str:
     return bare_type(layer).__name__
 
 
-def _obstacle(conv: nn.Module) -> str:
-    """Why a convolution cannot be given coordinates; empty if it can."""
+def _obstacle(conv: nn.Module, kinds: Container[type]) -> str:
+    """Why a convolution cannot become another layer; empty if it can."""
     if is_parametrized(conv):
         return "its weight is computed from others (torch.nn.utils.parametrize)"
-    if bare_type(conv) not in _WITH_COORDS:
+    if bare_type(conv) not in kinds:
         return "a subclass, which may compute something else"
     if conv._forward_hooks or conv._forward_pre_hooks:
         return "it has hooks of its own, which a new layer would not have"
