@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from coordlib.arguments import check_integer
@@ -149,7 +150,8 @@ def antialias(
     inputs = example if isinstance(example, tuple) else (example,)
     before = {} if example is None else output_shapes(surgeon.model, inputs)
     surgeon.like = _first_tensor(inputs)
-    surgeon.operate(first_conv)
+    with torch.device("cpu"):  # and then to where the model is, whatever the default
+        surgeon.operate(first_conv)
     result = finish(surgeon.model, surgeon.changed, surgeon.unchanged, "to antialias")
     surgeon.check_strides()
     if example is not None:

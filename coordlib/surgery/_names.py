@@ -12,18 +12,18 @@ def check_model(model: Any) -> None:
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """Copy a model, or name the module that cannot be copied."""
-    for name, module in model.named_modules():
-        for attribute, value in vars(module).items():
-            # torch.nn.utils.weight_norm leaves its last weight there, for one.
-            if isinstance(value, Tensor) and value.grad_fn is not None:
-                raise ValueError(
-                    f"model must be one that can be copied, got one whose module "
-                    f"{name or '(the model)'} keeps a result, {attribute!r}, with its "
-                    "gradient; call the model under torch.no_grad() once, or use "
-                    "torch.nn.utils.parametrizations instead of torch.nn.utils"
-                )
-    return copy.deepcopy(model)
+    """Copy a model, even one that keeps a result with its gradient.
+
+    ``torch.nn.utils.weight_norm`` keeps the last weight so, and computes it anew; but
+    ``copy.deepcopy`` refuses such tensors.
+    """
+    results = {
+        id(value): value.detach().clone()
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and value.grad_fn is not None
+    }
+    return copy.deepcopy(model, results)
 
 
 def put(model: nn.Module, name: str, new: nn.Module) -> nn.Module:
