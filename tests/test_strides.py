@@ -438,3 +438,18 @@ def test_a_sum_over_a_window_is_no_average():
     net = nn.Sequential(nn.AvgPool2d(2, divisor_override=1), nn.MaxPool2d(2))
     report = antialias(net)[1]
     assert [entry.name for entry in report.unchanged] == ["0"]
+
+
+def test_a_network_is_no_blur_by_its_name():
+    class BlurPoolNet(Followed):
+        pass
+
+    assert antialias(BlurPoolNet(nn.MaxPool2d(2)))[1].changed[0].name == "after"
+
+
+def test_a_pool_with_hooks_of_its_own_stays_and_is_named():
+    net = nn.Sequential(nn.MaxPool2d(2), nn.MaxPool2d(2))
+    net[0].register_forward_hook(lambda module, args, output: None)
+    report = antialias(net)[1]
+    assert [entry.name for entry in report.unchanged] == ["0"]
+    assert "hooks of its own" in report.unchanged[0].how

@@ -115,6 +115,9 @@ def antialias(
     computes new weights from several modules (``reparameterize``, fusing by hand)
     belongs before the surgery, for it reads weights and sees no blur.
 
+    The strides that were replaced are counted in the end. ``example`` shows more, for
+    it also finds what no trace of the code shows.
+
     Average pools stay if their window is wider than the filter, for then they are the
     stronger low-pass filter, or if no blur has their output size. Maxima
     with dilation or indices, and functions called in a forward pass
@@ -347,9 +350,10 @@ class _Antialias:
                 continue
             window = per_axis(module.kernel_size, rank)
             what = f"{type(module).__name__} with window {window}"
-            new = self._unwanted(name) or blurred_pool(
-                module, self.filter_size, self.padding_mode
-            )
+            new = self._unwanted(name)
+            if module._forward_hooks or module._forward_pre_hooks:
+                new = new or "it has hooks of its own, which a new layer would not have"
+            new = new or blurred_pool(module, self.filter_size, self.padding_mode)
             if isinstance(new, str):
                 self.unchanged.append(Change(name, what, new))
                 continue

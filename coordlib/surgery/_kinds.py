@@ -1,5 +1,6 @@
 """Which modules and functions of torch are convolutions, pools, and so on."""
 
+import re
 from typing import Any
 
 import torch
@@ -60,6 +61,8 @@ _OWN = tuple(
     if isinstance(layer, type)
 )
 
+_BLUR_NAME = re.compile(r"(Max)?BlurPool([123][dD])?")
+
 
 def is_norm(module: nn.Module) -> bool:
     if isinstance(module, nn.LayerNorm):
@@ -74,7 +77,7 @@ def is_own(module: nn.Module) -> bool:
 
 def is_blur(module: nn.Module) -> bool:
     """Whether a module blurs and subsamples, here or in other libraries."""
-    return "BlurPool" in type(module).__name__
+    return bool(_BLUR_NAME.fullmatch(type(module).__name__))
 
 
 def rank_of_pool(pool: nn.Module) -> int:
