@@ -1,39 +1,32 @@
 """Blur wherever a network subsamples."""
 
-import copy
-from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
-from coordlib.layers import (
-    BlurPool1d,
-    BlurPool2d,
-    BlurPool3d,
-    MaxBlurPool1d,
-    MaxBlurPool2d,
-    MaxBlurPool3d,
-    SamePad,
-)
+from coordlib.arguments import check_integer
+from coordlib.layers import BlurPool2d
+from coordlib.surgery._blurred import add_after, add_before
 from coordlib.surgery._dense import dense_form
-from coordlib.surgery._graphs import subsampling, trace
-from coordlib.surgery._hooks import blur_input, blur_output
+from coordlib.surgery._graphs import subsampling
 from coordlib.surgery._kinds import (
-    ACTIVATION_NAMES,
     ACTIVATIONS,
     AVERAGE_POOLS,
     CONVS,
     MAX_POOLS,
-    NORM_FUNCTIONS,
-    is_norm,
+    is_blur,
+    per_axis,
+    rank_of_pool,
 )
-from coordlib.surgery._names import check_model, join, put
+from coordlib.surgery._names import check_model, copied, inside, join, put
+from coordlib.surgery._places import Flow, Place, Target
+from coordlib.surgery._pools import blur, blurred_pool
 from coordlib.surgery._report import Change, Report, finish
-
-_BLUR = {1: BlurPool1d, 2: BlurPool2d, 3: BlurPool3d}
-_MAX_BLUR = {1: MaxBlurPool1d, 2: MaxBlurPool2d, 3: MaxBlurPool3d}
+from coordlib.surgery._shapes import check_shapes, in_mode, output_shapes
 
 
 def antialias(
@@ -43,6 +36,10 @@ def antialias(
     *,
     first_conv: bool = False,
     activations: tuple[type[nn.Module], ...] = (),
+    include: Sequence[str] = ("*",),
+    exclude: Sequence[str] = (),
+    min_channels: int = 1,
+    example: Tensor | tuple | None = None,
 ) -> tuple[nn.Module, Report]:
     """Blur wherever a network subsamples: a copy of it that aliases less.
 
@@ -74,13 +71,23 @@ def antialias(
     activations : tuple of types
         Classes of modules to be taken for pointwise nonlinearities, beside those of
         ``torch.nn``.
+    include, exclude : sequences of str
+        Patterns, as in :mod:`fnmatch`, for names in ``model.named_modules()``. Only
+        modules that a pattern of ``include`` fits and none of ``exclude`` are changed.
+    min_channels : int
+        Convolutions with fewer output channels stay. (A pool has no number of them.)
+    example : Tensor or tuple, optional
+        An input, or a tuple of the inputs. With it the original and the copy are called
+        once, in evaluation, and the shapes of all their outputs compared.
 
     Returns
     -------
     model : nn.Module
-        A copy of the same class. Parameters, buffers and their names are those of the
-        original; blurs have neither. Blurs that belong to a module with weights stand
-        in it as ``blur_input`` or ``blur_output`` and act through a forward hook.
+        A copy of the same class. Parameters and their names are those of the original,
+        and so is the state dict; blurs add neither. A blur stands with the module
+        before or behind it, in a ``torch.nn.Sequential`` that takes the place of that
+        module; or, where the module has weights, whose names would change thereby, as a
+        child ``blur_input`` or ``blur_output``: the module is then of a subclass.
     report : Report
         What changed, and what stayed and why. Check it: where the nonlinearity behind
         a strided convolution could not be found, the blur follows the convolution.
@@ -88,9 +95,12 @@ def antialias(
     Raises
     ------
     TypeError
-        If ``model`` is not a module, or ``filter_size`` not an integer.
+        If ``model`` is not a module, ``filter_size`` or ``min_channels`` not an
+        integer, or ``include`` or ``exclude`` a single string.
     ValueError
-        If an option is unknown or out of its range, or there is nothing to change.
+        If an option is unknown or out of its range, a pattern fits no module, or there
+        is nothing to change. With ``example``, if the shape of any output changes, but
+        for those between a convolution and its blur.
 
     Notes
     -----
@@ -99,6 +109,14 @@ def antialias(
     once, but were trained for another network: fine-tuning recovers what accuracy is
     lost. The original networks of the paper differ from this in one place: the maximum
     in the stem of a ResNet keeps its window of 3 here, for which it was trained.
+
+    Whoever replaces a module later replaces the blur in it, and with it a stride: to
+    exchange nonlinearities, look for them one by one in ``named_modules()``. What
+    computes new weights from several modules (``reparameterize``, fusing by hand)
+    belongs before the surgery, for it reads weights and sees no blur.
+
+    The strides that were replaced are counted in the end. ``example`` shows more, for
+    it also finds what no trace of the code shows.
 
     Average pools stay if their window is wider than the filter, for then they are the
     stronger low-pass filter, or if no blur has their output size. Maxima
@@ -121,13 +139,61 @@ def antialias(
     BlurPool2d(None, filter_size, 2, padding_mode)  # refuses bad options
     if not isinstance(filter_size, int):
         raise TypeError(f"filter_size must be an integer, got {filter_size!r}")
+    check_integer("min_channels", min_channels, at_least=1)
+    names = [name for name, _ in model.named_modules()]
     surgeon = _Antialias(
-        copy.deepcopy(model), filter_size, padding_mode, tuple(activations)
+        copied(model),
+        filter_size,
+        padding_mode,
+        tuple(activations),
+        _patterns("include", include, names),
+        _patterns("exclude", exclude, names),
+        min_channels,
     )
-    surgeon.convolutions(first_conv)
-    surgeon.pools()
-    surgeon.functions()
-    return finish(surgeon.model, surgeon.changed, surgeon.unchanged, "to antialias")
+    inputs = example if isinstance(example, tuple) else (example,)
+    before = {} if example is None else output_shapes(surgeon.model, inputs)
+    surgeon.like = _first_tensor(inputs)
+    with torch.device("cpu"):  # and then to where the model is, whatever the default
+        surgeon.operate(first_conv)
+    result = finish(surgeon.model, surgeon.changed, surgeon.unchanged, "to antialias")
+    surgeon.check_strides()
+    if example is not None:
+        try:
+            after = output_shapes(surgeon.model, inputs)
+        except Exception as error:  # a forward pass may fail in any way
+            raise ValueError(
+                f"model cannot be changed so: the changed one fails on example: {error}"
+            ) from error
+        check_shapes(before, after, surgeon.dense)
+    return result
+
+
+def _patterns(option: str, patterns: Any, names: list[str]) -> tuple[str, ...]:
+    if isinstance(patterns, str):
+        raise TypeError(f"{option} must be a sequence of patterns, got {patterns!r}")
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(
+                f"{option} must hold patterns of names of modules, got {pattern!r}, "
+                "which fits none"
+            )
+    return tuple(patterns)
+
+
+def _first_tensor(values: tuple) -> Tensor | None:
+    floats = [v for v in values if isinstance(v, Tensor) and v.is_floating_point()]
+    return floats[0] if floats else None
+
+
+@dataclass(frozen=True)
+class _Conv:
+    """A strided convolution that is to become dense, and where its blur goes."""
+
+    name: str
+    what: str
+    stride: tuple[int, ...]
+    place: Place
+    how: str
 
 
 class _Antialias:
@@ -139,45 +205,63 @@ class _Antialias:
         filter_size: int,
         padding_mode: str,
         activations: tuple[type[nn.Module], ...],
+        include: tuple[str, ...],
+        exclude: tuple[str, ...],
+        min_channels: int,
     ) -> None:
         self.model = model
         self.filter_size = filter_size
         self.padding_mode = padding_mode
-        self.activations = (*ACTIVATIONS, *activations)
+        self.include, self.exclude = include, exclude
+        self.min_channels = min_channels
+        self.like: Tensor | None = None  # for models without weights
         self.changed: list[Change] = []
         self.unchanged: list[Change] = []
-        self.graphs, failures = trace(model, self._is_leaf)
-        for name, error in failures.items():
+        self.dense: set[str] = set()  # modules between a convolution and its blur
+        self.blurs: list[tuple[_Conv, str, nn.Module]] = []
+        known = (*ACTIVATIONS, *activations)
+        self.flow = Flow(model, known)
+        # What is used once in this mode, may be used twice in the other.
+        with in_mode(model, not model.training):
+            self.other_flow = Flow(model, known)
+        for name, error in self.flow.failures.items():
             what = type(model.get_submodule(name)).__name__
             how = f"torch.fx cannot trace it ({error}); functions in it go unseen"
             self.unchanged.append(Change(name, what, how))
-        self.calls = {
-            (prefix, node.target): node
-            for prefix, graph in self.graphs.items()
-            for node in graph.nodes
-            if node.op == "call_module"
-        }
-        self.times = Counter(
-            join(prefix, node.target)
-            for prefix, graph in self.graphs.items()
-            for node in graph.nodes
-            if node.op == "call_module"
-        )
 
-    def convolutions(self, first_conv: bool) -> None:
+    def operate(self, first_conv: bool) -> None:
+        convs = list(self._convolutions(first_conv))
+        for conv in convs:
+            self.changed.append(Change(conv.name, conv.what, f"stride 1; {conv.how}"))
+        # Pools first: a blur before a pool must stand before its blurred form.
+        self._pools()
+        for conv in convs:
+            self._blur(conv)
+            self.dense |= conv.place.dense
+        self._functions()
+
+    def _convolutions(self, first_conv: bool) -> Iterator[_Conv]:
+        """Make convolutions dense, and say where their blurs go."""
         convs = [
             (name, module)
             for name, module in self.model.named_modules()
             if isinstance(module, CONVS)
         ]
-        for index, (name, conv) in enumerate(convs):
+        strided = [
+            (index, name, conv, *self._place(name, conv))
+            for index, (name, conv) in enumerate(convs)
+            if max(conv.stride) > 1
+        ]
+        for index, name, conv, place, how in strided:
             stride = tuple(conv.stride)
-            if max(stride) == 1:
-                continue
             what = f"{type(conv).__name__} with stride {stride}"
+            reason = self._unwanted(name)
             if index == 0 and not first_conv:
-                how = "the first convolution; first_conv=True changes it"
-                self.unchanged.append(Change(name, what, how))
+                reason = "the first convolution; first_conv=True changes it"
+            elif conv.out_channels < self.min_channels:
+                reason = f"fewer channels than min_channels: {conv.out_channels}"
+            if reason:
+                self.unchanged.append(Change(name, what, reason))
                 continue
             dense = dense_form(conv)
             if dense is None:
@@ -185,222 +269,136 @@ class _Antialias:
                 self.unchanged.append(Change(name, what, how))
                 continue
             self.model = put(self.model, name, dense)
-            how = self._place(name, dense, self._blur(stride))
-            self.changed.append(Change(name, what, f"stride 1; {how}"))
+            yield _Conv(name, what, stride, place, how)
 
-    def _place(self, name: str, conv: nn.Module, blur: nn.Module) -> str:
-        """Find the place of the blur that belongs to a convolution, and put it there.
+    def _unwanted(self, name: str) -> str:
+        """Why a module is not to be changed; empty if it is."""
+        if any(fnmatchcase(name, pattern) for pattern in self.exclude):
+            return "among those of exclude"
+        if not any(fnmatchcase(name, pattern) for pattern in self.include):
+            return "not among those of include"
+        return ""
+
+    def _place(self, name: str, conv: Any) -> tuple[Place, str]:
+        """Find the place of the blur that belongs to a convolution.
 
         Returns
         -------
-        str
+        place : Place
+        how : str
             Where that is, for the report.
         """
-        prefix, node = self._only_call(name)
-        after = None if node is None else self._nonlinearity(prefix, node)
-        if after is not None:
-            if after.op == "call_module" and self._once(prefix, after):
-                target = join(prefix, after.target)
-                blur_output(self.model.get_submodule(target), blur)
-                return f"blur and subsample after {target}"
-            targets = [join(prefix, user.target) for user in after.users]
-            if all(
-                u.op == "call_module" and self._once(prefix, u) for u in after.users
-            ):
-                for target in targets:
-                    blur_input(self.model.get_submodule(target), blur, first=True)
-                return f"blur and subsample before {', '.join(targets)}"
-        elif max(conv.kernel_size) == 1 and not any(_padding(conv)):
-            # Blurring one pixel at a time commutes with mixing channels.
-            blur_input(conv, blur)
-            return "blur and subsample before it"
-        blur_output(conv, blur)
-        return "blur and subsample right after it, for no place was found further on"
+        places = {*self.flow.place(name), *self.other_flow.place(name)}
+        if len(places) == 1 and places != {None}:
+            (place,) = places
+            if place.targets:
+                return place, str(place)
+        # Blurring one pixel at a time commutes with mixing channels.
+        if places <= {None} and max(conv.kernel_size) == 1 and not any(_padding(conv)):
+            return Place((Target(name, (0,)),)), "blur and subsample before it"
+        how = "blur and subsample right after it, for no place was found further on"
+        return Place((Target(name),)), how
 
-    def _only_call(self, name: str) -> tuple[str, fx.Node | None]:
-        for (prefix, target), node in self.calls.items():
-            if join(prefix, target) == name and self.times[name] == 1:
-                return prefix, node
-        return "", None
+    def _blur(self, conv: _Conv) -> None:
+        """Put the blur of a convolution where it belongs."""
+        for target in conv.place.targets:
+            if not target.arguments:
+                new = self._new_blur(conv, target)
+                self.model = add_after(self.model, target.name, new)
+            for argument in target.arguments:
+                self.model = add_before(
+                    self.model,
+                    target.name,
+                    self._new_blur(conv, target),
+                    argument,
+                    target.alone,
+                    first=target.name != conv.name,
+                )
 
-    def _once(self, prefix: str, node: fx.Node) -> bool:
-        return self.times[join(prefix, node.target)] == 1
-
-    def _nonlinearity(self, prefix: str, node: fx.Node) -> fx.Node | None:
-        """The pointwise nonlinearity that a convolution runs into, if it does."""
-        while len(node.users) == 1:
-            (node,) = node.users
-            if node.op == "call_module":
-                module = self.model.get_submodule(join(prefix, node.target))
-                if self._is_activation(module):
-                    return node
-                if not is_norm(module):
-                    return None
-            elif node.op in ("call_function", "call_method"):
-                function = getattr(node.target, "__name__", str(node.target))
-                if function.rstrip("_") in ACTIVATION_NAMES:
-                    return node
-                if function not in NORM_FUNCTIONS:
-                    return None
-            else:
-                return None
-        return None
-
-    def _is_activation(self, module: nn.Module) -> bool:
-        if isinstance(module, self.activations):
-            return True
-        # Some libraries have a normalisation that ends in a nonlinearity.
-        return is_norm(module) and any(map(self._is_activation, module.children()))
-
-    def _is_leaf(self, module: nn.Module) -> bool:
-        """What a trace need not look into."""
-        known = (*CONVS, *MAX_POOLS, *AVERAGE_POOLS)
-        return (
-            isinstance(module, known)
-            or is_norm(module)
-            or isinstance(module, self.activations)
+    def _new_blur(self, conv: _Conv, target: Target) -> nn.Module:
+        new = self._fitted(
+            target.name, blur(conv.stride, self.filter_size, self.padding_mode)
         )
+        self.blurs.append((conv, target.name, new))
+        return new
 
-    def pools(self) -> None:
-        for name, pool in list(self.model.named_modules()):
-            if not isinstance(pool, (*MAX_POOLS, *AVERAGE_POOLS)):
+    def check_strides(self) -> None:
+        """Refuse a network that has lost one of the strides that were replaced."""
+        for conv, target, new in self.blurs:
+            parts = self.model.get_submodule(target).modules()
+            if not any(part is new for part in parts) or new.stride != conv.stride:
+                raise ValueError(
+                    f"model cannot be changed so: the stride {conv.stride} of "
+                    f"{conv.name or 'the model'} is lost at {target or 'the model'}"
+                )
+
+    def _pools(self) -> None:
+        kinds = (*MAX_POOLS, *AVERAGE_POOLS)
+        blurs: list[str] = []
+        for name, module in list(self.model.named_modules()):
+            if any(inside(name, outer) for outer in blurs):
                 continue
-            rank = _rank(pool)
-            stride = _axes(pool.stride, rank)
-            if max(stride) == 1:
+            if is_blur(module):
+                blurs.append(name)
+                how = "a blur already"
+                self.unchanged.append(Change(name, type(module).__name__, how))
                 continue
-            what = f"{type(pool).__name__} with window {_axes(pool.kernel_size, rank)}"
-            make = self._max if isinstance(pool, MAX_POOLS) else self._average
-            new = make(pool, rank, stride)
+            if not isinstance(module, kinds):
+                continue
+            rank = rank_of_pool(module)
+            if max(per_axis(module.stride, rank)) == 1:
+                continue
+            window = per_axis(module.kernel_size, rank)
+            what = f"{type(module).__name__} with window {window}"
+            new = self._unwanted(name)
+            if module._forward_hooks or module._forward_pre_hooks:
+                new = new or "it has hooks of its own, which a new layer would not have"
+            new = new or blurred_pool(module, self.filter_size, self.padding_mode)
             if isinstance(new, str):
                 self.unchanged.append(Change(name, what, new))
                 continue
-            self.model = put(self.model, name, new.train(pool.training))
+            new = self._fitted(name, new.train(module.training))
+            self.model = put(self.model, name, new)
             last = new[-1] if isinstance(new, nn.Sequential) else new
             self.changed.append(Change(name, what, type(last).__name__))
 
-    def _max(self, pool: Any, rank: int, stride: tuple) -> nn.Module | str:
-        if pool.return_indices or max(_axes(pool.dilation, rank)) > 1:
-            return "dilation and return_indices have no blurred form here"
-        window, padding = _axes(pool.kernel_size, rank), _axes(pool.padding, rank)
-        same = type(pool).__name__ == "MaxPool2dSame"
-        if type(pool) not in MAX_POOLS and not same:
-            return "a subclass of torch's max pooling that is not known"
-        before: list[nn.Module] = []
-        pads: Any = padding
-        if same:
-            before = [SamePad(window, stride, (1,) * rank, -torch.inf)]
-        elif self._wraps(window, stride, padding):
-            pads = "same"
-            before = [] if pool.ceil_mode else [_Crop(stride)]
-        elif pool.ceil_mode:
-            before = [_CeilPad(window, stride, padding)]
-        blurred = _MAX_BLUR[rank](
-            window,
-            stride,
-            pads,
-            filter_size=self._filter(stride),
-            padding_mode=self.padding_mode,
-        )
-        return nn.Sequential(*before, blurred) if before else blurred
+    def _fitted(self, name: str, new: nn.Module) -> nn.Module:
+        """Give a new module the device and the type of the part of the model around.
 
-    def _wraps(self, window: tuple, stride: tuple, padding: tuple) -> bool:
-        """Whether the windows of a maximum are to wrap around, at the same size.
-
-        Windows of odd size and full padding do so anyway.
+        That is what the last weights before it have, in the smallest part that holds
+        it and any.
         """
-        return self.padding_mode == "circular" and all(
-            s == 2 and k == 2 * p + 2
-            for k, s, p in zip(window, stride, padding, strict=True)
-        )
+        like = self.like
+        tensors = [
+            (owner, tensor)
+            for owner, module in self.model.named_modules()
+            for tensor in (*module._parameters.values(), *module._buffers.values())
+            if tensor is not None and tensor.is_floating_point()
+        ]
+        order = {owner: i for i, (owner, _) in enumerate(self.model.named_modules())}
+        outer = name
+        while tensors:
+            near = [(o, t) for o, t in tensors if inside(o, outer)]
+            if near:
+                before = [t for o, t in near if order[o] <= order[name]]
+                like = before[-1] if before else near[0][1]
+                break
+            outer = outer.rpartition(".")[0]
+        return new if like is None else new.to(like.device, like.dtype)
 
-    def _average(self, pool: Any, rank: int, stride: tuple) -> nn.Module | str:
-        window, padding = _axes(pool.kernel_size, rank), _axes(pool.padding, rank)
-        same = type(pool).__name__ == "AvgPool2dSame" and window == stride
-        if type(pool) not in AVERAGE_POOLS and not same:
-            return "a subclass of torch's average pooling that is not known"
-        if max(window) > self.filter_size:
-            return "its window is wider than the filter: already the stronger low-pass"
-        blur = self._blur(stride)
-        if window == stride and not any(padding):
-            if pool.ceil_mode or same:
-                return blur
-            # An incomplete window at the end gives no output.
-            return nn.Sequential(_Crop(stride), blur)
-        centred = all(k == 2 * p + 1 for k, p in zip(window, padding, strict=True))
-        if centred and not pool.ceil_mode:
-            return blur
-        return "no blur has its output size: window and padding do not fit together"
-
-    def functions(self) -> None:
+    def _functions(self) -> None:
         """Report what subsamples but is no module."""
-        for prefix, graph in self.graphs.items():
+        for prefix, graph in self.flow.graphs.items():
             for node in graph.nodes:
                 what = subsampling(node)
                 if what:
-                    stack = node.meta.get("nn_module_stack") or {"": None}
-                    where = join(prefix, list(stack)[-1])
+                    stack = node.meta.get("nn_module_stack") or {"": ("", None)}
+                    where = join(prefix, list(stack.values())[-1][0])
                     how = "a function in a forward pass, not a module"
                     self.unchanged.append(Change(where, what, how))
-
-    def _filter(self, stride: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(self.filter_size if s > 1 else 1 for s in stride)
-
-    def _blur(self, stride: tuple[int, ...]) -> nn.Module:
-        layer = _BLUR[len(stride)]
-        return layer(None, self._filter(stride), stride, self.padding_mode)
-
-
-class _CeilPad(nn.Module):
-    """Fill up what is too little for a whole window, as ``ceil_mode`` does."""
-
-    def __init__(
-        self,
-        window: tuple[int, ...],
-        stride: tuple[int, ...],
-        padding: tuple[int, ...],
-    ) -> None:
-        super().__init__()
-        self.window, self.stride, self.padding = window, stride, padding
-
-    def forward(self, input: Tensor) -> Tensor:
-        pads: list[int] = []
-        for axis in reversed(range(len(self.window))):
-            n, s = input.shape[axis - len(self.window)], self.stride[axis]
-            k, p = self.window[axis], self.padding[axis]
-            more = -(n + 2 * p - k) % s
-            # A window that would begin beyond the picture is left out.
-            pads += [0, more if n + p - k + more < n else 0]
-        return F.pad(input, pads, value=-torch.inf)
-
-
-class _Crop(nn.Module):
-    """Leave out what is too little for a whole window, at the end of each axis."""
-
-    def __init__(self, multiple: tuple[int, ...]) -> None:
-        super().__init__()
-        self.multiple = multiple
-
-    def forward(self, input: Tensor) -> Tensor:
-        for axis, s in enumerate(self.multiple, start=-len(self.multiple)):
-            n = input.shape[axis]
-            input = input.narrow(axis, 0, n // s * s)
-        return input
-
-    def extra_repr(self) -> str:
-        return f"{self.multiple}"
 
 
 def _padding(conv: Any) -> tuple[int, ...]:
     if isinstance(conv.padding, str):
         return (0,) if conv.padding == "valid" else (1,)
     return tuple(conv.padding)
-
-
-def _rank(pool: nn.Module) -> int:
-    kinds = zip(MAX_POOLS, AVERAGE_POOLS, strict=True)
-    return next(d for d, kind in enumerate(kinds, 1) if isinstance(pool, kind))
-
-
-def _axes(value: Any, rank: int) -> tuple[int, ...]:
-    return tuple(value) if isinstance(value, tuple | list) else (value,) * rank

@@ -1,14 +1,14 @@
 """Let the convolutions of a network see where they are, and undo it."""
 
-import copy
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
-from coordlib.surgery._hooks import own_hook, with_blurs_of
+from coordlib.surgery._blurred import bare_type, bare_view, hand_on
 from coordlib.surgery._kinds import COORD_CONVS
-from coordlib.surgery._names import check_model, put
+from coordlib.surgery._names import check_model, copied, put
 from coordlib.surgery._report import Change, Report, finish
 
 _WITH_COORDS = {layer.plain: layer for layer in COORD_CONVS}
@@ -38,7 +38,8 @@ def coordify(
     -------
     model : nn.Module
         A copy of the same class. The names of its parameters are those of the original;
-        the weights of the new layers have more input channels.
+        the weights of the new layers have more input channels. A state dict of the
+        original loads into it nevertheless: the weights of the coordinates become zero.
     report : Report
 
     Raises
@@ -51,7 +52,8 @@ def coordify(
     Notes
     -----
     Only exactly the classes of ``torch.nn`` are changed, and only if nobody else has
-    registered hooks on them; subclasses may compute something else.
+    registered hooks on them; subclasses may compute something else. Weights that layers
+    share stay shared; if not all of those layers are changed, none of them is.
 
     Liu et al., 2018, "An intriguing failing of convolutional neural networks and the
     CoordConv solution", section 3.
@@ -63,24 +65,28 @@ def coordify(
     CoordConv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))
     """
     check_model(model)
-    model = copy.deepcopy(model)
+    model = copied(model)
     convs = {
         name: module
         for name, module in model.named_modules()
         if isinstance(module, nn.modules.conv._ConvNd)
         and not isinstance(module, COORD_CONVS)
     }
-    changed, unchanged = [], []
+    unchanged, able = [], {}
     for name in _chosen(convs, which):
-        conv = convs[name]
-        what = type(conv).__name__
-        obstacle = _obstacle(conv)
+        obstacle = _obstacle(convs[name], _WITH_COORDS)
         if obstacle:
-            unchanged.append(Change(name, what, obstacle))
-            continue
-        layer = _WITH_COORDS[type(conv)].from_conv(conv, with_r)
-        model = put(model, name, with_blurs_of(conv, layer))
-        changed.append(Change(name, what, type(layer).__name__))
+            unchanged.append(Change(name, _kind(convs[name]), obstacle))
+        else:
+            able[name] = convs[name]
+    new, tied = {}, _tied_elsewhere(model, able)
+    for name, conv in able.items():
+        if name in tied:
+            unchanged.append(Change(name, _kind(conv), tied[name]))
+        else:
+            new[name] = _WITH_COORDS[bare_type(conv)].from_conv(bare_view(conv), with_r)
+            new[name].register_load_state_dict_pre_hook(_accept_plain)
+    model, changed = _replaced(model, new)
     return finish(model, changed, unchanged, "to give coordinates to")
 
 
@@ -108,19 +114,25 @@ def plain(model: nn.Module) -> tuple[nn.Module, Report]:
         If there is nothing to change.
     """
     check_model(model)
-    model = copy.deepcopy(model)
-    changed, unchanged = [], []
-    for name, layer in list(model.named_modules()):
+    model = copied(model)
+    unchanged, able = [], {}
+    for name, layer in model.named_modules():
         if not isinstance(layer, COORD_CONVS):
             continue
-        what = type(layer).__name__
+        obstacle = _obstacle(layer, COORD_CONVS)
+        if not obstacle and layer.weight.is_meta:
+            obstacle = "on the meta device nobody knows whether its weights are zero"
         try:
-            conv = layer.to_conv()
+            if not obstacle:
+                able[name] = layer, bare_view(layer).to_conv()
         except ValueError as error:
-            unchanged.append(Change(name, what, str(error)))
-            continue
-        model = put(model, name, with_blurs_of(layer, conv))
-        changed.append(Change(name, what, type(conv).__name__))
+            obstacle = str(error)
+        if obstacle:
+            unchanged.append(Change(name, _kind(layer), obstacle))
+    tied = _tied_elsewhere(model, {name: layer for name, (layer, _) in able.items()})
+    for name, reason in tied.items():
+        unchanged.append(Change(name, _kind(able.pop(name)[0]), reason))
+    model, changed = _replaced(model, {name: conv for name, (_, conv) in able.items()})
     return finish(model, changed, unchanged, "to make plain")
 
 
@@ -143,11 +155,59 @@ def _chosen(convs: dict[str, Any], which: Any) -> list[str]:
     return names
 
 
-def _obstacle(conv: nn.Module) -> str:
-    """Why a convolution cannot be given coordinates; empty if it can."""
-    if type(conv) not in _WITH_COORDS:
+def _kind(layer: nn.Module) -> str:
+    return bare_type(layer).__name__
+
+
+def _obstacle(conv: nn.Module, kinds: Container[type]) -> str:
+    """Why a convolution cannot become another layer; empty if it can."""
+    if is_parametrized(conv):
+        return "its weight is computed from others (torch.nn.utils.parametrize)"
+    if bare_type(conv) not in kinds:
         return "a subclass, which may compute something else"
-    hooks = [*conv._forward_hooks.values(), *conv._forward_pre_hooks.values()]
-    if not all(map(own_hook, hooks)) or "weight" not in conv._parameters:
+    if conv._forward_hooks or conv._forward_pre_hooks:
         return "it has hooks of its own, which a new layer would not have"
     return ""
+
+
+def _tied_elsewhere(model: nn.Module, able: dict[str, Any]) -> dict[str, str]:
+    """Those layers whose weight is also that of a layer that is not to be changed.
+
+    Or that would be widened in another way.
+    """
+    shapes = {
+        name: (layer.transposed, layer.groups if layer.transposed else 1)
+        for name, layer in able.items()
+    }
+    reasons = {}
+    for name, layer in able.items():
+        for other, module in model.named_modules():
+            for own, parameter in module._parameters.items():
+                if parameter is not layer.weight or (other, own) == (name, "weight"):
+                    continue
+                if own != "weight" or shapes.get(other) != shapes[name]:
+                    reasons[name] = f"its weight is also the {own} of {other}"
+    return reasons
+
+
+def _replaced(model: nn.Module, new: dict[str, Any]) -> tuple[nn.Module, list[Change]]:
+    """Put new layers in their places: what was shared by the old ones stays shared."""
+    changed = []
+    weights: dict[nn.Parameter, nn.Parameter] = {}
+    for name, layer in new.items():
+        old = model.get_submodule(name)
+        layer.weight = weights.setdefault(old.weight, layer.weight)
+        layer.bias = old.bias
+        changed.append(Change(name, _kind(old), type(layer).__name__))
+        model = put(model, name, hand_on(old, layer))
+    return model, changed
+
+
+def _accept_plain(
+    layer: Any, state_dict: dict[str, Tensor], prefix: str, *others: Any
+) -> None:
+    """Widen the weight of a plain convolution that is loaded into a CoordConv."""
+    weight = state_dict.get(f"{prefix}weight")
+    plain_weight, _ = layer._split(layer.weight)
+    if weight is not None and weight.shape == plain_weight.shape:
+        state_dict[f"{prefix}weight"] = layer._widened(weight)

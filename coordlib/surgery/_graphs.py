@@ -32,7 +32,8 @@ def trace(
             return known or super().is_leaf_module(module, name)
 
     def visit(module: nn.Module, name: str) -> None:
-        if is_leaf(module) or not any(module.children()):
+        whole = not any(module.children()) and Tracer().is_leaf_module(module, name)
+        if whole or is_leaf(module):
             return
         graph, error = _graph(Tracer(), module)
         if graph is None:

@@ -1,9 +1,13 @@
 """Which modules and functions of torch are convolutions, pools, and so on."""
 
+import re
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from coordlib import layers
 from coordlib.layers import (
     CoordConv1d,
     CoordConv2d,
@@ -50,5 +54,36 @@ POOL_FUNCTIONS = {
 CONV_FUNCTIONS = {getattr(F, f"conv{d}d") for d in (1, 2, 3)}
 
 
+# Layers of this library are known, and a trace need not look into them.
+_OWN = tuple(
+    layer
+    for layer in (getattr(layers, name) for name in layers.__all__)
+    if isinstance(layer, type)
+)
+
+_BLUR_NAME = re.compile(r"(Max)?BlurPool([123][dD])?")
+
+
 def is_norm(module: nn.Module) -> bool:
+    if isinstance(module, nn.LayerNorm):
+        # Over pixels, too, it has a weight for each and knows one size only.
+        return len(module.normalized_shape) == 1
     return isinstance(module, NORMS) or type(module).__name__ == "FrozenBatchNorm2d"
+
+
+def is_own(module: nn.Module) -> bool:
+    return isinstance(module, _OWN)
+
+
+def is_blur(module: nn.Module) -> bool:
+    """Whether a module blurs and subsamples, here or in other libraries."""
+    return bool(_BLUR_NAME.fullmatch(type(module).__name__))
+
+
+def rank_of_pool(pool: nn.Module) -> int:
+    kinds = zip(MAX_POOLS, AVERAGE_POOLS, strict=True)
+    return next(d for d, kind in enumerate(kinds, 1) if isinstance(pool, kind))
+
+
+def per_axis(value: Any, rank: int) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,) * rank

@@ -1,0 +1,81 @@
+"""The shapes of what comes out of every module of a network."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@contextmanager
+def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """Have all modules in one mode; and each in its own again, afterwards.
+
+    Without calling ``train``, which some networks give a meaning of their own.
+    """
+    before = {module: module.training for module in model.modules()}
+    for module in before:
+        module.training = training
+    try:
+        yield
+    finally:
+        for module, mode in before.items():
+            module.training = mode
+
+
+def output_shapes(model: nn.Module, example: tuple) -> dict[str, list[Any]]:
+    """Shapes of the outputs of all modules, one entry a call, in evaluation."""
+    shapes: dict[str, list[Any]] = {}
+
+    def watch(name: str, module: nn.Module) -> Any:
+        return module.register_forward_hook(
+            lambda module, args, output: shapes.setdefault(name, []).append(
+                _shapes(output)
+            )
+        )
+
+    handles = [watch(name, module) for name, module in model.named_modules()]
+    try:
+        with in_mode(model, False), torch.no_grad():
+            model(*example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return shapes
+
+
+def check_shapes(
+    before: dict[str, list[Any]], after: dict[str, list[Any]], dense: set[str]
+) -> None:
+    """Refuse a change that altered the shape of an output.
+
+    Parameters
+    ----------
+    before, after : dict
+        As :func:`output_shapes` gives them.
+    dense : set of str
+        The modules that may give more: they stand between a convolution and its blur.
+    """
+    for name, old in before.items():
+        new = after.get(name)
+        if name not in dense and new != old:
+            raise ValueError(
+                f"model cannot be changed there: the output of {name or 'the model'} "
+                f"had shape {_told(old)} and would have {_told(new)}; exclude= leaves "
+                "modules as they are"
+            )
+
+
+def _shapes(output: Any) -> Any:
+    if isinstance(output, Tensor):
+        return tuple(output.shape)
+    if isinstance(output, dict):
+        return {key: _shapes(value) for key, value in output.items()}
+    if isinstance(output, tuple | list):
+        return [_shapes(value) for value in output]
+    return None
+
+
+def _told(shapes: list[Any] | None) -> str:
+    return "none" if not shapes else ", ".join(map(str, shapes))
