@@ -95,6 +95,13 @@ def test_an_error_that_is_meant_is_none_unless_it_says_something_else():
     assert not errors and "'AssertionError: no' became" in differing[0]
 
 
+def test_a_test_that_fails_makes_a_row_that_is_not_good(capsys, tmp_path):
+    (tmp_path / "test_x.py").write_text("def test_x():\n    assert 1 == 2\n")
+    row = gpu.tests([str(tmp_path), "-p", "no:cacheprovider"], 1)
+    assert not row.good and row.result.startswith("1 failed")
+    assert "assert 1 == 2" in capsys.readouterr().out
+
+
 def test_the_table_marks_what_is_not_good():
     rows = [gpu.Row("tests", "9 passed", 3), gpu.Row("a", "1 errors", 5, good=False)]
     first, second = gpu.table(rows).splitlines()

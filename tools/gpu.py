@@ -16,11 +16,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from configparser import RawConfigParser
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 
 from repository import BOOK, ROOT
@@ -154,7 +155,8 @@ def read(outputs: list) -> list[str]:
 def in_notebooks(paths: list[Path], processes: int) -> list[Row]:
     """Execute notebooks side by side, say what is other, and return their rows."""
     rows = []
-    with ProcessPoolExecutor(processes) as pool:
+    # Processes of their own from the start: this one has threads, and torch.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         for found in pool.map(execute, paths):
             for kind, told in (("error", found.errors), ("differs", found.differing)):
                 for line in told:
@@ -166,12 +168,15 @@ def in_notebooks(paths: list[Path], processes: int) -> list[Row]:
     return rows
 
 
-def tests(names: list[str], processes: int) -> subprocess.Popen:
-    """Begin the tests named."""
+def tests(names: list[str], processes: int) -> Row:
+    """Run the tests named; print what pytest says if one fails."""
     command = [sys.executable, "-m", "pytest", "-q", "-n", str(processes), *names]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    start = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stdout + done.stderr, flush=True)
+    last = (done.stdout.splitlines() or ["no word of pytest"])[-1].strip(" =")
+    return Row("tests", last, time.monotonic() - start, good=not done.returncode)
 
 
 def timings(device) -> Iterator[Row]:
@@ -203,7 +208,7 @@ def timings(device) -> Iterator[Row]:
                 )
                 plain = 1000 * min(times["plain"])
                 told = f"plain {plain:.3f} ms"
-                for key in times.keys() - {"plain"}:
+                for key in (key for key in times if key != "plain"):
                     told += f", {key} x {ratio(times, key, 'plain').median:.2f}"
                 yield Row(f"{what} {name}", told, time.monotonic() - start)
 
@@ -248,19 +253,13 @@ def main(arguments: list[str]) -> int:
         flush=True,
     )
     start = time.monotonic()
-    running = tests(options.tests, for_tests)
     paths = [path.resolve() for path in options.notebooks]
-    rows = in_notebooks(
-        paths or sorted(BOOK.glob("*.ipynb")), max(1, cores - for_tests)
-    )
-    said, _ = running.communicate()
-    lines = said.splitlines() or ["no word of pytest"]
-    if running.returncode:
-        print(said)
-    tested = Row("tests", lines[-1].strip(" ="), time.monotonic() - start)
-    tested.good = not running.returncode
+    paths = paths or sorted(BOOK.glob("*.ipynb"))
+    with ThreadPoolExecutor(1) as beside:
+        tested = beside.submit(tests, options.tests, for_tests)
+        rows = in_notebooks(paths, max(1, cores - for_tests))
     # Alone, when nothing else runs.
-    rows = [tested, *rows, *timings(device)]
+    rows = [tested.result(), *rows, *timings(device)]
     print("\n" + table(rows))
     print(f"\n{time.monotonic() - start:.0f} s in all")
     return int(not all(row.good for row in rows))

@@ -41,6 +41,7 @@ __all__ = [
     "HandDecoder",
     "LabelAlongShift",
     "LatentWalks",
+    "LuckOfTraining",
     "PaintedAnswers",
     "PaintersCompare",
     "PlaceBias",
