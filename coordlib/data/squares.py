@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from coordlib.arguments import check_instance, check_integer, check_number, check_seed
+
 __all__ = ["Squares", "quadrant_split", "splits", "squares", "uniform_split"]
 
 
@@ -114,13 +116,12 @@ def squares(size: int = 64, side: int = 9) -> Squares:
     the CoordConv solution", section 3.
     """
     for name, value in (("size", size), ("side", side)):
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name} must be an integer, not {value!r}")
+        check_integer(name, value)
     if side < 1 or side % 2 == 0:
         raise ValueError(f"side must be a positive odd number, not {side}")
     if side > size:
         raise ValueError(
-            f"a square of side {side} does not fit on a canvas of size {size}"
+            f"side must be at most size, got a side of {side} on a canvas of {size}"
         )
     centres = torch.arange(side // 2, size - side // 2)
     return Squares(torch.cartesian_prod(centres, centres), size, side)
@@ -151,8 +152,9 @@ def uniform_split(
     ValueError
         If ``test_fraction`` is not between 0 and 1, or would leave a side empty.
     """
-    if not isinstance(seed, int):
-        raise TypeError(f"seed must be an integer, not {seed!r}")
+    check_instance("data", data, Squares, "Squares")
+    check_seed("seed", seed)
+    check_number("test_fraction", test_fraction)
     if not 0 < test_fraction < 1:
         raise ValueError(
             f"test_fraction must lie between 0 and 1, not {test_fraction!r}"
@@ -188,6 +190,7 @@ def quadrant_split(data: Squares) -> tuple[Tensor, Tensor]:
     ValueError
         If no position lies in the quadrant.
     """
+    check_instance("data", data, Squares, "Squares")
     held = (data.positions > data.size / 2).all(1)
     if not held.any():
         raise ValueError(
