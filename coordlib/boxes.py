@@ -6,7 +6,7 @@ centre is (0.5, 0.5), and a picture of 64 rows ends at 64.
 """
 
 from collections.abc import Sequence
-from math import log
+from math import isfinite, log
 
 import torch
 from torch import Tensor
@@ -218,6 +218,8 @@ def anchors(
         check_integer("cells", n)
     check_positive("stride", stride)
     check_number("first", first)
+    if not isfinite(first):
+        raise ValueError(f"first must be finite, got {first}")
     if not isinstance(sizes, Sequence) or isinstance(sizes, str):
         raise TypeError(f"sizes must be a sequence of (height, width), got {sizes!r}")
     if not len(sizes):

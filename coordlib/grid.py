@@ -227,6 +227,8 @@ def _checked(size: Sequence[int]) -> Sequence[int]:
             raise TypeError(f"size must hold integers, got {n!r} in {tuple(size)}")
         if n < 1:
             raise ValueError(f"size must hold lengths of at least 1, got {tuple(size)}")
+        if isinstance(n, Integral) and n >= 2**63:
+            raise ValueError(f"size must hold lengths below 2**63, got {tuple(size)}")
     return size
 
 

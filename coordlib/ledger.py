@@ -158,6 +158,8 @@ def ledger(file: Path | None = None, where: Path | None = None) -> list[Entry]:
     where : Path, optional
         The folder of results; :func:`coordlib.results.folder` if not given.
     """
+    if where is not None:
+        check_instance("where", where, str | Path, "a path or None")
     return [
         decide(claim, claim.experiment and results.best(claim.experiment, where))
         for claim in read_claims(file)

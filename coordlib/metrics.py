@@ -107,6 +107,8 @@ def iou(
     """
     check_tensor("logits", logits)
     check_tensor("images", images, any_kind=True)
+    if images.is_complex():
+        raise TypeError(f"images must hold real numbers, got {images.dtype}")
     if logits.shape != images.shape or logits.ndim < 2:
         raise ValueError(
             f"logits and images must have the same shape (N, ...), not "

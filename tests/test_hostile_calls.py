@@ -70,6 +70,7 @@ WRONG = {
         "strings": ("a", "b"),
         "nested": [[4, 4]],
     },
+    "taps": _INTEGER | {"zero": 0, "negative": -3, "thousands": 10**5},
     "number": {
         "None": None,
         "string": "1",
@@ -200,7 +201,7 @@ HANDED_ON = {"device": "cpu", "dtype": torch.float32}
 
 
 # torch itself takes these, though its layers may compute nothing then.
-QUIET = {"zero", "zeros", "bool", "list"}
+QUIET = {"zero", "zeros", "bool", "list", "dict"}
 
 
 def the_layers():
@@ -213,7 +214,7 @@ def the_layers():
             {"channels": 4, "filter_size": 3, "stride": 2, "padding_mode": "reflect"}
             | HANDED_ON
             | {"input": x},
-            {"channels": "integer", "filter_size": "sizes", "stride": "sizes"}
+            {"channels": "integer", "filter_size": "taps", "stride": "sizes"}
             | {"padding_mode": "choice", "input": "tensor"}
             | MADE_OF,
             {"channels": {"None"}},
@@ -225,7 +226,7 @@ def the_layers():
             {"kernel_size": 3, "stride": 2, "padding": 1, "filter_size": 3}
             | {"padding_mode": "reflect", "channels": 4, "input": x},
             {"kernel_size": "sizes", "stride": "sizes", "padding": "sizes"}
-            | {"filter_size": "sizes", "padding_mode": "choice"}
+            | {"filter_size": "taps", "padding_mode": "choice"}
             | {"channels": "integer", "input": "tensor"},
             {"channels": {"None"}, "padding": {"None", "zero"}}
             | ({"padding": {"None", "zero", "zeros"}} if rank == 2 else {}),
@@ -248,20 +249,19 @@ def the_layers():
             name = f"CoordConv{transpose}{rank}d"
             torchs = {"in_channels": 4, "out_channels": 2, "kernel_size": 3}
             torchs |= {"stride": 1, "padding": 1, "dilation": 1, "groups": 1}
+            counts = ("in_channels", "out_channels", "groups")
+            whole = {n: "integer" if n in counts else "sizes" for n in torchs}
+            whole |= {"padding_mode": "choice"} | MADE_OF
             yield Call(
                 name,
                 used(getattr(layers, name)),
                 torchs
                 | {"padding_mode": "zeros", "device": "cpu", "dtype": torch.float32}
                 | {"with_r": False, "input": x},
-                {
-                    n: "integer" if "ch" in n or n == "groups" else "sizes"
-                    for n in torchs
-                }
-                | {"padding_mode": "choice", "device": "device", "dtype": "dtype"}
-                | {"with_r": "flag", "input": "tensor"},
+                # torch's own arguments are the same ones whatever the rank.
+                {"with_r": "flag", "input": "tensor"} | (whole if rank == 2 else {}),
                 dict.fromkeys(torchs, QUIET),
-                (*torchs, "padding_mode", "device", "dtype"),
+                (*torchs, "padding_mode", "device", "dtype", "input"),
             )
     x = torch.rand(2, 4, 6, 6)
     yield Call(
@@ -302,13 +302,14 @@ def the_layers():
         used(layers.LearnedEncoding, "positions"),
         {"size": (9, 7), "features": 4, "positions": positions},
         {"size": "sizes", "features": "integer", "positions": "tensor"},
-        {"positions": {"axes"}},
+        # Seven axes may be learned, though not those of two coordinates.
+        {"size": {"many"}, "positions": {"axes"}},
     )
     yield Call(
         "binomial_filter",
         layers.binomial_filter,
         {"size": 3, "dtype": torch.float32, "device": "cpu"},
-        {"size": "integer", "dtype": "dtype", "device": "device"},
+        {"size": "taps", "dtype": "dtype", "device": "device"},
         torchs=("device",),
     )
 
@@ -381,7 +382,7 @@ def the_tools():
             getattr(boxes, name),
             {"boxes": some, "size": (8, 8)},
             {"boxes": "tensor", "size": "sizes"},
-            {"boxes": many, "size": {"floats", "huge"}},
+            {"boxes": many, "size": {"floats", "huge", "tensor"}},
         )
     yield Call(
         "anchors",
@@ -405,7 +406,7 @@ def the_tools():
         "consistency",
         metrics.consistency,
         {"model": model, "images": x, **common, "seed": 0, "batch_size": 5},
-        {"model": "callable", "images": "tensor", "max_shift": "integer"}
+        {"model": "callable", "images": "tensor", "max_shift": "taps"}
         | {"pairs": "integer", "group": "integer", "mode": "choice"}
         | {"seed": "integer", "batch_size": "integer"},
         {"group": {"None"}, "seed": {"zero", "negative"}},
@@ -804,9 +805,8 @@ def the_data():
     yield Call(
         "results.load",
         results.load,
-        {"file": results.path("rendering", "quick")},
+        {"file": next(results.folder().glob("*.cpu.json"))},
         {"file": "path"},
-        {},
     )
     yield Call(
         "save",

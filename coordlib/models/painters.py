@@ -18,7 +18,7 @@ from coordlib.arguments import check_choice, check_instance, check_integer
 from coordlib.grid import unit_grid
 from coordlib.handmade import Tile
 from coordlib.layers import CoordConv2d
-from coordlib.models.normalisation import normalisation_layer
+from coordlib.models.normalisation import NORMALISATIONS, normalisation_layer
 
 __all__ = [
     "CoordConvPainter",
@@ -166,6 +166,7 @@ class DeconvPainter(Stack):
     ) -> None:
         check_integer("width", width)
         check_integer("size", size)
+        check_choice("normalisation", normalisation, NORMALISATIONS)
         if size < 8 or size & (size - 1):
             raise ValueError(f"size must be a power of two from 8, not {size}")
         doublings = size.bit_length() - 1
@@ -227,6 +228,7 @@ class CoordConvPainter(Stack):
         **options,
     ) -> None:
         check_integer("width", width)
+        check_choice("normalisation", normalisation, NORMALISATIONS)
         a, b = 32 * width, 64 * width
         layers: list[nn.Module] = [Tile(size), CoordConv2d(2, a, 1)]
         for inputs, outputs in pairwise([a, a, b, b, 1]):

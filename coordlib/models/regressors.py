@@ -15,7 +15,7 @@ from coordlib.arguments import check_choice, check_flag, check_integer
 from coordlib.handmade import GlobalSum
 from coordlib.layers import AddCoords, CoordConv2d, SoftArgmax2d
 from coordlib.layers.padding import same_pads
-from coordlib.models.normalisation import normalisation_layer
+from coordlib.models.normalisation import NORMALISATIONS, normalisation_layer
 from coordlib.models.painters import Stack, he_normal_
 
 __all__ = [
@@ -177,6 +177,7 @@ class ConvRegressor(Stack):
         check_integer("width", width)
         check_flag("coordinates", coordinates)
         check_choice("padding_mode", padding_mode, PADDING_MODES)
+        check_choice("normalisation", normalisation, NORMALISATIONS)
         c = 16 * width
         conv = partial(SameConv2d, padding_mode=padding_mode)
 
