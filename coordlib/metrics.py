@@ -316,7 +316,7 @@ def consistency(
     if sum(given is not None for given in (shifts, max_shift, window)) != 1:
         given = {"shifts": shifts, "max_shift": max_shift, "window": window}
         raise ValueError(
-            "give one of shifts, max_shift and window, "
+            "give either shifts or max_shift or window, "
             f"got {[name for name, value in given.items() if value is not None]}"
         )
     if window is not None and mode != "cropped":
@@ -469,7 +469,7 @@ def _draw(
 def _as_pair(by) -> tuple[int, int]:
     pair = tuple(by) if isinstance(by, tuple | list) else ()
     if len(pair) != 2 or not all(type(s) is int for s in pair):
-        raise TypeError(f"shifts must be pairs of integers, got {by!r}")
+        raise TypeError(f"shifts must each be a pair of integers, got {by!r}")
     return pair
 
 

@@ -247,7 +247,9 @@ def probe(
         raise ValueError(
             f"stride must be a positive int or {axes} of them, got {stride}"
         )
-    stride = tuple(check_integer("stride", s) for s in stride)
+    stride = tuple(check_integer("stride", s, at_least=-(2**63)) for s in stride)
+    if min(stride) < 1:
+        raise ValueError(f"stride must be positive, got {stride}")
 
     window = _windows(x, shifts, mode)
     still = window((0,) * axes)

@@ -38,7 +38,7 @@ from coordlib.data import corruptions, perturbations
 from coordlib.data.shapes import draw, radius, shapes
 
 SECONDS = 5
-AT_MOST = 0.05
+AT_MOST = 0.01
 """The share of calls that may end in another way than with an error that names it."""
 CALLS_AT_LEAST = 850
 

@@ -7,12 +7,13 @@ and a picture in which that one pixel is lit.
 """
 
 from dataclasses import dataclass, field
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from coordlib.arguments import check_instance, check_integer, check_number, check_seed
+from coordlib.arguments import check_instance, check_integer, check_seed
 
 __all__ = ["Squares", "quadrant_split", "splits", "squares", "uniform_split"]
 
@@ -116,12 +117,12 @@ def squares(size: int = 64, side: int = 9) -> Squares:
     the CoordConv solution", section 3.
     """
     for name, value in (("size", size), ("side", side)):
-        check_integer(name, value)
+        check_integer(name, value, at_least=-(2**63))
     if side < 1 or side % 2 == 0:
         raise ValueError(f"side must be a positive odd number, not {side}")
     if side > size:
         raise ValueError(
-            f"side must be at most size, got a side of {side} on a canvas of {size}"
+            f"a square of side {side} does not fit on a canvas of size {size}"
         )
     centres = torch.arange(side // 2, size - side // 2)
     return Squares(torch.cartesian_prod(centres, centres), size, side)
@@ -154,7 +155,7 @@ def uniform_split(
     """
     check_instance("data", data, Squares, "Squares")
     check_seed("seed", seed)
-    check_number("test_fraction", test_fraction)
+    check_instance("test_fraction", test_fraction, Real, "a number")
     if not 0 < test_fraction < 1:
         raise ValueError(
             f"test_fraction must lie between 0 and 1, not {test_fraction!r}"
