@@ -16,6 +16,7 @@ from coordlib.arguments import (
     check_floating,
     check_instance,
     check_integer,
+    check_tensor,
 )
 from coordlib.data.shapes import draw, radius, shapes
 from coordlib.grid import index_grid
@@ -171,7 +172,7 @@ def cloud(centres: Tensor, size: int) -> tuple[float, float]:
     entropy : float
         In bits, of the share of pictures in each of :data:`BINS` ** 4 cells.
     """
-    check_floating("centres", centres, axes=3)
+    check_tensor("centres", centres, axes=3)
     reach = radius(size)
     if len(centres) < FEWEST:
         return 0.0, 0.0
@@ -240,8 +241,8 @@ def walks(starts: Tensor, ends: Tensor, frames: int) -> Tensor:
     -------
     Tensor, shape (N, frames, latent)
     """
-    check_floating("starts", starts, axes=2)
-    check_floating("ends", ends, axes=2)
+    check_tensor("starts", starts, axes=2)
+    check_tensor("ends", ends, axes=2)
     check_integer("frames", frames, at_least=2)
     share = torch.linspace(0, 1, frames)[:, None]
     return starts[:, None] + share * (ends - starts)[:, None]
@@ -290,7 +291,7 @@ def examine(
         ``travel`` are 0.
     """
     check_callable("decode", decode)
-    check_floating("latents", latents, axes=2)
+    check_tensor("latents", latents, axes=2)
     radius(size)  # refuses what is no size
     check_integer("pairs", pairs)
     check_integer("frames", frames, at_least=2)
