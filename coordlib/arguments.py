@@ -1,11 +1,19 @@
 """Checks of arguments: what was given, and what is accepted."""
 
-from collections.abc import Collection
-from numbers import Integral
+from collections.abc import Collection, Sequence
+from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor, nn
 
-def check_integer(name: str, value: Any, at_least: int = 1) -> int:
+_MOST = 2**63 - 1  # what torch can count
+
+
+def check_integer(
+    name: str, value: Any, at_least: int = 1, at_most: int = _MOST
+) -> int:
     """Give back an integer that is large enough.
 
     Raises
@@ -13,13 +21,61 @@ def check_integer(name: str, value: Any, at_least: int = 1) -> int:
     TypeError
         If it is no integer; a bool is none.
     ValueError
-        If it is too small.
+        If it is too small, or too large for torch.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value}")
+    if value > at_most:
+        raise ValueError(f"{name} must be at most {at_most}, got {value}")
     return int(value)
+
+
+def check_seed(name: str, value: Any) -> int:
+    """Give back an integer that a generator of torch takes.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    return check_integer(name, value, at_least=-(2**63), at_most=2**64 - 1)
+
+
+def check_number(name: str, value: Any) -> None:
+    """Refuse what is no real number, and NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if value != value:
+        raise ValueError(f"{name} must be a number, got {value!r}")
+
+
+def check_positive(name: str, value: Any) -> None:
+    """Refuse what is no finite number above 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    check_number(name, value)
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
 def check_choice(name: str, value: Any, accepted: Collection[Any]) -> None:
@@ -29,6 +85,94 @@ def check_choice(name: str, value: Any, accepted: Collection[Any]) -> None:
     ------
     ValueError
     """
-    if value not in accepted:
+    # What has no hash cannot be looked up, and True would be found as 1.
+    simple = isinstance(value, str | Real) and not isinstance(value, bool)
+    if not simple or value not in accepted:
         choices = ", ".join(map(repr, accepted))
         raise ValueError(f"{name} must be one of {choices}, got {value!r}")
+
+
+def check_tensor(
+    name: str, value: Any, axes: int | None = None, *, any_kind: bool = False
+) -> None:
+    """Refuse what is no tensor of numbers, or has another number of axes.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
+    if not any_kind and (value.dtype.is_complex or value.dtype == torch.bool):
+        raise TypeError(f"{name} must hold real numbers, got {value.dtype}")
+    if axes is not None and value.ndim != axes:
+        raise ValueError(
+            f"{name} must have {axes} axes, got shape {tuple(value.shape)}"
+        )
+
+
+def check_floating(name: str, value: Any, axes: int | None = None) -> None:
+    """Refuse what is no floating point tensor, or has another number of axes.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    check_tensor(name, value, axes)
+    if not value.is_floating_point():
+        raise TypeError(f"{name} must be floating point, got {value.dtype}")
+
+
+def check_dtype(name: str, value: Any) -> None:
+    """Refuse what is no floating point type of torch.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(value, torch.dtype) or not value.is_floating_point:
+        raise TypeError(f"{name} must be a floating point type, got {value!r}")
+
+
+def check_sequence(name: str, value: Any, kind: type | tuple, what: str) -> None:
+    """Refuse what is no list or tuple, or holds something of another kind.
+
+    Raises
+    ------
+    TypeError
+    """
+    fits = isinstance(value, Sequence) and not isinstance(value, str)
+    if not fits or not all(isinstance(entry, kind) for entry in value):
+        raise TypeError(f"{name} must be a sequence of {what}, got {value!r}")
+
+
+def check_instance(name: str, value: Any, kind: type | tuple, what: str) -> None:
+    """Refuse what is not of a kind, said in words.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {what}, got {type(value).__name__}")
+
+
+def check_module(name: str, value: Any) -> None:
+    """Refuse what is no network.
+
+    Raises
+    ------
+    TypeError
+    """
+    check_instance(name, value, nn.Module, "a torch.nn.Module")
+
+
+def check_callable(name: str, value: Any) -> None:
+    """Refuse what cannot be called.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, got {type(value).__name__}")

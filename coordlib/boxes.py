@@ -6,12 +6,12 @@ centre is (0.5, 0.5), and a picture of 64 rows ends at 64.
 """
 
 from collections.abc import Sequence
-from math import log
+from math import isfinite, log
 
 import torch
 from torch import Tensor
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_integer, check_number, check_positive, check_tensor
 
 __all__ = [
     "anchors",
@@ -99,6 +99,8 @@ def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
     >>> box_iou(torch.tensor([[2.0, 2, 4, 4]]), torch.tensor([[2.0, 4, 4, 4]]))
     tensor([[0.3333]])
     """
+    _halves(boxes, "boxes")
+    _halves(others, "others")
     kept = torch.promote_types(boxes.dtype, others.dtype)
     if kept in (torch.float16, torch.bfloat16):
         return box_iou(boxes.float(), others.float()).to(kept)
@@ -133,6 +135,7 @@ def inside(boxes: Tensor, size: Sequence[float]) -> Tensor:
         If the last axis has another length.
     """
     start, end = _halves(corners(boxes), "boxes")
+    _check_pair("size", size)
     limit = torch.as_tensor(size, dtype=boxes.dtype, device=boxes.device)
     return ((start >= -_ROUNDING) & (end <= limit + _ROUNDING)).all(-1)
 
@@ -163,6 +166,7 @@ def clip(boxes: Tensor, size: Sequence[float]) -> Tensor:
     tensor([ 3., 30.,  6., 10.])
     """
     start, end = _halves(corners(boxes), "boxes")
+    _check_pair("size", size)
     limit = torch.as_tensor(size, dtype=boxes.dtype, device=boxes.device)
     fits = (start >= 0) & (end <= limit)  # along each axis
     start = start.clamp(min=0).minimum(limit - 1)
@@ -209,10 +213,19 @@ def anchors(
     tensor([[ 8.,  8., 15., 20.],
             [ 8., 12., 15., 20.]])
     """
+    _check_pair("cells", cells)
     for n in cells:
         check_integer("cells", n)
+    check_positive("stride", stride)
+    check_number("first", first)
+    if not isfinite(first):
+        raise ValueError(f"first must be finite, got {first}")
+    if not isinstance(sizes, Sequence) or isinstance(sizes, str):
+        raise TypeError(f"sizes must be a sequence of (height, width), got {sizes!r}")
     if not len(sizes):
         raise ValueError("sizes must hold at least one (height, width)")
+    for pair in sizes:
+        _check_pair("sizes", pair)
     rows, columns = (first + stride * torch.arange(float(n)) for n in cells)
     centres = torch.cartesian_prod(rows, columns)
     sizes = torch.as_tensor(sizes, dtype=centres.dtype)
@@ -311,6 +324,9 @@ def non_maximum_suppression(
         If ``keep`` is not a positive integer, or the shapes do not fit.
     """
     check_integer("keep", keep)
+    check_number("threshold", threshold)
+    check_tensor("boxes", boxes)
+    check_tensor("scores", scores)
     if boxes.ndim != 3 or boxes.shape[:2] != scores.shape:
         raise ValueError(
             "boxes and scores must have shapes (N, A, 4) and (N, A), not "
@@ -330,7 +346,17 @@ def non_maximum_suppression(
     return torch.stack(taken, 1)
 
 
+def _check_pair(name: str, pair: Sequence[float]) -> None:
+    if isinstance(pair, str) or not isinstance(pair, Sequence | Tensor):
+        raise TypeError(f"{name} must be a pair of numbers, got {pair!r}")
+    if len(pair) != 2:
+        raise ValueError(f"{name} must be a pair of numbers, got {pair!r}")
+    for n in pair:
+        check_positive(name, float(n) if isinstance(n, Tensor) else n)
+
+
 def _halves(quadruples: Tensor, name: str) -> tuple[Tensor, Tensor]:
+    check_tensor(name, quadruples)
     if quadruples.ndim == 0 or quadruples.shape[-1] != 4:
         raise ValueError(
             f"{name} must have shape (..., 4), not {tuple(quadruples.shape)}"

@@ -11,6 +11,8 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
+from coordlib.arguments import check_dtype, check_flag
+
 __all__ = ["from_unit", "index_grid", "to_unit", "unit_grid"]
 
 
@@ -50,6 +52,8 @@ def index_grid(
     tensor([[0, 1, 2],
             [0, 1, 2]])
     """
+    if not isinstance(dtype, torch.dtype):
+        raise TypeError(f"dtype must be a torch.dtype, got {dtype!r}")
     axes = [torch.arange(n, dtype=dtype, device=device) for n in _checked(size)]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"))
 
@@ -103,8 +107,8 @@ def unit_grid(
     tensor([[-1.,  0.,  1.],
             [-1.,  0.,  1.]])
     """
-    if not dtype.is_floating_point:
-        raise TypeError(f"dtype must be a floating point type, got {dtype}")
+    check_dtype("dtype", dtype)
+    check_flag("with_r", with_r)
     return coordinate_channels(_checked(size), with_r, dtype, device)[0]
 
 
@@ -223,6 +227,8 @@ def _checked(size: Sequence[int]) -> Sequence[int]:
             raise TypeError(f"size must hold integers, got {n!r} in {tuple(size)}")
         if n < 1:
             raise ValueError(f"size must hold lengths of at least 1, got {tuple(size)}")
+        if isinstance(n, Integral) and n >= 2**63:
+            raise ValueError(f"size must hold lengths below 2**63, got {tuple(size)}")
     return size
 
 

@@ -25,6 +25,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from coordlib.arguments import check_integer
 from coordlib.layers import CoordConv2d
 
 __all__ = [
@@ -388,7 +389,13 @@ def _set(layer: nn.Module, weight: list, bias: list) -> None:
 
 
 def _as_image(image: ArrayLike) -> NDArray[Any]:
-    image = np.asarray(image, dtype=float)
+    try:
+        image = np.asarray(image)
+        if image.dtype.kind not in "buif":
+            raise TypeError(f"it has the type {image.dtype}")
+        image = image.astype(float)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"image must be an array of real numbers: {error}") from None
     if image.ndim != 2 or image.size == 0:
         raise ValueError(
             f"image must be of shape (H, W) with at least one pixel, not {image.shape}"
@@ -398,13 +405,9 @@ def _as_image(image: ArrayLike) -> NDArray[Any]:
 
 def _as_size(size: int | tuple[int, int]) -> tuple[int, int]:
     pair = tuple(size) if isinstance(size, tuple | list) else (size, size)
-    if len(pair) != 2 or not all(
-        isinstance(n, int) and not isinstance(n, bool) for n in pair
-    ):
+    if len(pair) != 2:
         raise TypeError(f"size must be an integer or a pair of integers, not {size!r}")
-    if min(pair) < 1:
-        raise ValueError(f"size must be positive, not {size!r}")
-    return pair
+    return tuple(check_integer("size", n) for n in pair)
 
 
 def _reach(side: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Formatter
 
 from coordlib import results
+from coordlib.arguments import check_instance, check_sequence
 from coordlib.results import Result
 
 VERDICTS = (
@@ -101,6 +102,8 @@ def read_claims(file: Path | None = None) -> list[Claim]:
     """
     import yaml
 
+    if file is not None:
+        check_instance("file", file, Path, "a path or None")
     file = file or claims_file()
     claims = [_claim(entry, file) for entry in yaml.safe_load(file.read_text())]
     ids = [claim.id for claim in claims]
@@ -124,6 +127,9 @@ def decide(claim: Claim, result: Result | None) -> Entry:
     KeyError
         If the rule names a metric that the result does not hold.
     """
+    check_instance("claim", claim, Claim, "a Claim")
+    if result is not None:
+        check_instance("result", result, Result, "a Result or None")
     if result is None or not result.seeds:
         return Entry(claim, "not yet measured", "", 0, "")
     holds = all(_holds(comparison, result) for comparison in claim.rule)
@@ -152,6 +158,8 @@ def ledger(file: Path | None = None, where: Path | None = None) -> list[Entry]:
     where : Path, optional
         The folder of results; :func:`coordlib.results.folder` if not given.
     """
+    if where is not None:
+        check_instance("where", where, str | Path, "a path or None")
     return [
         decide(claim, claim.experiment and results.best(claim.experiment, where))
         for claim in read_claims(file)
@@ -160,6 +168,7 @@ def ledger(file: Path | None = None, where: Path | None = None) -> list[Entry]:
 
 def summary(entries: list[Entry]) -> str:
     """One line: how many claims have each verdict."""
+    check_sequence("entries", entries, Entry, "entries")
     count = Counter(entry.verdict for entry in entries)
     return ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS)
 
@@ -176,6 +185,7 @@ def to_html(entries: list[Entry]) -> str:
     str
         An HTML table of class ``ledger``.
     """
+    check_sequence("entries", entries, Entry, "entries")
     head = "".join(f"<th>{name}</th>" for name in ("", "claim", "claimed", "measured"))
     rows = "".join(map(_row, entries))
     return (

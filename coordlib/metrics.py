@@ -1,6 +1,6 @@
 """How well a network paints, points and keeps its mind."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import combinations
 from typing import Literal
@@ -8,7 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import (
+    check_callable,
+    check_choice,
+    check_floating,
+    check_integer,
+    check_seed,
+    check_tensor,
+)
 from coordlib.grid import from_unit
 from coordlib.probe import shift
 
@@ -53,6 +60,8 @@ def pixel_accuracy(
         If the shapes do not fit, a target is no pixel or class, there is no sample,
         or ``reduction`` is unknown.
     """
+    check_tensor("logits", logits)
+    check_tensor("targets", targets)
     flat = logits.flatten(1) if logits.ndim > 1 else logits
     if flat.ndim != 2 or targets.shape != flat.shape[:1]:
         raise ValueError(
@@ -96,6 +105,10 @@ def iou(
         If the shapes differ, ``images`` holds anything but zeros and ones, there is
         no sample, or ``reduction`` is unknown.
     """
+    check_tensor("logits", logits)
+    check_tensor("images", images, any_kind=True)
+    if images.is_complex():
+        raise TypeError(f"images must hold real numbers, got {images.dtype}")
     if logits.shape != images.shape or logits.ndim < 2:
         raise ValueError(
             f"logits and images must have the same shape (N, ...), not "
@@ -144,12 +157,14 @@ def pixel_distance(
         If the shapes differ or do not go with ``size``, there is no sample, or
         ``reduction`` is unknown.
     """
+    check_tensor("predicted", predicted)
+    check_tensor("positions", positions)
     if predicted.shape != positions.shape or predicted.ndim != 2:
         raise ValueError(
             f"predicted and positions must have the same shape (N, D), not "
             f"{tuple(predicted.shape)} and {tuple(positions.shape)}"
         )
-    size = (size,) * predicted.shape[1] if isinstance(size, int) else tuple(size)
+    size = size if isinstance(size, Sequence) else (size,) * predicted.shape[1]
     away = from_unit(predicted, size) - positions
     return _reduce(away.square().sum(1).sqrt(), reduction)
 
@@ -174,6 +189,8 @@ def psnr(pictures: Tensor, others: Tensor) -> Tensor:
     ValueError
         If the shapes differ, or a pixel is below 0 or above 1. NaN is let through.
     """
+    check_tensor("pictures", pictures, any_kind=True)
+    check_tensor("others", others, any_kind=True)
     if pictures.shape != others.shape or pictures.ndim < 2:
         raise ValueError(
             f"pictures and others must have the same shape (N, ...), not "
@@ -200,6 +217,7 @@ def decibels(error: Tensor) -> Tensor:
     Tensor
         ``-10 log10(error)``: infinite where there is no difference.
     """
+    check_floating("error", error)
     return -10 * error.log10()
 
 
@@ -286,16 +304,21 @@ def consistency(
     ----------
     Zhang, 2019, "Making convolutional networks shift-invariant again", section 4.
     """
+    check_callable("model", model)
+    check_floating("images", images)
     if images.ndim != 4 or len(images) == 0:
         raise ValueError(
             f"images must be of shape (N, C, H, W), N at least 1, not "
             f"{tuple(images.shape)}"
         )
     check_integer("batch_size", batch_size)
-    if mode not in ("circular", "zero", "cropped"):
-        raise ValueError(f'mode must be "circular", "zero" or "cropped", not {mode!r}')
+    check_choice("mode", mode, ("circular", "zero", "cropped"))
     if sum(given is not None for given in (shifts, max_shift, window)) != 1:
-        raise ValueError("give either shifts or max_shift or window")
+        given = {"shifts": shifts, "max_shift": max_shift, "window": window}
+        raise ValueError(
+            "give either shifts or max_shift or window, "
+            f"got {[name for name, value in given.items() if value is not None]}"
+        )
     if window is not None and mode != "cropped":
         raise ValueError(f'window goes with mode="cropped", not with {mode!r}')
     if group is not None:
@@ -303,6 +326,8 @@ def consistency(
             raise ValueError("group goes with max_shift or window, not with shifts")
         check_integer("group", group)
     if shifts is not None:
+        if isinstance(shifts, str) or not isinstance(shifts, Iterable):
+            raise TypeError(f"shifts must be an iterable of pairs, got {shifts!r}")
         different = dict.fromkeys(_as_pair(s) for s in shifts)
         chosen = list(combinations(different, 2))
         if not chosen:
@@ -361,11 +386,15 @@ def frechet_distance(one: Tensor, other: Tensor) -> float:
     distributions"; Heusel et al., 2017, "GANs trained by a two time-scale update rule
     converge to a local Nash equilibrium", for judging generators.
     """
+    for name, points in (("one", one), ("other", other)):
+        check_tensor(name, points)
     shapes = [tuple(one.shape), tuple(other.shape)]
     if {one.ndim, other.ndim} != {2} or one.shape[1:] != other.shape[1:]:
-        raise ValueError(f"clouds must be (N, D) and (M, D), got {shapes}")
+        raise ValueError(
+            f"one and other must be of shapes (N, D) and (M, D), got {shapes}"
+        )
     if min(len(one), len(other)) < 2:
-        raise ValueError(f"clouds must have two points at least, got {shapes}")
+        raise ValueError(f"one and other must have two points at least, got {shapes}")
     first, second = (torch.atleast_2d(torch.cov(x.double().T)) for x in (one, other))
     values, vectors = torch.linalg.eigh(first)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
@@ -403,8 +432,7 @@ def _draw(
     seed: int,
 ) -> list[list]:
     """Draw pairs of shifts, or of places of a window, for every group of pictures."""
-    if not isinstance(seed, int):
-        raise TypeError(f"seed must be an integer, not {seed!r}")
+    check_seed("seed", seed)
     check_integer("pairs", pairs)
     generator = torch.Generator().manual_seed(seed)
     if window is None:
@@ -441,7 +469,7 @@ def _draw(
 def _as_pair(by) -> tuple[int, int]:
     pair = tuple(by) if isinstance(by, tuple | list) else ()
     if len(pair) != 2 or not all(type(s) is int for s in pair):
-        raise TypeError(f"a shift must be a pair of integers, not {by!r}")
+        raise TypeError(f"shifts must each be a pair of integers, got {by!r}")
     return pair
 
 
@@ -479,6 +507,8 @@ def _cut(images: Tensor, i: int, j: int, height: int, width: int) -> Tensor:
 
 
 def _labels(answer: Tensor) -> Tensor:
+    if not isinstance(answer, Tensor):
+        raise TypeError(f"model must give a tensor, got {type(answer).__name__}")
     if answer.ndim == 1:
         return answer
     if answer.ndim == 2:
@@ -491,8 +521,7 @@ def _labels(answer: Tensor) -> Tensor:
 
 
 def _reduce(each: Tensor, reduction: Reduction) -> float | Tensor:
-    if reduction not in ("mean", "none"):
-        raise ValueError(f'reduction must be "mean" or "none", not {reduction!r}')
+    check_choice("reduction", reduction, ("mean", "none"))
     if len(each) == 0:
         raise ValueError("there is no sample to measure")
     return float(each.mean()) if reduction == "mean" else each

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_floating, check_integer, check_number
 from coordlib.grid import index_grid
 from coordlib.layers import BlurPool2d
 
@@ -79,9 +79,12 @@ def foretell(first: Tensor, middle: Tensor, last: Tensor) -> Foretold:
     ValueError
         If the shapes differ or are other ones.
     """
+    _check_pictures(first=first, middle=middle, last=last)
     if not first.shape == middle.shape == last.shape or first.ndim != 4:
         shapes = [tuple(x.shape) for x in (first, middle, last)]
-        raise ValueError(f"pictures must have one shape (N, C, H, W), got {shapes}")
+        raise ValueError(
+            f"first, middle and last must have one shape (N, C, H, W), got {shapes}"
+        )
     gone, way = (middle - first).flatten(1), (last - first).flatten(1)
     length = way.square().sum(1)
     share = ((gone * way).sum(1) / length.clamp(min=1e-12)).clamp(0, 1)
@@ -115,6 +118,7 @@ def displacements(first: Tensor, last: Tensor) -> Tensor:
     Lucas and Kanade, 1981, "An iterative image registration technique with an
     application to stereo vision".
     """
+    _check_pictures(first=first, last=last)
     size = first.shape[2:]
     longest = REACH * torch.tensor(size, dtype=first.dtype, device=first.device)
     longest = longest.view(1, 2, 1, 1)
@@ -146,6 +150,15 @@ def carry(first: Tensor, last: Tensor, field: Tensor, pace: float) -> Tensor:
     -------
     Tensor, shape (N, C, H, W)
     """
+    _check_pictures(first=first, last=last, field=field)
+    if field.shape != (len(first), 2, *first.shape[2:]):
+        raise ValueError(
+            f"field must be of shape {(len(first), 2, *first.shape[2:])}, "
+            f"got {tuple(field.shape)}"
+        )
+    check_number("pace", pace)
+    if not 0 <= pace <= 1:
+        raise ValueError(f"pace must be from 0 to 1, got {pace}")
     back, ahead = -pace * field, (1 - pace) * field
     few = 1e-3
     old, new = (1 - pace) * (_inside(back) + few), pace * (_inside(ahead) + few)
@@ -170,6 +183,7 @@ def triples(walks: Tensor, span: int) -> tuple[Tensor, Tensor, Tensor]:
     TypeError, ValueError
         If the span is no such number.
     """
+    check_floating("walks", walks, axes=5)
     steps = walks.shape[1] - 1
     check_integer("span", span, at_least=2)
     if span % 2 or steps % span:
@@ -181,6 +195,11 @@ def triples(walks: Tensor, span: int) -> tuple[Tensor, Tensor, Tensor]:
         walks[:, starts + more].flatten(0, 1) for more in (0, span // 2, span)
     )
     return first, middle, last
+
+
+def _check_pictures(**pictures: Tensor) -> None:
+    for name, one in pictures.items():
+        check_floating(name, one, axes=4)
 
 
 def _best_shift(first: Tensor, last: Tensor) -> Tensor:

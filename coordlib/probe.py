@@ -16,12 +16,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import product
 from math import ceil, floor, prod
-from typing import Literal
+from numbers import Integral
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from coordlib.arguments import check_choice
+from coordlib.arguments import (
+    check_callable,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_tensor,
+)
 
 Shift = tuple[int, ...]
 Mode = Literal["circular", "zero", "cropped"]
@@ -56,8 +64,9 @@ def shift(x: Tensor, by: int | Shift, mode: str = "circular") -> Tensor:
     ValueError
         If ``mode`` is unknown or ``x`` has fewer axes than ``by``.
     """
-    by = _as_shift(by)
+    by = _as_shift("by", by)
     check_choice("mode", mode, SHIFT_MODES)
+    check_tensor("x", x, any_kind=True)
     if x.ndim < len(by):
         raise ValueError(f"by has {len(by)} entries but x only {x.ndim} axes")
     axes = tuple(range(-len(by), 0))
@@ -215,7 +224,15 @@ def probe(
     interpolation (``between="linear"``) and rolls the input (``"circular"``); its
     consistency on ImageNet crops out of a larger picture (``"cropped"``).
     """
-    shifts = [_as_shift(s) for s in shifts]
+    if isinstance(shifts, str) or not isinstance(shifts, Iterable):
+        raise TypeError(f"shifts must be an iterable of shifts, got {shifts!r}")
+    shifts = [_as_shift("shifts", s) for s in shifts]
+    check_callable("f", f)
+    check_tensor("x", x, any_kind=True)
+    check_number("tolerance", tolerance)
+    if not 0 <= tolerance < float("inf"):
+        raise ValueError(f"tolerance must be finite and at least 0, got {tolerance}")
+    check_flag("keep_panels", keep_panels)
     check_choice("mode", mode, PROBE_MODES)
     check_choice("between", between, BETWEEN)
     if not shifts:
@@ -225,11 +242,14 @@ def probe(
     axes = len(shifts[0])
     if x.ndim < axes + 1:
         raise ValueError(f"x has shape {tuple(x.shape)}: too few axes for {shifts[0]}")
-    stride = (stride,) * axes if isinstance(stride, int) else tuple(stride)
-    if len(stride) != axes or any(s < 1 for s in stride):
+    stride = tuple(stride) if isinstance(stride, tuple | list) else (stride,) * axes
+    if len(stride) != axes:
         raise ValueError(
             f"stride must be a positive int or {axes} of them, got {stride}"
         )
+    stride = tuple(check_integer("stride", s, at_least=-(2**63)) for s in stride)
+    if min(stride) < 1:
+        raise ValueError(f"stride must be positive, got {stride}")
 
     window = _windows(x, shifts, mode)
     still = window((0,) * axes)
@@ -391,8 +411,13 @@ def _kept(size: Iterable[int], by: Shift, device: torch.device) -> Tensor:
     return mask
 
 
-def _as_shift(by: int | Shift) -> Shift:
-    entries = (by,) if isinstance(by, int) else tuple(by)
-    if not entries or not all(isinstance(d, int) for d in entries):
-        raise TypeError(f"a shift is an int or a tuple of int, got {by!r}")
-    return entries
+def _as_shift(name: str, by: int | Shift) -> Shift:
+    entries = tuple(by) if isinstance(by, tuple | list) else (by,)
+    if not entries or not all(_is_step(d) for d in entries):
+        raise TypeError(f"{name}: a shift is an int or a tuple of int, got {by!r}")
+    return tuple(int(d) for d in entries)
+
+
+def _is_step(d: Any) -> bool:
+    whole = isinstance(d, Integral) and not isinstance(d, bool)
+    return whole and abs(d) < 2**63

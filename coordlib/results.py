@@ -21,7 +21,7 @@ from torch import Tensor
 
 import coordlib
 from coordlib import checkpoints
-from coordlib.arguments import check_choice
+from coordlib.arguments import check_choice, check_instance, check_number
 
 PRESETS = ("quick", "cpu", "paper")
 """Sizes of a run, from seconds on a page to the source's own."""
@@ -128,12 +128,18 @@ def check_writable(where: Where) -> None:
     ValueError
         If no folder is given and there is no ``results/`` of a checkout.
     """
+    _check_where(where)
     if where is None and Path(__file__).parent in folder().parents:
         raise ValueError(
             "where must name a folder for results, got None: this coordlib is "
             "installed, with no results/ beside it (python -m coordlib run: give "
             "--results FOLDER)"
         )
+
+
+def _check_where(where: Where) -> None:
+    if where is not None:
+        check_instance("where", where, str | Path, "a path or None")
 
 
 def path(experiment: str, preset: str, where: Where = None) -> Path:
@@ -145,6 +151,10 @@ def path(experiment: str, preset: str, where: Where = None) -> Path:
         If the preset is unknown.
     """
     check_choice("preset", preset, PRESETS)
+    check_instance("experiment", experiment, str, "a name")
+    if not experiment:
+        raise ValueError("experiment must be a name, got an empty one")
+    _check_where(where)
     return Path(folder() if where is None else where) / f"{experiment}.{preset}.json"
 
 
@@ -220,6 +230,7 @@ def save(result: Result, where: Where = None) -> Path:
     OSError
         If the folder cannot be written.
     """
+    check_instance("result", result, Result, "a Result")
     check_writable(where)
     for seed, measured in result.seeds.items():
         for name, value in measured.items():
@@ -307,6 +318,7 @@ def load(file: Path) -> Result:
     FileNotFoundError
         If there is no such file.
     """
+    check_instance("file", file, str | Path, "a path")
     file = Path(file)
     remedy = f"restore it from the repository, or {_again(file)}"
     try:
@@ -389,6 +401,9 @@ def put_aside(experiment: str, preset: str, where: Where = None) -> list[Path]:
 
 def provenance(device: torch.device, seconds: float) -> dict:
     """Describe the run that just ended: code, versions, machine, time."""
+    check_number("seconds", seconds)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"seconds must be finite and at least 0, got {seconds}")
     return {
         "commit": _commit(),
         "date": datetime.now(UTC).date().isoformat(),
@@ -405,6 +420,7 @@ def provenance(device: torch.device, seconds: float) -> dict:
 
 def device_name(device: torch.device) -> str:
     """The device as a provenance names it."""
+    check_instance("device", device, torch.device, "a torch.device")
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device.type} ({torch.get_num_threads()} threads)"

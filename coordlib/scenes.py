@@ -11,6 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from coordlib.arguments import (
+    check_callable,
+    check_floating,
+    check_instance,
+    check_integer,
+    check_tensor,
+)
 from coordlib.data.shapes import draw, radius, shapes
 from coordlib.grid import index_grid
 
@@ -75,6 +82,11 @@ def amounts(pictures: Tensor) -> Tensor:
     Tensor, shape (N, 2, H, W), in [0, 1]
         Blue, then red. What is below :data:`HAZE` is 0.
     """
+    check_floating("pictures", pictures, axes=4)
+    if pictures.shape[1] != 3:
+        raise ValueError(
+            f"pictures must be of shape (N, 3, H, W), got {tuple(pictures.shape)}"
+        )
     red, green, blue = ((pictures + 1) / 2).clamp(0, 1).unbind(1)
     found = torch.stack(
         [blue - torch.maximum(red, green), red - torch.maximum(blue, green)], 1
@@ -121,6 +133,7 @@ def right(scenes: Scenes, size: int) -> Tensor:
         Area and reach are at most :data:`TOLERANCE` beyond those of a square, and the
         area is at most as much short of that of a circle.
     """
+    check_instance("scenes", scenes, Scenes, "Scenes")
     circle, square = _drawn(size)
     large = 1 + TOLERANCE
     return (
@@ -159,13 +172,14 @@ def cloud(centres: Tensor, size: int) -> tuple[float, float]:
     entropy : float
         In bits, of the share of pictures in each of :data:`BINS` ** 4 cells.
     """
+    check_tensor("centres", centres, axes=3)
+    reach = radius(size)
     if len(centres) < FEWEST:
         return 0.0, 0.0
     covariance = torch.cov(centres.flatten(1).double().T)
     spread = covariance.diagonal().sum().square()
     # The squared eigenvalues of a symmetric matrix sum up to its squared entries.
     dimension = float(spread / covariance.square().sum()) if spread > 1e-9 else 0.0
-    reach = radius(size)
     cells = (centres - reach) / (size - 1 - 2 * reach) * BINS
     cells = cells.long().clamp(0, BINS - 1).flatten(1)
     numbers = (cells * BINS ** torch.arange(4)).sum(1)
@@ -193,6 +207,7 @@ def fixed_pattern(pictures: Tensor) -> tuple[float, float]:
     stains : float
         Root mean square of all that the background lacks to white, in 255ths.
     """
+    check_floating("pictures", pictures, axes=4)
     size = pictures.shape[-1]
     objects = amounts(pictures).sum(1, keepdim=True)
     # A blurred rim of an object is not background.
@@ -226,6 +241,9 @@ def walks(starts: Tensor, ends: Tensor, frames: int) -> Tensor:
     -------
     Tensor, shape (N, frames, latent)
     """
+    check_tensor("starts", starts, axes=2)
+    check_tensor("ends", ends, axes=2)
+    check_integer("frames", frames, at_least=2)
     share = torch.linspace(0, 1, frames)[:, None]
     return starts[:, None] + share * (ends - starts)[:, None]
 
@@ -272,6 +290,11 @@ def examine(
         Without any walk nothing was kept: ``kept``, ``lowest``, ``jump`` and
         ``travel`` are 0.
     """
+    check_callable("decode", decode)
+    check_tensor("latents", latents, axes=2)
+    radius(size)  # refuses what is no size
+    check_integer("pairs", pairs)
+    check_integer("frames", frames, at_least=2)
     pictures = _decoded(decode, latents)
     scenes = look(pictures)
     good = right(scenes, size).all(1)
@@ -311,4 +334,8 @@ def examine(
 
 @torch.no_grad()
 def _decoded(decode: Decode, latents: Tensor) -> Tensor:
-    return torch.cat([decode(part) for part in latents.split(64)])
+    parts = [decode(part) for part in latents.split(64)]
+    for part in parts:
+        if not isinstance(part, Tensor):
+            raise TypeError(f"decode must give a tensor, got {type(part).__name__}")
+    return torch.cat(parts)

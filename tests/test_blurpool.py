@@ -354,7 +354,7 @@ def test_a_single_pixel_can_be_pooled(mode):
         ({"stride": 0}, ValueError, "stride must be at least 1, got 0"),
         ({"stride": (2,)}, ValueError, "stride must be an integer or 2 integers"),
         ({"stride": None}, TypeError, "stride must be an integer, got None"),
-        ({"padding_mode": "zero"}, ValueError, "one of reflect, .*, got 'zero'"),
+        ({"padding_mode": "zero"}, ValueError, "one of 'reflect', .*, got 'zero'"),
     ],
 )
 def test_bad_options_are_refused(options, error, message):

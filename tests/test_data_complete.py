@@ -237,7 +237,7 @@ def test_nothing_pickled_is_read(cache):
 
 @pytest.mark.parametrize("load", [cifar10, mnist, fashion_mnist])
 def test_an_unknown_split_is_refused(load):
-    with pytest.raises(ValueError, match='"train" or "test"'):
+    with pytest.raises(ValueError, match="split must be one of 'train', 'test'"):
         load("validation")
 
 

@@ -83,7 +83,7 @@ def test_only_learned_codes_are_trained():
     ("make", "message"),
     [
         (lambda: FourierFeatures(waves=0), "waves"),
-        (lambda: FourierFeatures(scale=0), "scale must be positive, not 0"),
+        (lambda: FourierFeatures(scale=0), "scale must be positive and finite, got 0"),
         (lambda: SinusoidalEncoding(octaves=-1), "octaves"),
         (lambda: LearnedEncoding((1, 64)), "size"),
         (lambda: EncodedPainter(size=0), "size"),

@@ -312,7 +312,11 @@ def test_positions_are_pairs_of_unit_coordinates(painter):
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: DeconvPainter(kernel_size=5), ValueError, "kernel_size must be 2, 3"),
+        (
+            lambda: DeconvPainter(kernel_size=5),
+            ValueError,
+            "kernel_size must be one of 2, 3",
+        ),
         (lambda: DeconvPainter(size=48), ValueError, "power of two"),
         (lambda: DeconvPainter(size=4), ValueError, "power of two"),
         (lambda: DeconvPainter(width=0), ValueError, "width must be at least 1"),
@@ -320,7 +324,7 @@ def test_positions_are_pairs_of_unit_coordinates(painter):
         (lambda: DeconvPainter(size="64"), TypeError, "size must be an integer"),
         (lambda: CoordConvPainter(width=0), ValueError, "width must be at least 1"),
         (lambda: CoordConvPainter(size=(4, 4, 4)), TypeError, "size must be"),
-        (lambda: CoordConvPainter(size=0), ValueError, "size must be positive"),
+        (lambda: CoordConvPainter(size=0), ValueError, "size must be at least 1"),
         (lambda: CoordConvSquarePainter(kernel_size=2), ValueError, "odd"),
         (lambda: CoordConvSquarePainter(width=None), TypeError, "width must be"),
     ],

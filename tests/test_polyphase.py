@@ -230,8 +230,8 @@ def test_the_representation_shows_the_options():
         ({"stride": 0}, ValueError, "stride must be at least 1, got 0"),
         ({"stride": 2.0}, TypeError, r"stride must be an integer, got 2\.0"),
         ({"stride": (2, 2, 2)}, ValueError, "stride must be an integer or 2 integers"),
-        ({"norm": 3}, ValueError, "norm must be 1, 2 or inf, got 3"),
-        ({"norm": "l2"}, ValueError, "norm must be 1, 2 or inf, got 'l2'"),
+        ({"norm": 3}, ValueError, "norm must be one of 1, 2, inf, got 3"),
+        ({"norm": "l2"}, ValueError, "norm must be one of 1, 2, inf, got 'l2'"),
     ],
 )
 def test_bad_options_are_refused(options, error, message):

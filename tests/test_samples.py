@@ -111,5 +111,5 @@ def test_pictures_stand_upright_in_true_colours():
 
 @pytest.mark.parametrize("load", [garments, digits, pictures])
 def test_an_unknown_split_is_refused(load):
-    with pytest.raises(ValueError, match='"train" or "test"'):
+    with pytest.raises(ValueError, match="split must be one of 'train', 'test'"):
         load("validation")

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coordlib.arguments import check_choice
 from coordlib.checkpoints import replace_file
 
 __all__ = [
@@ -215,8 +216,7 @@ def fashion_mnist(split: Split = "train") -> tuple[Tensor, Tensor]:
 
 
 def _load(collection: Collection, split: str) -> tuple[Tensor, Tensor]:
-    if split not in ("train", "test"):
-        raise ValueError(f'split must be "train" or "test", not {split!r}')
+    check_choice("split", split, ("train", "test"))
     images, labels = verified(collection, split)
     pixels = torch.from_numpy(images).to(torch.float32).div_(255)
     return pixels, torch.from_numpy(labels).to(torch.long)

@@ -28,7 +28,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Generator, Tensor
 
-from coordlib.arguments import check_choice
+from coordlib.arguments import check_choice, check_seed, check_tensor
 from coordlib.grid import index_grid, to_unit
 
 __all__ = ["CORRUPTIONS", "SEVERITIES", "corrupt"]
@@ -73,8 +73,7 @@ def corrupt(pictures: Tensor, name: str, severity: int, seed: int = 0) -> Tensor
     check_pictures(pictures)
     check_choice("name", name, CORRUPTIONS)
     check_choice("severity", severity, SEVERITIES)
-    if type(seed) is not int:
-        raise TypeError(f"seed must be an integer, not {seed!r}")
+    check_seed("seed", seed)
     change, strengths = CORRUPTIONS[name]
     generator = Generator().manual_seed(seed)
     return as_stored(change(pictures.float(), strengths[severity - 1], generator))
@@ -89,6 +88,7 @@ def check_pictures(pictures: Tensor) -> None:
         If the shape is not (N, 3, H, W), a side is below 32, or a value is not in
         [0, 1].
     """
+    check_tensor("pictures", pictures)
     shape = tuple(pictures.shape)
     if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) < 32:
         raise ValueError(

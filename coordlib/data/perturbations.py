@@ -13,7 +13,7 @@ from math import hypot
 import torch
 from torch import Generator, Tensor
 
-from coordlib.arguments import check_choice
+from coordlib.arguments import check_choice, check_seed
 from coordlib.data import corruptions
 from coordlib.data.corruptions import as_stored, check_pictures, sample
 from coordlib.grid import index_grid
@@ -56,8 +56,7 @@ def perturb(pictures: Tensor, name: str, seed: int = 0) -> Tensor:
     """
     check_pictures(pictures)
     check_choice("name", name, PERTURBATIONS)
-    if type(seed) is not int:
-        raise TypeError(f"seed must be an integer, not {seed!r}")
+    check_seed("seed", seed)
     frames = PERTURBATIONS[name](pictures.float(), Generator().manual_seed(seed))
     return torch.stack([as_stored(frame) for frame in frames])
 

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from coordlib.arguments import check_choice, check_flag
+
 __all__ = ["GARMENTS", "digits", "garments", "photograph", "pictures"]
 
 #: The ten classes of :func:`garments`, in the order of the labels.
@@ -56,6 +58,7 @@ def photograph(size: int | None = None, gray: bool = False) -> Tensor:
     ValueError
         If ``size`` is not between 1 and 256.
     """
+    check_flag("gray", gray)
     image = torch.from_numpy(_read("photograph.npz")["image"])
     image = image.permute(2, 0, 1)[None].to(torch.float32) / 255
     if size is not None:
@@ -163,8 +166,7 @@ def pictures(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]
 
 
 def _sample(name: str, split: str) -> tuple[Tensor, Tensor]:
-    if split not in ("train", "test"):
-        raise ValueError(f'split must be "train" or "test", not {split!r}')
+    check_choice("split", split, ("train", "test"))
     stored = _read(f"{name}-{split}.npz")
     images = torch.from_numpy(stored["images"])
     # Grey pictures are stored without an axis of channels, colours with one at the end.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_floating, check_integer, check_seed
 from coordlib.boxes import corners, from_corners
 
 __all__ = ["Scattered", "scatter"]
@@ -75,6 +75,8 @@ def scatter(
     """
     check_integer("count", count)
     check_integer("objects", objects)
+    check_seed("seed", seed)
+    check_floating("digits", digits)
     if digits.ndim != 4 or digits.shape[1] != 1 or len(digits) == 0:
         raise ValueError(
             f"digits must be of shape (M, 1, H, W), not {tuple(digits.shape)}"

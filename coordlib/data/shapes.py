@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_integer, check_tensor
 
 __all__ = ["COLORS", "Shapes", "draw", "radius", "shapes"]
 
@@ -96,16 +96,21 @@ def draw(centres: Tensor, square: Tensor, size: int) -> Tensor:
     ValueError
         If a shape is another one.
     """
+    check_tensor("centres", centres)
+    check_tensor("square", square, any_kind=True)
+    if square.dtype != torch.bool:
+        raise TypeError(f"square must hold bools, got {square.dtype}")
     if centres.shape[1:] != (2, 2) or square.shape != centres.shape[:2]:
         raise ValueError(
             f"centres and square must be of shapes (N, 2, 2) and (N, 2), not "
             f"{tuple(centres.shape)} and {tuple(square.shape)}"
         )
+    reach = radius(size)  # refuses what is no size
     images = torch.ones(len(centres), 3, size, size)
     parts = zip(
         *(t.split(_MOST_AT_ONCE) for t in (images, centres, square)), strict=True
     )
-    reach, line = radius(size), torch.arange(size)
+    line = torch.arange(size)
     for canvas, where, is_square in parts:
         rows = (line - where[:, :, 0, None]).abs()[:, :, :, None]
         columns = (line - where[:, :, 1, None]).abs()[:, :, None, :]

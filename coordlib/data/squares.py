@@ -7,10 +7,13 @@ and a picture in which that one pixel is lit.
 """
 
 from dataclasses import dataclass, field
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from coordlib.arguments import check_instance, check_integer, check_seed
 
 __all__ = ["Squares", "quadrant_split", "splits", "squares", "uniform_split"]
 
@@ -114,8 +117,7 @@ def squares(size: int = 64, side: int = 9) -> Squares:
     the CoordConv solution", section 3.
     """
     for name, value in (("size", size), ("side", side)):
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name} must be an integer, not {value!r}")
+        check_integer(name, value, at_least=-(2**63))
     if side < 1 or side % 2 == 0:
         raise ValueError(f"side must be a positive odd number, not {side}")
     if side > size:
@@ -151,8 +153,9 @@ def uniform_split(
     ValueError
         If ``test_fraction`` is not between 0 and 1, or would leave a side empty.
     """
-    if not isinstance(seed, int):
-        raise TypeError(f"seed must be an integer, not {seed!r}")
+    check_instance("data", data, Squares, "Squares")
+    check_seed("seed", seed)
+    check_instance("test_fraction", test_fraction, Real, "a number")
     if not 0 < test_fraction < 1:
         raise ValueError(
             f"test_fraction must lie between 0 and 1, not {test_fraction!r}"
@@ -188,6 +191,7 @@ def quadrant_split(data: Squares) -> tuple[Tensor, Tensor]:
     ValueError
         If no position lies in the quadrant.
     """
+    check_instance("data", data, Squares, "Squares")
     held = (data.positions > data.size / 2).all(1)
     if not held.any():
         raise ValueError(

@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_integer, check_tensor
 
 
 def check_input(input: Tensor, rank: int) -> None:
+    check_tensor("input", input, any_kind=True)
     if input.ndim not in (rank + 1, rank + 2):
         raise ValueError(
             f"input must have {rank} spatial axes after (N, C) or (C), "

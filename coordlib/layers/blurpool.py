@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, fx, nn
 
+from coordlib.arguments import check_choice, check_dtype
 from coordlib.layers import _pooling
 from coordlib.layers._arguments import check_input, check_integer, per_axis
 
@@ -71,8 +72,7 @@ def binomial_filter(
     tensor([0.2500, 0.5000, 0.2500])
     """
     _check_taps("size", check_integer("size", size, at_least=1))
-    if not dtype.is_floating_point:
-        raise TypeError(f"dtype must be a floating point type, got {dtype}")
+    check_dtype("dtype", dtype)
     row = [math.comb(size - 1, k) / 2 ** (size - 1) for k in range(size)]
     return torch.tensor(row, dtype=dtype, device=device)
 
@@ -100,6 +100,8 @@ class _BlurPool(nn.Module):
         self.padding_mode = _check_mode(padding_mode)
         # A buffer, so that it moves with the model and no initialisation of weights
         # finds it; not persistent, so that state dicts stay those of the plain network.
+        if dtype is not None:
+            check_dtype("dtype", dtype)
         shape = channels or 1, 1, *self.filter_size
         kernel = torch.empty(shape, device=device, dtype=dtype)
         self.register_buffer("kernel", kernel, persistent=False)
@@ -239,6 +241,7 @@ class _MaxBlurPool(nn.Module):
     ) -> None:
         super().__init__()
         self.kernel_size = per_axis("kernel_size", kernel_size, self.rank)
+        _check_mode(padding_mode)
         if padding is None:
             padding = "same" if padding_mode == "circular" else 0
         if isinstance(padding, str):
@@ -408,8 +411,5 @@ def _check_taps(name: str, size: int) -> None:
 
 
 def _check_mode(mode: str) -> str:
-    if mode not in _PAD_MODES:
-        raise ValueError(
-            f"padding_mode must be one of {', '.join(_PAD_MODES)}, got {mode!r}"
-        )
+    check_choice("padding_mode", mode, _PAD_MODES)
     return mode

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from coordlib.arguments import check_flag, check_tensor
 from coordlib.grid import coordinate_channels, unit_grid
 from coordlib.layers._arguments import channels_last, laid_out_last, no_autocast
 
@@ -68,6 +69,7 @@ class AddCoords(nn.Module):
 
     def __init__(self, with_r: bool = False) -> None:
         super().__init__()
+        check_flag("with_r", with_r)
         self.with_r = with_r
 
     def forward(self, input: Tensor) -> Tensor:
@@ -79,12 +81,15 @@ class AddCoords(nn.Module):
 
 @fx.wrap
 def _with_coordinates(input: Tensor, with_r: bool) -> Tensor:
+    check_tensor("input", input, any_kind=True)
     if input.ndim not in (3, 4, 5):
         raise ValueError(
             "input must be (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
             f"got shape {tuple(input.shape)}"
         )
     size, dtype, device = input.shape[2:], input.dtype, input.device
+    if not dtype.is_floating_point:
+        raise TypeError(f"input must be floating point, got {dtype}")
     coords = unit_grid(size, with_r=with_r, dtype=dtype, device=device)
     coords = coords.expand(input.shape[0], *coords.shape)
     if channels_last(input, len(size)):  # or the result would not be
@@ -110,6 +115,7 @@ class _Coordinates(nn.Module):
             raise TypeError(
                 f"dtype must be a floating point type, got {self.weight.dtype}"
             )
+        check_flag("with_r", with_r)
         self.with_r = with_r
         self.weight = nn.Parameter(self._widened(self.weight.detach()))
         # Again, for torch's default depends on the number of input channels.
@@ -488,6 +494,7 @@ def _coordconv(
     pads: list[int],
 ) -> Tensor:
     rank = weight.ndim - 2
+    check_tensor("input", input, any_kind=True)
 
     def convolve(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         around = padding
@@ -514,6 +521,7 @@ def _coordconv_transpose(
     dilation: tuple[int, ...],
 ) -> Tensor:
     rank = weight.ndim - 2
+    check_tensor("input", input, any_kind=True)
     if output_size is not None:
         # torch's own rule; with a size given it looks at nothing of the layer.
         output_padding = nn.ConvTranspose2d._output_padding(

@@ -8,12 +8,13 @@ place elsewhere.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_integer, check_positive, check_seed, check_tensor
 from coordlib.layers._arguments import no_autocast
 
 __all__ = ["FourierFeatures", "LearnedEncoding", "SinusoidalEncoding"]
@@ -69,10 +70,9 @@ class FourierFeatures(nn.Module):
         super().__init__()
         check_integer("waves", waves)
         check_integer("axes", axes)
-        if not scale > 0:
-            raise ValueError(f"scale must be positive, not {scale!r}")
+        check_positive("scale", scale)
         self.scale, self.axes = scale, axes
-        self.seed = check_integer("seed", seed, at_least=-(2**63))
+        self.seed = check_seed("seed", seed)
         frequencies = torch.empty(axes, waves, device=device, dtype=dtype)
         self.register_buffer("frequencies", frequencies)
         self.reset_parameters()
@@ -187,6 +187,8 @@ class LearnedEncoding(nn.Module):
     ) -> None:
         super().__init__()
         check_integer("features", features)
+        if not isinstance(size, Sequence) or not size:
+            raise TypeError(f"size must be a sequence of integers, got {size!r}")
         for length in size:
             check_integer("size", length, at_least=2)
         self.size = tuple(size)
@@ -246,6 +248,7 @@ def _types(positions: Tensor, own: Tensor) -> tuple[torch.dtype, torch.dtype]:
 def _check_coordinates(positions: Tensor, axes: int) -> None:
     if torch.jit.is_tracing():  # the lengths of a shape are tensors then
         return
+    check_tensor("positions", positions)
     if positions.ndim == 0 or positions.shape[-1] != axes:
         raise ValueError(
             f"positions must have shape (..., {axes}), one entry an axis, "

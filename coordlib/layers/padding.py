@@ -1,9 +1,12 @@
 """Padding as TensorFlow's "same" does it, which depends on the size of the input."""
 
 from collections.abc import Sequence
+from numbers import Real
 
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
+
+from coordlib.arguments import check_integer, check_tensor
 
 
 def same_pads(
@@ -58,6 +61,19 @@ class SamePad(nn.Module):
         value: float = 0.0,
     ) -> None:
         super().__init__()
+        windows = {"kernel_size": kernel_size, "stride": stride, "dilation": dilation}
+        for name, lengths in windows.items():
+            if not isinstance(lengths, tuple | list):
+                raise TypeError(f"{name} must be a tuple of integers, got {lengths!r}")
+            if len(lengths) == 0 or len(lengths) != len(kernel_size):
+                raise ValueError(
+                    f"{name} must have one entry an axis, as many as kernel_size, "
+                    f"got {lengths!r} for {kernel_size!r}"
+                )
+            for length in lengths:
+                check_integer(name, length)
+        if not isinstance(value, Real):
+            raise TypeError(f"value must be a number, got {value!r}")
         self.kernel_size, self.stride = tuple(kernel_size), tuple(stride)
         self.dilation, self.value = tuple(dilation), value
 
@@ -76,5 +92,11 @@ def _padded(
     dilation: tuple[int, ...],
     value: float,
 ) -> Tensor:
+    check_tensor("input", input, any_kind=True)
+    if input.ndim not in (len(kernel_size) + 1, len(kernel_size) + 2):
+        raise ValueError(
+            f"input must have {len(kernel_size)} spatial axes after (N, C) or (C), "
+            f"got shape {tuple(input.shape)}"
+        )
     size = input.shape[-len(kernel_size) :]
     return F.pad(input, same_pads(size, kernel_size, stride, dilation), value=value)

@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, fx, nn
 
+from coordlib.arguments import check_choice, check_flag
 from coordlib.layers._arguments import check_input, per_axis
 
 __all__ = ["PolyphasePool1d", "PolyphasePool2d", "PolyphasePool3d"]
@@ -28,8 +29,8 @@ class _PolyphasePool(nn.Module):
     ) -> None:
         super().__init__()
         self.stride = per_axis("stride", stride, self.rank)
-        if norm not in (1, 2, math.inf):
-            raise ValueError(f"norm must be 1, 2 or inf, got {norm!r}")
+        check_choice("norm", norm, (1, 2, math.inf))
+        check_flag("return_phase", return_phase)
         self.norm = norm
         self.return_phase = return_phase
 

@@ -6,6 +6,7 @@ from numbers import Real
 import torch
 from torch import Tensor, fx, nn
 
+from coordlib.arguments import check_flag
 from coordlib.grid import unit_grid
 from coordlib.layers._arguments import check_input
 
@@ -21,6 +22,7 @@ class _SoftArgmax(nn.Module):
     def __init__(self, temperature: float | Tensor = 1.0, unit: bool = True) -> None:
         super().__init__()
         _check_temperature(temperature)
+        check_flag("unit", unit)
         if isinstance(temperature, Tensor):
             temperature = temperature.detach().clone()
             self.register_buffer("temperature", temperature, persistent=False)

@@ -4,9 +4,11 @@ Each is a trunk of convolutions and a dense layer, with one or two linear layers
 top. The trunk decides whether coordinates are seen, and where.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice
+from coordlib.arguments import check_choice, check_integer, check_module
 from coordlib.layers import CoordConv2d
 
 __all__ = ["ActorCritic", "AtariTrunk", "MiniTrunk", "QNetwork"]
@@ -51,7 +53,7 @@ class MiniTrunk(nn.Sequential):
     ) -> None:
         check_choice("coordconv", coordconv, PLACEMENTS[:2])
         check_choice("readout", readout, READOUTS)
-        channels, rows, columns = shape
+        channels, rows, columns = _checked(shape, at_least=3)
         conv = nn.Conv2d if coordconv == "none" else CoordConv2d
         inside = 1 if readout == "max" else (rows - 2) * (columns - 2)
         super().__init__(
@@ -92,7 +94,7 @@ class AtariTrunk(nn.Sequential):
         check_choice("coordconv", coordconv, PLACEMENTS)
         first = nn.Conv2d if coordconv == "none" else CoordConv2d
         others = CoordConv2d if coordconv == "all" else nn.Conv2d
-        channels, rows, columns = shape
+        channels, rows, columns = _checked(shape, at_least=36)
 
         def side(length: int) -> int:
             return ((length - 8) // 4 + 1 - 4) // 2 + 1 - 2
@@ -131,6 +133,8 @@ class ActorCritic(nn.Module):
 
     def __init__(self, trunk: nn.Module, actions: int) -> None:
         super().__init__()
+        check_module("trunk", trunk)
+        check_integer("actions", actions)
         self.trunk = trunk
         self.policy = nn.Linear(trunk.features, actions)
         self.value = nn.Linear(trunk.features, 1)
@@ -164,11 +168,24 @@ class QNetwork(nn.Module):
 
     def __init__(self, trunk: nn.Module, actions: int) -> None:
         super().__init__()
+        check_module("trunk", trunk)
+        check_integer("actions", actions)
         self.trunk = trunk
         self.returns = nn.Linear(trunk.features, actions)
 
     def forward(self, seen: Tensor) -> Tensor:
         return self.returns(self.trunk(seen))
+
+
+def _checked(shape: tuple[int, int, int], at_least: int) -> tuple[int, int, int]:
+    """Give back channels, rows and columns that the convolutions fit on."""
+    if not isinstance(shape, Sequence) or len(shape) != 3:
+        raise TypeError(f"shape must be three integers, got {shape!r}")
+    channels, *sides = shape
+    check_integer("shape", channels)
+    for side in sides:
+        check_integer("shape", side, at_least)
+    return tuple(shape)
 
 
 def _orthogonal_(module: nn.Module, gain: float) -> None:

@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice, check_integer
+from coordlib.arguments import check_choice, check_flag, check_integer, check_positive
 from coordlib.layers import BlurPool2d, MaxBlurPool2d, PolyphasePool2d
 from coordlib.models.classifiers import DenseMax2d
 from coordlib.models.painters import he_normal_
@@ -69,6 +69,7 @@ class _Way:
     def __post_init__(self) -> None:
         check_choice("downsampling", self.downsampling, DOWNSAMPLINGS)
         check_choice("padding_mode", self.padding_mode, ("zeros", "circular"))
+        BlurPool2d(filter_size=self.filter_size)  # refuses what is no size
 
     def conv(
         self, inputs: int, outputs: int, size: int = 3, stride: int = 1, groups: int = 1
@@ -359,6 +360,7 @@ class DenseNet(nn.Module):
         super().__init__()
         way = _Way(downsampling, filter_size, padding_mode)
         check_integer("depth", depth)
+        check_flag("bottleneck", bottleneck)
         step = 6 if bottleneck else 3
         if depth < step + 4 or (depth - 4) % step:
             raise ValueError(
@@ -505,15 +507,13 @@ class _Inverted(nn.Module):
 
 
 def _scaled(channels: int, width: float) -> int:
-    if isinstance(width, bool) or not isinstance(width, int | float):
-        raise TypeError(f"width must be a number, not {width!r}")
-    if not 0 < width < float("inf"):
-        raise ValueError(f"width must be positive and finite, not {width!r}")
+    check_positive("width", width)
     return max(round(channels * width), 1)
 
 
 def _in_eights(channels: int, width: float) -> int:
     """Round to a multiple of 8, but not down by more than a tenth."""
+    scaled = _scaled(channels, width)  # refuses what is no width
     wanted = channels * width
-    nearest = max(int(_scaled(channels, width) + 4) // 8 * 8, 8)
+    nearest = max(int(scaled + 4) // 8 * 8, 8)
     return nearest + 8 if nearest < 0.9 * wanted else nearest

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice
+from coordlib.arguments import check_choice, check_flag
 from coordlib.boxes import (
     anchors,
     box_iou,
@@ -110,6 +110,9 @@ class Detector(nn.Module):
 
     def __init__(self, places: Collection[str] = (), constant: bool = False) -> None:
         super().__init__()
+        if isinstance(places, str) or not isinstance(places, Collection):
+            raise TypeError(f"places must be a collection of names, got {places!r}")
+        check_flag("constant", constant)
         for place in places:
             check_choice("places", place, PLACES)
         told = ConstantConv2d if constant else CoordConv2d

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice, check_integer
+from coordlib.arguments import check_choice, check_flag, check_integer
 from coordlib.handmade import Tile
 from coordlib.layers import CoordConv2d, CoordConvTranspose2d
 from coordlib.models.painters import Stack, he_normal_
@@ -158,6 +158,7 @@ class Discriminator(Stack):
     def __init__(
         self, coordinates: bool = False, width: int = 64, size: int = 64
     ) -> None:
+        check_flag("coordinates", coordinates)
         channels = [3, *_channels(width, size)]
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(channels):

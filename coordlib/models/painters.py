@@ -14,11 +14,11 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_choice, check_instance, check_integer
 from coordlib.grid import unit_grid
 from coordlib.handmade import Tile
 from coordlib.layers import CoordConv2d
-from coordlib.models.normalisation import normalisation_layer
+from coordlib.models.normalisation import NORMALISATIONS, normalisation_layer
 
 __all__ = [
     "CoordConvPainter",
@@ -103,8 +103,7 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
-        if kernel_size not in (2, 3, 4):
-            raise ValueError(f"kernel_size must be 2, 3 or 4, not {kernel_size!r}")
+        check_choice("kernel_size", kernel_size, (2, 3, 4))
         before = (kernel_size - 2) // 2
         super().__init__(in_channels, out_channels, kernel_size, 2, padding=before)
 
@@ -167,6 +166,7 @@ class DeconvPainter(Stack):
     ) -> None:
         check_integer("width", width)
         check_integer("size", size)
+        check_choice("normalisation", normalisation, NORMALISATIONS)
         if size < 8 or size & (size - 1):
             raise ValueError(f"size must be a power of two from 8, not {size}")
         doublings = size.bit_length() - 1
@@ -228,6 +228,7 @@ class CoordConvPainter(Stack):
         **options,
     ) -> None:
         check_integer("width", width)
+        check_choice("normalisation", normalisation, NORMALISATIONS)
         a, b = 32 * width, 64 * width
         layers: list[nn.Module] = [Tile(size), CoordConv2d(2, a, 1)]
         for inputs, outputs in pairwise([a, a, b, b, 1]):
@@ -273,6 +274,8 @@ class EncodedPainter(nn.Module):
         self, encoding: nn.Module | None = None, size: int | tuple[int, int] = 64
     ) -> None:
         super().__init__()
+        if encoding is not None:
+            check_instance("encoding", encoding, nn.Module, "a torch.nn.Module")
         self.tile = Tile(size)
         self.encoding = nn.Identity() if encoding is None else encoding
         features = 2 if encoding is None else encoding.channels

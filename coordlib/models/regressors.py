@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice, check_integer
+from coordlib.arguments import check_choice, check_flag, check_integer
 from coordlib.handmade import GlobalSum
 from coordlib.layers import AddCoords, CoordConv2d, SoftArgmax2d
 from coordlib.layers.padding import same_pads
-from coordlib.models.normalisation import normalisation_layer
+from coordlib.models.normalisation import NORMALISATIONS, normalisation_layer
 from coordlib.models.painters import Stack, he_normal_
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "from_fractions",
 ]
 
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 READOUTS = ("max", "sum", "mean", "softargmax")
 
 
@@ -174,6 +175,9 @@ class ConvRegressor(Stack):
         coordinates: bool = False,
     ) -> None:
         check_integer("width", width)
+        check_flag("coordinates", coordinates)
+        check_choice("padding_mode", padding_mode, PADDING_MODES)
+        check_choice("normalisation", normalisation, NORMALISATIONS)
         c = 16 * width
         conv = partial(SameConv2d, padding_mode=padding_mode)
 
@@ -243,8 +247,9 @@ class CoordConvRegressor(nn.Module):
     ) -> None:
         super().__init__()
         check_choice("readout", readout, READOUTS)
-        if halvings < 0:
-            raise ValueError(f"halvings must not be negative, not {halvings}")
+        check_integer("halvings", halvings, at_least=0)
+        check_flag("rectifier", rectifier)
+        check_flag("coordinates", coordinates)
         self.readout = readout
         layers: list[nn.Module] = [
             CoordConv2d(1, 8, 1) if coordinates else nn.Conv2d(1, 8, 1),

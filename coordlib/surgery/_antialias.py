@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_flag, check_integer, check_sequence
 from coordlib.layers import BlurPool2d
 from coordlib.surgery._blurred import add_after, add_before
 from coordlib.surgery._dense import dense_form
@@ -136,9 +136,10 @@ def antialias(
       0: Conv2d with stride (2, 2): the first convolution; first_conv=True changes it
     """
     check_model(model)
+    check_integer("filter_size", filter_size)
     BlurPool2d(None, filter_size, 2, padding_mode)  # refuses bad options
-    if not isinstance(filter_size, int):
-        raise TypeError(f"filter_size must be an integer, got {filter_size!r}")
+    check_flag("first_conv", first_conv)
+    check_sequence("activations", activations, type, "types")
     check_integer("min_channels", min_channels, at_least=1)
     names = [name for name, _ in model.named_modules()]
     surgeon = _Antialias(
@@ -171,6 +172,7 @@ def antialias(
 def _patterns(option: str, patterns: Any, names: list[str]) -> tuple[str, ...]:
     if isinstance(patterns, str):
         raise TypeError(f"{option} must be a sequence of patterns, got {patterns!r}")
+    check_sequence(option, patterns, str, "patterns")
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from coordlib.arguments import check_flag
 from coordlib.surgery._blurred import bare_type, bare_view, hand_on
 from coordlib.surgery._kinds import COORD_CONVS
 from coordlib.surgery._names import check_model, copied, put
@@ -65,6 +66,7 @@ def coordify(
     CoordConv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))
     """
     check_model(model)
+    check_flag("with_r", with_r)
     model = copied(model)
     convs = {
         name: module
@@ -137,6 +139,8 @@ def plain(model: nn.Module) -> tuple[nn.Module, Report]:
 
 
 def _chosen(convs: dict[str, Any], which: Any) -> list[str]:
+    if not isinstance(which, Iterable):
+        raise TypeError(f"which must be names of modules, got {which!r}")
     if which == "all":
         return list(convs)
     if which == "first":
@@ -149,8 +153,8 @@ def _chosen(convs: dict[str, Any], which: Any) -> list[str]:
     unknown = [name for name in names if name not in convs]
     if unknown:
         raise ValueError(
-            f"which names no convolution without coordinates: {', '.join(unknown)}; "
-            f"there are {', '.join(convs) or 'none'}"
+            f"which names no convolution without coordinates: "
+            f"{', '.join(map(str, unknown))}; there are {', '.join(convs) or 'none'}"
         )
     return names
 
