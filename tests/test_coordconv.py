@@ -598,5 +598,6 @@ def test_add_coords_refuses_what_is_not_a_batch_of_floats():
     for shape in [(3, 8), (1, 1, 2, 2, 2, 2)]:
         with pytest.raises(ValueError, match=r"\(N, C, H, W\).*got shape"):
             AddCoords()(torch.zeros(shape))
-    with pytest.raises(TypeError, match=r"input must be floating point, got torch\.uint8"):
+    refused = r"input must be floating point, got torch\.uint8"
+    with pytest.raises(TypeError, match=refused):
         AddCoords()(torch.zeros(1, 1, 4, 4, dtype=torch.uint8))
