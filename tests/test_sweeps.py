@@ -166,6 +166,12 @@ KEPT = [
     for n in SWEEPS
     if (r := results.best(n)) and results.weights_path(n, r.preset).exists()
 ]
+KEPT.remove("normalisation")  # keeps answers in place of weights
+
+
+def test_answers_are_no_weights():
+    with pytest.raises(FileNotFoundError, match="keeps answers, and no weights"):
+        experiments.best_network("normalisation", "deconv_none", "uniform")
 
 
 def without_data(monkeypatch, name):

@@ -132,6 +132,8 @@ def best_network(name: str, arm: str, split: str, where: Where = None) -> nn.Mod
     which = {"arm": arm, "split": split, "seed": KEPT_SEED}
     recipe = sweeps.best_run(contest, result.runs, **which)["network"]
     model = contest.networks[arm](**recipe)
+    if weights.keys() != model.state_dict().keys():
+        raise FileNotFoundError(f"{name} keeps {', '.join(weights)}, and no weights")
     model.load_state_dict(weights)
     return model.eval()
 
