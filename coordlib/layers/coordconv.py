@@ -31,7 +31,7 @@ __all__ = [
     "CoordConvTranspose3d",
 ]
 
-_Convolve = Callable[[Tensor, Tensor, Any], Tensor]
+_Convolve = Callable[[Tensor, Tensor, Tensor | None, int], Tensor]
 _CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d)
 _TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
 
@@ -496,7 +496,9 @@ def _coordconv(
     rank = weight.ndim - 2
     check_tensor("input", input, any_kind=True)
 
-    def convolve(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def convolve(
+        input: Tensor, weight: Tensor, bias: Tensor | None, groups: int
+    ) -> Tensor:
         around = padding
         if padding_mode != "zeros":
             input, around = F.pad(input, pads, mode=padding_mode), (0,) * rank
@@ -535,13 +537,17 @@ def _coordconv_transpose(
             dilation,
         )
 
-    def convolve(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def convolve(
+        input: Tensor, weight: Tensor, bias: Tensor | None, groups: int
+    ) -> Tensor:
         convolution = _TRANSPOSED[rank - 1]
         options = stride, padding, output_padding, groups, dilation
         return convolution(input, weight, bias, *options)
 
-    parts = _split_transposed(weight, groups, rank + with_r)
-    return _with_position(input, *parts, bias, with_r, groups, convolve)
+    on_input, on_coords = _split_transposed(weight, groups, rank + with_r)
+    # From a group after the other to a coordinate after the other, for all groups.
+    on_coords = on_coords.unflatten(0, (groups, -1)).transpose(0, 1).flatten(1, 2)
+    return _with_position(input, on_input, on_coords, bias, with_r, groups, convolve)
 
 
 def _split(weight: Tensor, coordinates: int) -> tuple[Tensor, Tensor]:
@@ -566,9 +572,12 @@ def _with_position(
     groups: int,
     convolve: _Convolve,
 ) -> Tensor:
-    """Convolve the input, and add what the convolution makes of the coordinates."""
+    """Convolve the input, and add what the convolution makes of the coordinates.
+
+    Every group sees them all, so on them it is a convolution without groups.
+    """
     rank = on_coords.ndim - 2
-    output = convolve(input, on_input, bias)
+    output = convolve(input, on_input, bias, groups)
     last = channels_last(output, rank)
     if channels_last(input, rank) and not last:  # lost by circular padding or groups
         output, last = laid_out_last(output), True
@@ -578,12 +587,10 @@ def _with_position(
     size, dtype, device = input.shape[-rank:], on_coords.dtype, on_coords.device
     with no_autocast(input):
         coords = coordinate_channels(size, with_r, dtype, device)
-        if groups > 1:  # every group sees them all
-            coords = torch.cat([coords] * groups, 1)
         # The bias is laid out as the output is: adding across layouts, and summing
         # over the batch in backward, is many times slower.
         coords = laid_out_last(coords) if last else coords
-        position_bias = convolve(coords, on_coords, None)
+        position_bias = convolve(coords, on_coords, None, 1)
     if output.ndim == rank + 1:
         position_bias = position_bias[0]
     elif last:  # expanded while the channels are last: so backward sums that way, too
