@@ -10,13 +10,18 @@ import warnings
 
 import pytest
 import torch
-from every_layer import CHANNELS, ROWS, made
+from every_layer import CHANNELS, MODES, ROWS, made
 from torch import fx, nn
 from torch.ao.quantization import get_default_qconfig_mapping, quantize_fx
 from torch.export import Dim
 from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.testing import assert_close
+
+# Quantisation and the older exporter say that they will go one day.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"
+)
 
 
 def variable_axes(name):
@@ -108,12 +113,23 @@ TOOLS = {
 LEARNING = {"compile", "compile-dynamic", "compile-static", "fx", "fx-network"}
 QUICK = {"jit.trace", "make_fx", "fx", "fx-network", "prepare_fx"}
 SAMPLE = {
-    ("compile-dynamic", "CoordConv2d-circular"),
+    ("compile-dynamic", "CoordConv2d-strided"),
     ("compile-dynamic", "CoordConvTranspose2d-strided"),
-    ("compile-dynamic", "PolyphasePool2d-2"),
+    ("compile-static", "PolyphasePool2d-2"),
     ("compile-static", "MaxBlurPool2d-reflect"),
     ("export", "CoordConv2d-strided"),
     ("export", "SoftArgmax2d-2"),
+}
+
+
+# What torch cannot do itself: nn.Conv3d(padding_mode="circular") fails alike, with
+# "ValueRangeError: Invalid ranges [0:-1]" at the second size. dynamic=False does it.
+OF_TORCH = pytest.mark.xfail(reason="as nn.Conv3d with that padding_mode", strict=True)
+BEYOND_TORCH = {
+    ("compile", f"{kind}3d-{mode}"): OF_TORCH
+    for kind in ("CoordConv", "BlurPool", "MaxBlurPool")
+    for mode in MODES
+    if mode != "zeros"
 }
 
 
@@ -122,6 +138,7 @@ def table(tools):
         for row, (rank, *_) in ROWS.items():
             usual = (tool, row) in SAMPLE or (tool in QUICK and rank in (0, 2))
             marks = [] if usual else [pytest.mark.tracers]
+            marks += filter(None, [BEYOND_TORCH.get((tool, row))])
             yield pytest.param(tool, row, marks=marks, id=f"{tool}-{row}")
 
 
@@ -173,7 +190,6 @@ def image_layers():
 
 
 @pytest.mark.parametrize("row", image_layers())
-@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 def test_a_quantised_network_keeps_the_layer_in_floating_point(row):
     layer, inputs = made(row)
     network = nn.Sequential(nn.Conv2d(CHANNELS, CHANNELS, 1), nn.ReLU(), layer).eval()
