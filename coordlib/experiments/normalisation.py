@@ -2,8 +2,8 @@
 
 The sweep's own arms differ in the normalisation and in nothing else. Beside it stand
 sweeps over the same task that change one thing more: :mod:`.normalisation_tuning`,
-:mod:`.normalisation_company`, :mod:`.normalisation_sizes`,
-:mod:`.normalisation_suspects`.
+:mod:`.normalisation_rates`, :mod:`.normalisation_company`,
+:mod:`.normalisation_suspects`, :mod:`.normalisation_sizes`.
 """
 
 from collections import defaultdict
@@ -75,8 +75,8 @@ def half_size_arm(painter: str, normalisation: str, **changes) -> dict:
     """An arm as :func:`arm` gives it, with the recipe for :data:`HALF_SIZE`.
 
     A smaller world teaches less of the rule: the transposed convolutions have the
-    widest kernel of the source and a little weight decay. Both painters train for
-    about as many steps as at full size, or a third of them: 1,176 and 1,254.
+    widest kernel of the source and a little weight decay. They train for 1,176 steps,
+    CoordConv for 1,254.
     """
     recipe = {
         "deconv": {"epochs": 60, "batch_size": 32, "lr": 0.005, "weight_decay": 0.002},
@@ -92,7 +92,6 @@ PAINTERS = ("deconv", "coordconv")
 TUNING_SEED = 100
 """Added to the seed where rates are chosen, so that no dot that is held out for the
 test of a seed decided its rate by being held out there."""
-
 
 KINDS = ("batch", "none")
 
