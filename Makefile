@@ -14,8 +14,7 @@ BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_t
 	--path-output . -W -n --keep-going -q
 
 # Tests that need nothing but coordlib: not those of the book and its tools.
-LIBRARY := $(filter-out %_bibliography.py %_browser.py %_colab.py %_colab_list.py %_gpu.py %_home.py %_lighter.py %_lighthouse.py \
-	%_mutations.py %_notebook_hygiene.py %_notebooks_tool.py %_pages.py %_pdf.py %_repository.py %_seeds_tool.py,$(wildcard tests/test_*.py))
+LIBRARY := tests/library tests/lab
 
 .PHONY: help book serve test library tracers colab gpu data notebooks seeds bench print links lighthouse package lint format lock newest address clean
 .DEFAULT_GOAL := help
@@ -55,6 +54,7 @@ serve: book ## Build the site and serve it on PORT (8000)
 test: $(READY) ## Check everything: style, unit tests, docstrings, notebooks, site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -n 2 --dist loadfile \
 		--doctest-modules --nbval --nbval-current-env \
 		--nbval-sanitize-with sanitize.cfg tests coordlib book
@@ -69,7 +69,7 @@ library: $(READY) ## Test coordlib alone with another torch (TORCH="torch==2.11.
 
 # ONNX is tried where the packages of the extra `onnx` are installed.
 tracers: $(READY) ## Trace, compile and export every layer, half an hour
-	$(BIN)/python -m pytest -n 2 -m "" tests/test_tracers.py
+	$(BIN)/python -m pytest -n 2 -m "" tests/library/test_tracers.py
 
 # The other way round than everywhere else: the packages are Colab's, and torch the book's.
 $(COLAB)/.installed: tools/colab-versions.txt $(READY)
@@ -82,7 +82,7 @@ $(COLAB)/.installed: tools/colab-versions.txt $(READY)
 
 colab: $(COLAB)/.installed ## Run every notebook and figure with the packages that Colab has
 	$(BIN)/python -m pytest -rA --no-header -m colab -n 2 --dist loadgroup \
-		tests/test_colab.py tests/test_figures_colab.py
+		tests/book/test_colab.py tests/book/test_figures_colab.py
 
 # With what the named Python has: a machine with an accelerator has its own torch.
 gpu: ## Check tests, notebooks and speed on an accelerator (PYTHON=python3 DEVICE=cpu ONLY=book/x.ipynb)
@@ -113,9 +113,10 @@ package: $(READY) ## Build coordlib's wheel into dist
 bench: $(READY) ## Time coordlib beside others on an idle machine, a quarter of an hour (ONLY=decoder for one)
 	@KINETO_LOG_LEVEL=99 $(BIN)/python -m benchmarks $(ONLY)
 
-lint: $(READY) ## Check the style of the code
+lint: $(READY) ## Check the style of the code, and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 format: $(READY) ## Mend the style of the code
 	$(BIN)/ruff check --fix .

@@ -7,8 +7,8 @@ from time import perf_counter
 import torch
 
 from benchmarks import NAMES
-from coordlib import results
-from coordlib.results import Result
+from coordlib.lab.record import results
+from coordlib.lab.record.results import Result
 
 
 def run(name: str) -> Result:

@@ -15,13 +15,13 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
-from coordlib.data.squares import splits, squares
 from coordlib.grid import to_unit
-from coordlib.handmade import Tile
+from coordlib.lab.data.squares import splits, squares
+from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.models.handmade import Tile
+from coordlib.lab.models.painters import CoordConvPainter, he_normal_
+from coordlib.lab.training.loop import fit, pixel_cross_entropy
 from coordlib.layers import AddCoords
-from coordlib.metrics import pixel_accuracy
-from coordlib.models.painters import CoordConvPainter, he_normal_
-from coordlib.training import fit, pixel_cross_entropy
 
 CONFIG = {
     "size": 64,

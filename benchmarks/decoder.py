@@ -6,7 +6,7 @@ import torch
 
 from benchmarks.timing import paired, ratio
 from coordlib.grid import index_grid
-from coordlib.handmade import decode, decode_scipy, paint_pixel
+from coordlib.lab.models.handmade import decode, decode_scipy, paint_pixel
 
 CONFIG = {"size": [70, 100], "batches": [100, 1000, 7000], "rounds": 9}
 

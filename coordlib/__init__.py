@@ -1,8 +1,11 @@
 """coordlib: where convolutional networks know, lose and recover position."""
 
+import warnings
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
-from coordlib.about import about
+from coordlib import _moved
 from coordlib.layers import (
     AddCoords,
     BlurPool1d,
@@ -52,7 +55,20 @@ __all__ = [
     "SoftArgmax1d",
     "SoftArgmax2d",
     "SoftArgmax3d",
-    "about",
     "probe",
     "shift",
 ]
+
+_moved.install()
+
+
+def __getattr__(name: str) -> Any:
+    """Give what went to the laboratory, asked for as an attribute."""
+    if name == "about":
+        warnings.warn(
+            "coordlib.about is now coordlib.lab.page.about", FutureWarning, stacklevel=2
+        )
+        return import_module("coordlib.lab.page").about
+    if name in _moved.MOVED:
+        return import_module(f"coordlib.{name}")
+    raise AttributeError(f"module 'coordlib' has no attribute {name!r}")

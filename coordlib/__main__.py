@@ -4,8 +4,9 @@ import argparse
 import os
 import sys
 
-from coordlib import experiments, results
-from coordlib.results import Where
+from coordlib.lab import experiments
+from coordlib.lab.record import results
+from coordlib.lab.record.results import Where
 
 
 def main(arguments: list[str] | None = None) -> int:

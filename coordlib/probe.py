@@ -104,7 +104,7 @@ class Probe:
     kind : {"equivariance", "invariance"}
     panels : list of 4 Tensors
         For each shift, if asked for: ``x``, ``shift(x)``, ``f(shift(x))`` and
-        ``shift(f(x))``; see :func:`coordlib.figures.probe_panel`.
+        ``shift(f(x))``; see :func:`coordlib.lab.figures.probe_panel`.
     """
 
     shifts: list[Shift]

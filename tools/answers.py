@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from repository import BOOK
 
-from coordlib import results
-from coordlib.data.squares import quadrant_split, squares
-from coordlib.experiments import best_network
 from coordlib.grid import from_unit
+from coordlib.lab.data.squares import quadrant_split, squares
+from coordlib.lab.experiments import best_network
+from coordlib.lab.record import results
 
 EXPERIMENT = "coordinate-regression"
 NETWORKS = ["coordconv", "conv"]

@@ -185,7 +185,7 @@ def timings(device) -> Iterator[Row]:
 
     from benchmarks import coordconv, pooling
     from benchmarks.timing import paired, ratio
-    from coordlib.device import device_seconds
+    from coordlib.lab.training.device import device_seconds
 
     on_cpu = device.type == "cpu"
     with torch.device(device):
@@ -241,7 +241,7 @@ def main(arguments: list[str]) -> int:
     os.environ |= {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     sys.path.insert(0, str(ROOT))
 
-    from coordlib.device import best_device
+    from coordlib.lab.training.device import best_device
 
     device = best_device(options.device)
     os.environ["ON_DEVICE"] = str(device)

@@ -16,21 +16,27 @@ BOOK = ROOT / "book"
 # notebook. Pages link through the buttons of the site instead.
 HOLDERS = ["pyproject.toml", "_config.yml", "README.md", "CITATION.cff"]
 
-# The first code cell of every notebook. Without coordlib (on Colab) it fetches
-# the library and nothing else: --no-deps leaves Colab's torch and numpy alone.
+# The first code cell of every notebook. Without coordlib (on Colab) it clones the
+# repository, which holds the results and the pictures too, and installs nothing else:
+# --no-deps leaves Colab's torch and numpy alone. A kernel that runs does not see an
+# editable installation, hence the path.
 SETUP_CELL = """\
 # Fetch coordlib where it is missing (as on Colab); show versions.
 import importlib.util
+import os
+import sys
 
 if importlib.util.find_spec("coordlib") is None:
     book = "{address}"
-    %pip install -q --no-deps git+{{book}}
+    !git clone -q --depth 1 {{book}} where-is-it
+    %pip install -q --no-deps -e where-is-it
+    sys.path.insert(0, os.path.abspath("where-is-it"))
     if importlib.util.find_spec("coordlib") is None:
         raise ImportError("No coordlib: is the network reachable?")
 
-import coordlib
+from coordlib.lab.page import about
 
-coordlib.about()"""
+about()"""
 
 
 def address() -> str:

@@ -1,0 +1,1 @@
+"""What subsampling loses of shifts, and a blur keeps."""

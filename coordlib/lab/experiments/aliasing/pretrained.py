@@ -1,0 +1,462 @@
+"""Labels of networks trained on ImageNet, along a shift, with and without blur."""
+
+import copy
+import json
+import math
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coordlib.lab.data.photographs import SIZE, Photographs, photographs
+from coordlib.lab.models.pretrained import NETWORKS, class_names
+from coordlib.lab.record import results
+from coordlib.probe import shift
+from coordlib.surgery import antialias
+
+WINDOW = 224
+"""Side of what the networks see. It moves along the diagonal, from the corner."""
+CLASSES = 4
+"""How many classes of a picture are shown at least, beside those that are a label."""
+VARIANTS = ("plain", "control", "blurred", "recalibrated", "tuned")
+
+_EVERY = list(range(SIZE - WINDOW + 1))
+_SOME = [0, 1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32]
+_TUNING = {"batch_size": 8, "lr": 1e-3, "statistics_batch": 32, "filter_size": 3}
+
+PRESETS = {
+    "quick": {
+        "networks": ["resnet50"],
+        "variants": ["plain", "blurred"],
+        "sources": {"scikit-image": {"count": None, "shifts": [0, 1, 2, 4, 8, 16, 32]}},
+        "border_shifts": [1],
+        "tuning": {"pictures": 0, "epochs": 0, **_TUNING},
+    },
+    "cpu": {
+        "networks": ["resnet50", "lite0"],
+        "variants": list(VARIANTS),
+        "sources": {
+            "foolbox": {"count": None, "shifts": _SOME},
+            "scikit-image": {"count": None, "shifts": _EVERY},
+            "samples": {"count": 60, "shifts": [0, 1, 4, 16, 32]},
+        },
+        "border_shifts": [1, 8],
+        "tuning": {"pictures": 160, "epochs": 2, **_TUNING},
+    },
+    "paper": {
+        "networks": ["resnet50", "lite0"],
+        "variants": list(VARIANTS),
+        "sources": {
+            "foolbox": {"count": None, "shifts": _EVERY},
+            "scikit-image": {"count": None, "shifts": _EVERY},
+            "samples": {"count": 500, "shifts": _EVERY},
+        },
+        "border_shifts": [1, 2, 4, 8, 16, 32],
+        "tuning": {"pictures": 500, "epochs": 20, **_TUNING},
+    },
+}
+
+
+def measure(
+    seed: int,
+    device: torch.device,
+    *,
+    networks: list[str],
+    variants: list[str],
+    sources: dict[str, dict[str, Any]],
+    border_shifts: list[int],
+    tuning: dict[str, Any],
+) -> dict[str, float | Tensor]:
+    """Ask networks about every photograph while their window moves.
+
+    ============  ====================================================================
+    plain         as trained by others
+    control       plain, but the statistics of its normalisation are taken anew, on
+                  "samples" that are not tested
+    blurred       plain, after :func:`coordlib.surgery.antialias`
+    recalibrated  blurred, and the statistics taken anew: compare it with the control
+    tuned         recalibrated, then its normalisation is trained to answer as the
+                  plain network does on the same window of the same samples. No label
+                  is used
+    ============  ====================================================================
+
+    Parameters
+    ----------
+    seed : int
+        Draws which samples are tested, and what is trained on.
+    device : torch.device
+    networks : list of str
+        Of :data:`coordlib.lab.models.pretrained.NETWORKS`.
+    variants : list of str
+        Of :data:`VARIANTS`; "plain" is among them.
+    sources : dict of str to dict
+        Of :data:`coordlib.lab.data.photographs.SOURCES`. ``count`` says how many of its
+        pictures are drawn, None all of them; ``shifts`` are pixels down and right,
+        and the first is 0.
+    border_shifts : list of int
+        Where the content moves in place of the window, and zeros or what left on the
+        other side come in; for the pictures of the first source.
+    tuning : dict
+        ``pictures``, how many of "samples"; ``statistics_batch``, of how many at once
+        the statistics are a mean; ``epochs``, ``batch_size`` and ``lr`` of the
+        training; ``filter_size`` of the blur.
+
+    Returns
+    -------
+    dict
+        For each network, variant and source, such as ``lite0_blurred_foolbox``:
+
+        - ``_flips``, the share of the shifts after which the label is another one;
+        - ``_flipping``, the share of the pictures of which one is;
+        - ``_moved``, the mean change of the probability of the first label;
+        - ``_consistency``, the share of pairs of shifts with the same label, as in
+          :func:`coordlib.lab.measures.metrics.consistency`;
+        - ``_accuracy`` at shift 0, if there are labels;
+        - ``_flips_gain``, the flips less those of the plain network: negative if there
+          are fewer;
+        - for all of these ``_low`` and ``_high``, intervals of 95 % over the pictures;
+        - ``_flips_zero`` and ``_flips_circular``, for the other borders.
+
+        Beside these numbers, tensors for :func:`along_shift`.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(1000, generator=generator).tolist()
+    chosen = {
+        source: photographs(source, order[: how["count"]] if how["count"] else None)
+        for source, how in sources.items()
+    }
+    unseen = order[len(order) - tuning["pictures"] :]
+    # What is trained on is never tested.
+    assert not set(unseen) & set(order[: sources.get("samples", {}).get("count", 0)])
+    first = next(iter(chosen))
+    metrics: dict[str, float | Tensor] = {}
+    answers: dict[str, dict[str, Tensor]] = {source: {} for source in chosen}
+    for name in networks:
+        plain = NETWORKS[name]().to(device, memory_format=torch.channels_last)
+        plain.requires_grad_(False)
+        flips: dict[str, Tensor] = {}
+        for variant, network in _variants(plain, variants, unseen, tuning, seed):
+            numbers: dict[str, float] = {}
+            for source, found in chosen.items():
+                shifts = sources[source]["shifts"]
+                asked = _along(network, found.images, shifts, device)
+                answers[source][f"{name}_{variant}"] = asked
+                flipped = _flipped(asked)
+                measured = _numbers(asked, found.labels)
+                if variant == "plain":
+                    flips[source] = flipped
+                else:
+                    gain = flipped - flips[source]
+                    measured |= _with_interval("flips_gain", gain)
+                numbers |= {f"{source}_{k}": value for k, value in measured.items()}
+            for mode in ("zero", "circular"):
+                images = chosen[first].images
+                share = _border_flips(network, images, border_shifts, mode, device)
+                numbers[f"{first}_flips_{mode}"] = share
+            for key, value in numbers.items():
+                metrics[f"{name}_{variant}_{key}".replace("-", "_")] = value
+    names = class_names()
+    for source, found in chosen.items():
+        free = source == "scikit-image"
+        shifts = sources[source]["shifts"]
+        metrics |= _kept(found, answers[source], shifts, names, free)
+    return metrics
+
+
+def along_shift(
+    networks: Sequence[str] = ("resnet50_plain", "resnet50_tuned"), preset: str = "cpu"
+) -> dict[str, Any]:
+    """What :class:`coordlib.lab.figures.interactive.LabelAlongShift` shows.
+
+    Parameters
+    ----------
+    networks : sequence of str
+        Names and variants.
+    preset : {"quick", "cpu", "paper"}
+
+    Returns
+    -------
+    dict
+        For the photographs that are free to use (chelsea and coffee are CC0, astronaut
+        by NASA and rocket by SpaceX in the public domain), by name: ``pictures``, the
+        bytes of a JPEG file; ``classes``, the names of all that is a label at some
+        shift, and of the most probable others; ``probabilities``, a tensor of shape
+        (networks, shifts, classes). Beside these, ``networks`` and ``shifts``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it was not measured.
+    ValueError
+        If a network was not measured.
+    """
+    shown: dict[str, Any] = {"pictures": {}, "classes": {}, "probabilities": {}}
+    for picture in ("astronaut", "chelsea", "coffee", "rocket"):
+        kept = results.load_weights("pretrained", preset, picture)
+        known = _read(kept["networks"])
+        if not set(networks) <= set(known):
+            raise ValueError(f"networks must be of {known}, got {list(networks)}")
+        asked = kept["probabilities"][[known.index(name) for name in networks]]
+        chosen = _that_matter(asked)
+        names = _read(kept["classes"])
+        shown["pictures"][picture] = kept["thumbnail"].numpy().tobytes()
+        shown["classes"][picture] = [names[k] for k in chosen.tolist()]
+        shown["probabilities"][picture] = asked[..., chosen]
+    shifts = kept["shifts"].tolist()
+    return shown | {"networks": list(networks), "shifts": shifts}
+
+
+def _variants(
+    plain: nn.Module, variants: list[str], unseen: list[int], tuning: dict, seed: int
+) -> Iterator[tuple[str, nn.Module]]:
+    """Give each variant of a network, one after another."""
+    yield "plain", plain
+    blurred, _ = antialias(plain, tuning["filter_size"])
+    if "blurred" in variants:
+        yield "blurred", blurred
+    if set(variants) <= {"plain", "blurred"}:
+        return
+    images = photographs("samples", unseen).images
+    if "control" in variants:
+        control = copy.deepcopy(plain)
+        recalibrate(control, images, tuning["statistics_batch"], seed)
+        yield "control", control
+    recalibrate(blurred, images, tuning["statistics_batch"], seed)
+    if "recalibrated" in variants:
+        yield "recalibrated", blurred
+    if "tuned" in variants:
+        options = {k: tuning[k] for k in ("epochs", "batch_size", "lr")}
+        imitate(blurred, plain, images, seed=seed, **options)
+        yield "tuned", blurred
+
+
+@torch.no_grad()
+def recalibrate(network: nn.Module, images: Tensor, batch_size: int, seed: int) -> None:
+    """Take the statistics of batch normalisation anew, from random windows.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Changed in place; set to evaluation.
+    images : Tensor, shape (N, 3, 256, 256), uint8
+    batch_size : int
+    seed : int
+    """
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a mean over all batches
+        norm.train()
+    generator = torch.Generator().manual_seed(seed)
+    for batch in torch.randperm(len(images), generator=generator).split(batch_size):
+        network(_random_windows(images[batch], generator, network))
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+    network.eval()
+
+
+def imitate(
+    student: nn.Module,
+    teacher: nn.Module,
+    images: Tensor,
+    *,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    seed: int,
+) -> None:
+    """Train a network to answer as another does on the same random windows.
+
+    Only what normalisation scales and shifts by is trained, and its statistics stay:
+    pictures and batches are too few for the rest, which they would spoil.
+
+    Parameters
+    ----------
+    student, teacher : nn.Module
+        Set to evaluation. The student is changed in place.
+    images : Tensor, shape (N, 3, 256, 256), uint8
+        Without labels.
+    epochs, batch_size : int
+    lr : float
+        Of Adam at the start; it falls to zero along a cosine.
+    seed : int
+    """
+    norms = [m for m in student.modules() if isinstance(m, nn.BatchNorm2d)]
+    trained = [p.requires_grad_(True) for norm in norms for p in norm.parameters()]
+    optimiser = torch.optim.Adam(trained, lr)
+    steps = epochs * math.ceil(len(images) / batch_size)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(images), generator=generator).split(batch_size):
+            views = _random_windows(images[batch], generator, student)
+            with torch.no_grad():
+                wanted = teacher(views).log_softmax(1)
+            said = student(views).log_softmax(1)
+            loss = F.kl_div(said, wanted, reduction="batchmean", log_target=True)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    student.requires_grad_(False)
+
+
+def _random_windows(
+    images: Tensor, generator: torch.Generator, network: nn.Module
+) -> Tensor:
+    """Cut a window at random out of each picture, half of them turned round."""
+    views = []
+    for image in images:
+        i, j = torch.randint(SIZE - WINDOW + 1, (2,), generator=generator).tolist()
+        view = image[:, i : i + WINDOW, j : j + WINDOW]
+        turned = torch.rand((), generator=generator) < 0.5
+        views.append(view.flip(2) if turned else view)
+    return _ready(torch.stack(views), next(network.parameters()).device)
+
+
+def _ready(views: Tensor, device: torch.device) -> Tensor:
+    assert views.shape[1:] == (3, WINDOW, WINDOW), "a window leaves the picture"
+    views = views.to(device, torch.float32) / 255
+    return views.contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def _along(
+    network: nn.Module, images: Tensor, shifts: list[int], device: torch.device
+) -> Tensor:
+    """Probabilities (N, shifts, 1000) while the window moves down and right."""
+    asked = []
+    for image in images:
+        views = [image[:, d : d + WINDOW, d : d + WINDOW] for d in shifts]
+        asked.append(_ask(network, torch.stack(views), device))
+    return torch.stack(asked)
+
+
+def _ask(network: nn.Module, views: Tensor, device: torch.device) -> Tensor:
+    parts = [network(_ready(part, device)) for part in views.split(16)]
+    return torch.cat(parts).softmax(1).cpu()
+
+
+@torch.no_grad()
+def _border_flips(
+    network: nn.Module,
+    images: Tensor,
+    shifts: list[int],
+    mode: str,
+    device: torch.device,
+) -> float:
+    """Share of shifts of the window's content that change the label."""
+    views = images[:, :, :WINDOW, :WINDOW]
+    first = _ask(network, views, device).argmax(1)
+    moved = [_ask(network, shift(views, (d, d), mode), device) for d in shifts]
+    labels = torch.stack(moved).argmax(2)
+    return float((labels != first).float().mean())
+
+
+def _flipped(asked: Tensor) -> Tensor:
+    """Share of the shifts at which each picture has another label than at first."""
+    labels = asked.argmax(2)
+    return (labels[:, 1:] != labels[:, :1]).float().mean(1)
+
+
+def _numbers(asked: Tensor, labels: Tensor | None) -> dict[str, float]:
+    said = asked.argmax(2)
+    first = asked.gather(2, said[:, :1, None].expand(-1, asked.shape[1], 1))[..., 0]
+    moved = (first[:, 1:] - first[:, :1]).abs().mean(1)
+    flipped = _flipped(asked)
+    numbers = _with_interval("flips", flipped) | _share("flipping", flipped > 0)
+    numbers |= _with_interval("moved", moved)
+    first_of, second_of = torch.combinations(torch.arange(asked.shape[1])).T
+    agree = (said[:, first_of] == said[:, second_of]).float().mean(1)
+    numbers |= _with_interval("consistency", agree)
+    if labels is not None:
+        numbers |= _share("accuracy", said[:, 0] == labels)
+    return numbers
+
+
+def _with_interval(name: str, values: Tensor, draws: int = 10_000) -> dict[str, float]:
+    """The mean over pictures, and what it is in 95 % of resampled sets of pictures."""
+    generator = torch.Generator().manual_seed(0)
+    which = torch.randint(len(values), (draws, len(values)), generator=generator)
+    means = values[which].mean(1)
+    low, high = means.quantile(torch.tensor([0.025, 0.975])).tolist()
+    return {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
+
+
+def _share(name: str, hits: Tensor) -> dict[str, float]:
+    """A share of pictures, with its interval after Wilson (1927)."""
+    count, z = len(hits), 1.96
+    share = float(hits.float().mean())
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    spread = math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    half = z * spread / (1 + z**2 / count)
+    return {name: share, f"{name}_low": middle - half, f"{name}_high": middle + half}
+
+
+def _kept(
+    found: Photographs,
+    answers: dict[str, Tensor],
+    shifts: list[int],
+    names: tuple[str, ...],
+    free: bool,
+) -> dict[str, Tensor]:
+    """For each picture the probabilities of the classes that matter in it."""
+    asked = torch.stack(list(answers.values()), 1)  # pictures, networks, shifts, all
+    kept = {}
+    for k, name in enumerate(found.names):
+        chosen = _that_matter(asked[k])
+        kept[f"{name}/probabilities"] = asked[k][..., chosen]
+        kept[f"{name}/classes"] = _written([names[c] for c in chosen.tolist()])
+        kept[f"{name}/networks"] = _written(list(answers))
+        kept[f"{name}/shifts"] = torch.tensor(shifts)
+        if free:
+            kept[f"{name}/thumbnail"] = _thumbnail(found.images[k])
+    return kept
+
+
+def _that_matter(asked: Tensor) -> Tensor:
+    """Classes that are the label somewhere, filled up with the most probable others.
+
+    Parameters
+    ----------
+    asked : Tensor, shape (networks, shifts, classes)
+
+    Returns
+    -------
+    LongTensor
+        The most probable first.
+    """
+    peaks = asked.amax((0, 1))
+    labels = asked.argmax(2).unique()
+    likely = peaks.topk(min(CLASSES, len(peaks))).indices
+    # A class that is no label may have a higher peak than one that is.
+    missing = likely[~torch.isin(likely, labels)][: max(CLASSES - len(labels), 0)]
+    chosen = torch.cat([labels, missing])
+    return chosen[peaks[chosen].argsort(descending=True)]
+
+
+def _thumbnail(image: Tensor, side: int = 160) -> Tensor:
+    """A small JPEG file of a picture, as bytes."""
+    from PIL import Image
+
+    stream = BytesIO()
+    whole = Image.fromarray(image.permute(1, 2, 0).numpy())
+    small = whole.resize((side, side), Image.Resampling.LANCZOS)
+    small.save(stream, "jpeg", quality=70)
+    return _bytes(stream.getvalue())
+
+
+def _written(words: list[str]) -> Tensor:
+    return _bytes(json.dumps(words).encode())
+
+
+def _read(stored: Tensor) -> list[str]:
+    return json.loads(stored.numpy().tobytes())
+
+
+def _bytes(content: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8)

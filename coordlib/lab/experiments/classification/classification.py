@@ -1,0 +1,161 @@
+"""What coordinates change in naming photographs (L15, P04, P05)."""
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coordlib.lab.experiments.aliasing.pictures import flip_and_shift, standardised
+from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.models.cifar import ResNet
+from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+from coordlib.layers import CoordConv2d
+
+CLASSES = 10
+CHANNELS = 8
+"""Outputs of the layer that is put in front."""
+
+_AUGMENTATIONS = {"still": None, "augmented": "flip and shift"}
+
+
+def _arms(width: float, epochs: int) -> dict[str, dict]:
+    recipe = {"batch_size": 128, "lr": 0.003, "weight_decay": 5e-4}
+    recipe |= {"epochs": epochs, "schedule": "one-cycle", "measures": 5}
+    return {
+        f"{first}_{name}": {
+            "network": {"width": width},
+            "training": recipe | {"augment": augmentation},
+        }
+        for first in ("conv", "coordconv")
+        for name, augmentation in _AUGMENTATIONS.items()
+    }
+
+
+PRESETS = {
+    "quick": {"samples": 500, "arms": _arms(width=0.25, epochs=2)},
+    "cpu": {"samples": 5000, "arms": _arms(width=0.25, epochs=10)},
+    "paper": {"samples": 50_000, "arms": _arms(width=1.0, epochs=100)},
+}
+
+
+def contest() -> Contest:
+    """Networks that differ in their first layer, by their accuracy."""
+    networks = {
+        f"{first}_{name}": partial(network, layer)
+        for first, layer in (("conv", nn.Conv2d), ("coordconv", _coordconv))
+        for name in _AUGMENTATIONS
+    }
+    return Contest(networks=networks, best="accuracy")
+
+
+def task(samples: int) -> Task:
+    """Name what a photograph shows; and the same where the name depends on the place.
+
+    On the split "natural" the pictures of CIFAR-10 are as they are. On "placed" each
+    stands at half its size somewhere on an empty canvas, and in the right half of the
+    canvas everything goes by the next name in the list: who does not know the side
+    cannot know the name.
+
+    Parameters
+    ----------
+    samples : int
+        How many of the 50,000 training pictures to train on, drawn by the seed. All
+        10,000 test pictures are tested.
+    """
+    natural, labels, count = standardised()
+    placed, names = place(natural, labels)
+
+    def splits(seed: int) -> dict[str, tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(seed)
+        taught = torch.randperm(count, generator=generator)[:samples]
+        held, further = torch.arange(count, len(natural)), len(natural)
+        return {
+            "natural": (taught, held),
+            "placed": (taught + further, held + further),
+        }
+
+    targets = torch.cat([labels, names])
+
+    def score(training: dict, outputs: Tensor, index: Tensor) -> dict[str, float]:
+        return {"accuracy": pixel_accuracy(outputs, targets[index])}
+
+    return Task(
+        **vars(contest()),
+        inputs=torch.cat([natural, placed]),
+        targets=targets,
+        splits=splits,
+        losses={"softmax": F.cross_entropy},
+        score=score,
+        watched=1000,
+        augmentations={"flip and shift": flip_and_shift},
+        keeps_weights=False,
+    )
+
+
+_coordconv = partial(CoordConv2d, with_r=True)
+
+
+def network(first: type[nn.Module], width: float) -> nn.Module:
+    """A ResNet with one more layer in front, of 1x1 filters.
+
+    The paper puts such a layer, with coordinates and the distance from the centre, in
+    front of a ResNet-50 (Liu et al., 2018, section 5). One without them is the network
+    to compare with.
+
+    Parameters
+    ----------
+    first : type
+        Makes a convolution from its channels and the size of its filters.
+    width : float
+        As for :class:`coordlib.lab.models.cifar.ResNet`.
+    """
+    layers = first(3, CHANNELS, 1), ResNet(width=width, channels=CHANNELS)
+    # Channels last is what convolutions on pictures are quickest with.
+    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
+
+
+def place(pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Put each picture, at half its size, somewhere on an empty canvas.
+
+    Parameters
+    ----------
+    pictures : Tensor, shape (N, C, H, W)
+    labels : LongTensor, shape (N,)
+
+    Returns
+    -------
+    canvases : Tensor, shape (N, C, H, W)
+        The same for the same number of pictures: the places do not depend on a seed.
+    names : LongTensor, shape (N,)
+        The label, or the next one where the picture's centre is in the right half.
+    """
+    small = F.avg_pool2d(pictures, 2)
+    (height, width), rooms = small.shape[2:], small.shape[2:]
+    generator = torch.Generator().manual_seed(0)
+    top, left = (
+        torch.randint(0, room + 1, (len(small),), generator=generator) for room in rooms
+    )
+    canvases = torch.zeros_like(pictures)
+    for canvas, picture, i, j in zip(canvases, small, top, left, strict=True):
+        canvas[:, i : i + height, j : j + width] = picture
+    right = left > rooms[1] // 2
+    return canvases, (labels + right) % CLASSES
+
+
+def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+    """Accuracy with and without coordinates, and the difference.
+
+    Returns
+    -------
+    dict
+        ``coordconv_still_natural_accuracy`` and so on for each arm and split;
+        ``still_natural_gain`` and so on for CoordConv minus convolution.
+    """
+    metrics = best_numbers(task, runs, accuracy="test_accuracy")
+    for name in _AUGMENTATIONS:
+        for split in task.splits(0):
+            with_coordinates = metrics[f"coordconv_{name}_{split}_accuracy"]
+            without = metrics[f"conv_{name}_{split}_accuracy"]
+            metrics[f"{name}_{split}_gain"] = with_coordinates - without
+    return metrics

@@ -1,0 +1,1 @@
+"""Painting and finding positions, with coordinates and without."""

@@ -1,0 +1,1 @@
+"""What failed was batch normalisation: one comparison, and its alternatives."""

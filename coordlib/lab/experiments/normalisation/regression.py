@@ -1,0 +1,45 @@
+"""Regression with batch normalisation or without, with coordinates or without."""
+
+from itertools import product
+
+from coordlib.lab.experiments.coordinates import coordinate_regression
+from coordlib.lab.models.regressors import ConvRegressor
+from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+
+
+def _arms() -> dict[str, dict]:
+    training = {
+        "epochs": 15,
+        "batch_size": 32,
+        "schedule": "one-cycle",
+        "measures": 1,
+        "lr": 0.002,
+    }
+    return {
+        f"{name}_{kind}": {
+            "network": {"normalisation": kind, "coordinates": name == "coordinates"},
+            "training": training,
+        }
+        for name, kind in product(("plain", "coordinates"), ("batch", "none"))
+    }
+
+
+PRESETS = {"cpu": {"size": 64, "arms": _arms()}}
+
+
+def contest(size: int) -> Contest:
+    """Strided convolutions and a global average, by their distance from the truth."""
+    networks = dict.fromkeys(_arms(), ConvRegressor)
+    return Contest(networks=networks, best="pixels", smaller_is_better=True)
+
+
+def task(size: int) -> Task:
+    """Say where the square is, by strided convolutions and a global average."""
+    plain = coordinate_regression.task(size)
+    own = vars(contest(size)) | {"keeps_weights": False}
+    return Task(**{**vars(plain), **own})
+
+
+def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+    """For each arm and split the mean distance in pixels from the true centre."""
+    return best_numbers(task, runs, "train_pixels", "test_pixels", "seconds")

@@ -1,0 +1,27 @@
+"""Widths and kernels of the source's grid, with batch normalisation and without."""
+
+from itertools import product
+
+from coordlib.lab.experiments.normalisation.painters import (
+    HALF_SIZE,
+    contest,
+    half_size_arm,
+    summarise,
+    task,
+)
+
+__all__ = ["PRESETS", "contest", "summarise", "task"]
+
+PRESETS = {
+    "cpu": HALF_SIZE
+    | {
+        "arms": {
+            f"{kind}_{width}_{kernel_size}": half_size_arm(
+                "deconv", kind, network={"width": width, "kernel_size": kernel_size}
+            )
+            for kind, width, kernel_size in product(
+                ("batch", "none"), (1, 2, 3), (2, 3, 4)
+            )
+        }
+    }
+}

@@ -1,0 +1,31 @@
+"""Figures of the book: one look, and the few plots and tables that return."""
+
+from coordlib.lab.figures.plots import (
+    answer_grid,
+    answers,
+    boxes_on,
+    position_map,
+    probe_panel,
+    show_images,
+    signed,
+    training_curves,
+)
+from coordlib.lab.figures.style import COLORS, WIDTH, use
+from coordlib.lab.figures.tables import Linked, Table, mean_and_spread
+
+__all__ = [
+    "COLORS",
+    "WIDTH",
+    "Linked",
+    "Table",
+    "answer_grid",
+    "answers",
+    "boxes_on",
+    "mean_and_spread",
+    "position_map",
+    "probe_panel",
+    "show_images",
+    "signed",
+    "training_curves",
+    "use",
+]

@@ -1,0 +1,277 @@
+"""Figures and tables of results, each number with its 95 % interval."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from coordlib.lab.figures.plots import bare
+from coordlib.lab.figures.style import COLORS, WIDTH
+from coordlib.lab.figures.tables import Table
+from coordlib.lab.record.results import Result
+
+_MARKS = "os^DvPX"
+
+
+def estimate(result: Result, metric: str) -> tuple[float, float, float]:
+    """The mean of a metric over the seeds, and its 95 % interval.
+
+    Parameters
+    ----------
+    result : Result
+    metric : str
+        A metric, or a difference ``"a - b"``. Where the result holds ``metric_low``
+        and ``metric_high``, they are the interval, and it is over pictures; otherwise
+        it is over the seeds.
+
+    Returns
+    -------
+    mean, low, high : float
+        The ends are infinite for a single seed.
+
+    Raises
+    ------
+    KeyError
+        If the metric was not measured.
+    """
+    ends = [f"{metric}_{end}" for end in ("low", "high")]
+    if all(end in numbers for end in ends for numbers in result.seeds.values()):
+        return result.mean(metric), *map(result.mean, ends)
+    return result.mean(metric), *result.interval(metric)
+
+
+def interval_text(
+    result: Result, metric: str, *, percent: bool = True, digits: int = 1
+) -> str:
+    """Write a metric with its interval, as ``"68.2 % [67.0, 69.4]"``.
+
+    Parameters
+    ----------
+    result : Result
+    metric : str
+        As for :func:`estimate`. A difference, and what ends in "gain", has a sign.
+    percent : bool
+        Whether the metric is a share.
+    digits : int
+        After the point.
+
+    Returns
+    -------
+    str
+        Without an interval for a single seed.
+    """
+    sign = "+" if " - " in metric or metric.endswith("gain") else ""
+    scale, unit = (100, " %") if percent else (1, "")
+    numbers = [scale * number for number in estimate(result, metric)]
+    middle, low, high = (f"{number:{sign}.{digits}f}" for number in numbers)
+    known = all(map(math.isfinite, numbers))
+    return f"{middle}{unit} [{low}, {high}]" if known else f"{middle}{unit}"
+
+
+def measured_table(
+    result: Result,
+    rows: Mapping[str, str],
+    columns: Mapping[str, str],
+    *,
+    percent: bool | Collection[str] = True,
+    digits: int = 1,
+) -> Table:
+    """Set out metrics with their intervals: one prefix a row, one suffix a column.
+
+    Parameters
+    ----------
+    result : Result
+    rows : mapping of str to str
+        For each row its name and how its metrics begin.
+    columns : mapping of str to str
+        For each column its name and how its metrics end. What a row lacks stays empty.
+    percent : bool or collection of str
+        Whether the metrics are shares, or the names of the columns that are.
+    digits : int
+        After the point.
+
+    Returns
+    -------
+    Table
+    """
+    known = {name for numbers in result.seeds.values() for name in numbers}
+    shares = (columns if percent else ()) if isinstance(percent, bool) else percent
+    cells = [
+        [
+            interval_text(
+                result, f"{start}_{end}", percent=name in shares, digits=digits
+            )
+            if f"{start}_{end}" in known
+            else ""
+            for name, end in columns.items()
+        ]
+        for start in rows.values()
+    ]
+    named = [[name, *line] for name, line in zip(rows, cells, strict=True)]
+    return Table(["", *columns], named)
+
+
+def intervals_beside(
+    ax: Axes, result: Result, points: Mapping[str, tuple[str, str]]
+) -> Axes:
+    """Draw points with their intervals in two directions, each in its own shape.
+
+    Parameters
+    ----------
+    ax : Axes
+    result : Result
+    points : mapping of str to (str, str)
+        For each point its name and the metrics to the right and upwards.
+
+    Returns
+    -------
+    Axes
+        With limits around the points: an interval may reach beyond.
+    """
+    colors = [COLORS[name] for name in COLORS if name != "yellow"]
+    places = []
+    for k, (name, metrics) in enumerate(points.items()):
+        x, y = (estimate(result, metric) for metric in metrics)
+        places.append((x[0], y[0]))
+        ax.errorbar(
+            *places[-1],
+            xerr=_arms(x),
+            yerr=_arms(y),
+            fmt=_MARKS[k % len(_MARKS)],
+            color=colors[k % len(colors)],
+            lw=1,
+            label=name,
+        )
+    for limits, line in zip(
+        (ax.set_xlim, ax.set_ylim), np.transpose(places), strict=True
+    ):
+        margin = max(0.35 * np.ptp(line), 0.01)
+        limits(line.min() - margin, line.max() + margin)
+    return ax
+
+
+def effects(
+    ax: Axes,
+    result: Result,
+    metrics: Mapping[str, Mapping[str, str]],
+    *,
+    reference: float = 0.0,
+) -> Axes:
+    """Draw effects one below the other, with their intervals and a line for none.
+
+    Parameters
+    ----------
+    ax : Axes
+    result : Result
+    metrics : mapping of str to mapping of str to str
+        For each series, drawn in its own colour and shape, the metric of every row.
+    reference : float
+        Where the line for no effect is.
+
+    Returns
+    -------
+    Axes
+    """
+    rows = list(dict.fromkeys(row for series in metrics.values() for row in series))
+    names = ("blue", "vermilion", "green", "purple")
+    for k, (name, series) in enumerate(metrics.items()):
+        found = [estimate(result, metric) for metric in series.values()]
+        height = [rows.index(row) + (k - (len(metrics) - 1) / 2) / 4 for row in series]
+        ax.errorbar(
+            [middle for middle, *_ in found],
+            height,
+            xerr=np.hstack([_arms(numbers) for numbers in found]),
+            fmt=_MARKS[k],
+            ms=4,
+            lw=1,
+            color=COLORS[names[k]],
+            label=name,
+        )
+    ax.axvline(reference, color="0.5", lw=1, zorder=0)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    middles = np.concatenate([line.get_xdata() for line in ax.lines[:-1]])
+    reach = 1.6 * max(np.abs(middles - reference).max(), 1e-3)
+    ax.set_xlim(reference - reach, reference + reach)
+    return ax
+
+
+def curve_bands(
+    ax: Axes, curves: Mapping[str, Sequence[Sequence[Mapping]]], metric: str
+) -> Axes:
+    """Draw how trainings got on: the mean over the seeds, and its 95 % interval.
+
+    Parameters
+    ----------
+    ax : Axes
+    curves : mapping of str to sequence of sequence of mapping
+        For each line its name and the curves of its trainings: points with a ``step``
+        and the metric, all at the same steps. Where one of them has None, nothing is
+        drawn.
+    metric : str
+
+    Returns
+    -------
+    Axes
+    """
+    styles = zip(
+        ("blue", "vermilion", "green", "purple"), ("-", "--", ":", "-."), strict=True
+    )
+    for (name, trainings), (color, style) in zip(curves.items(), styles, strict=False):
+        steps = [point["step"] for point in trainings[0]]
+        values = np.array([[p[metric] for p in curve] for curve in trainings], float)
+        middle = values.mean(0)
+        ax.plot(steps, middle, style, color=COLORS[color], lw=1.6, label=name)
+        if len(values) > 1:
+            from scipy.stats import t  # slow to import, and few need it
+
+            half = t.ppf(0.975, len(values) - 1) * values.std(0, ddof=1)
+            half /= math.sqrt(len(values))
+            band = {"color": COLORS[color], "alpha": 0.2, "lw": 0}
+            ax.fill_between(steps, middle - half, middle + half, **band)
+    return ax
+
+
+def _arms(numbers: tuple[float, float, float]) -> np.ndarray:
+    """How far an interval reaches to both sides; not at all for a single seed."""
+    middle, low, high = numbers
+    return np.nan_to_num([[middle - low], [high - middle]], posinf=0.0)
+
+
+def map_grid(
+    rows: Mapping[str, Mapping[str, ArrayLike]], layers: Sequence[str]
+) -> tuple[Figure, np.ndarray]:
+    """Draw maps of one quantity over all shifts: a network a row, a layer a column.
+
+    Parameters
+    ----------
+    rows : mapping of str to mapping of str to array, shape (H, W)
+        For each network its maps by layer. Row and column of a map are the shift.
+    layers : sequence of str
+
+    Returns
+    -------
+    figure, axes : Figure and array of Axes
+        All maps in one range, from 0 to their common maximum, on the scale of the
+        square root; one colour bar.
+    """
+    top = max(np.asarray(m[layer]).max() for m in rows.values() for layer in layers)
+    norm = PowerNorm(0.5, 0, top)  # the small ones are to be seen too
+    height = 0.55 + WIDTH / (len(layers) + 1) * len(rows)
+    figure, axes = plt.subplots(
+        len(rows), len(layers), figsize=(WIDTH, height), squeeze=False
+    )
+    for line, (name, maps) in zip(axes, rows.items(), strict=True):
+        for ax, layer in zip(line, layers, strict=True):
+            image = ax.imshow(np.asarray(maps[layer]), cmap="magma", norm=norm)
+            bare(ax)
+        line[0].set_ylabel(name)
+    for ax, layer in zip(axes[0], layers, strict=True):
+        ax.set_title(layer)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="distance")
+    return figure, axes

@@ -1,0 +1,57 @@
+"""The networks of the book, layer by layer."""
+
+from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
+from coordlib.lab.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
+from coordlib.lab.models.classifiers import DenseMax2d, GarmentNet, PositionNet
+from coordlib.lab.models.detector import Detector
+from coordlib.lab.models.generators import (
+    VAE,
+    BroadcastDecoder,
+    CoordConvGenerator,
+    DCGANGenerator,
+    Discriminator,
+)
+from coordlib.lab.models.painters import (
+    CoordConvPainter,
+    CoordConvSquarePainter,
+    DeconvPainter,
+    EncodedPainter,
+    parameter_count,
+)
+from coordlib.lab.models.regressors import (
+    ConvRegressor,
+    CoordConvRegressor,
+    DenseRegressor,
+    SameConv2d,
+)
+from coordlib.lab.models.unet import UNet
+
+__all__ = [
+    "VAE",
+    "VGG",
+    "ActorCritic",
+    "AtariTrunk",
+    "BroadcastDecoder",
+    "ConvRegressor",
+    "CoordConvGenerator",
+    "CoordConvPainter",
+    "CoordConvRegressor",
+    "CoordConvSquarePainter",
+    "DCGANGenerator",
+    "DeconvPainter",
+    "DenseMax2d",
+    "DenseNet",
+    "DenseRegressor",
+    "Detector",
+    "Discriminator",
+    "EncodedPainter",
+    "GarmentNet",
+    "MiniTrunk",
+    "MobileNetV2",
+    "PositionNet",
+    "QNetwork",
+    "ResNet",
+    "SameConv2d",
+    "UNet",
+    "parameter_count",
+]

@@ -1,0 +1,1 @@
+"""What was measured, kept with its provenance, and the claims it decides."""

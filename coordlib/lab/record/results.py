@@ -1,0 +1,441 @@
+"""What was measured, with where and how: one small JSON file per experiment.
+
+Beside it may lie the weights of the best networks, in an ``.npz`` of the same name.
+"""
+
+import json
+import math
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import coordlib
+from coordlib.arguments import check_choice, check_instance, check_number
+from coordlib.lab import checkout
+from coordlib.lab.files import replace_file
+from coordlib.lab.training import checkpoints
+
+PRESETS = ("quick", "cpu", "paper")
+"""Sizes of a run, from seconds on a page to the source's own."""
+
+FORMAT = 2
+FREE_BYTES = 200_000_000  # a run wants this much, or it does not start
+
+Where = str | Path | None
+"""A folder of results; :func:`folder` where it is None."""
+
+
+class ResultError(ValueError):
+    """A result file that cannot be read as one."""
+
+
+@dataclass
+class Result:
+    """Measurements of one experiment at one preset.
+
+    Attributes
+    ----------
+    experiment : str
+    preset : {"quick", "cpu", "paper"}
+    config : dict
+        What the preset fixes.
+    seeds : dict of str to dict of str to float
+        The metrics of each seed, by name.
+    provenance : dict of str to dict
+        For each seed: commit, versions, device, seconds, date.
+    runs : list of dict
+        For a sweep: each network that was trained, with its seed, its recipe, its
+        numbers and its ``curve`` over the training.
+    """
+
+    experiment: str
+    preset: str
+    config: dict
+    seeds: dict[str, dict[str, float]] = field(default_factory=dict)
+    provenance: dict[str, dict] = field(default_factory=dict)
+    runs: list[dict] = field(default_factory=list)
+
+    def values(self, metric: str) -> list[float]:
+        """The values of one metric, in the order of the seeds.
+
+        Parameters
+        ----------
+        metric : str
+            A name, or the difference of two: ``"late_error - early_error"`` is taken
+            seed by seed.
+
+        Raises
+        ------
+        KeyError
+            If the metric was not measured; the message lists those that were.
+        """
+        first, _, second = metric.partition(" - ")
+        if second:
+            pairs = zip(self.values(first), self.values(second), strict=True)
+            return [a - b for a, b in pairs]
+        try:
+            return [measured[metric] for _, measured in sorted(self.seeds.items())]
+        except KeyError:
+            known = sorted({name for m in self.seeds.values() for name in m})
+            raise KeyError(
+                f"{self.experiment} ({self.preset}) has no metric {metric!r}; "
+                f"it has {', '.join(known) or 'none'}"
+            ) from None
+
+    def mean(self, metric: str) -> float:
+        """The mean of one metric over the seeds."""
+        return mean(self.values(metric))
+
+    def spread(self, metric: str) -> float:
+        """The standard deviation over the seeds; 0 for a single seed."""
+        values = self.values(metric)
+        return stdev(values) if len(values) > 1 else 0.0
+
+    def interval(self, metric: str) -> tuple[float, float]:
+        """The 95 % interval of the mean, by Student's t over the seeds.
+
+        Without end in both directions for a single seed.
+        """
+        values = self.values(metric)
+        if len(values) == 1:
+            return -math.inf, math.inf
+        from scipy.stats import t  # slow to import, and few need it
+
+        half = t.ppf(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values))
+        return mean(values) - half, mean(values) + half
+
+
+def folder() -> Path:
+    """Where results are, if not said otherwise: ``results/`` of the checkout.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no checkout around the package.
+    """
+    return checkout.part("results")
+
+
+def check_writable(where: Where) -> None:
+    """Refuse to write nowhere.
+
+    Raises
+    ------
+    ValueError
+        If no folder is given and there is no ``results/`` of a checkout.
+    """
+    _check_where(where)
+    if where is None and not (checkout.ROOT / "results").is_dir():
+        raise ValueError(
+            "where must name a folder for results, got None: this coordlib is "
+            "installed, with no results/ beside it (python -m coordlib run: give "
+            "--results FOLDER)"
+        )
+
+
+def _check_where(where: Where) -> None:
+    if where is not None:
+        check_instance("where", where, str | Path, "a path or None")
+
+
+def path(experiment: str, preset: str, where: Where = None) -> Path:
+    """The file of an experiment at a preset.
+
+    Raises
+    ------
+    ValueError
+        If the preset is unknown.
+    """
+    check_choice("preset", preset, PRESETS)
+    check_instance("experiment", experiment, str, "a name")
+    if not experiment:
+        raise ValueError("experiment must be a name, got an empty one")
+    _check_where(where)
+    return Path(folder() if where is None else where) / f"{experiment}.{preset}.json"
+
+
+def weights_path(experiment: str, preset: str, where: Where = None) -> Path:
+    """The file with the weights of the best networks of a sweep, which may not be."""
+    return path(experiment, preset, where).with_suffix(".npz")
+
+
+def partial_folder(experiment: str, preset: str, where: Where = None) -> Path:
+    """Where an unfinished run keeps what it needs to go on."""
+    return path(experiment, preset, where).with_suffix(".partial")
+
+
+@contextmanager
+def alone(experiment: str, preset: str, where: Where = None) -> Iterator[Path]:
+    """Hold the partial folder of a run, so that no second process writes there.
+
+    The system lets go of it when the process ends, however it ends.
+
+    Yields
+    ------
+    Path
+        The partial folder; it is created.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written, has too little space left, or another
+        process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    place = partial_folder(experiment, preset, where)
+    place.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(place).free
+    if free < FREE_BYTES:
+        raise OSError(
+            f"{place.parent} has {free / 1e6:.0f} MB left and a run wants "
+            f"{FREE_BYTES / 1e6:.0f} MB; make room, then start it again"
+        )
+    lock = FileLock(place / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OSError(
+            f"another process is measuring {experiment} at {preset} in "
+            f"{place.parent}; wait for it, or stop it"
+        ) from None
+    try:
+        yield place
+    finally:
+        lock.release()
+
+
+def save(result: Result, where: Where = None) -> Path:
+    """Write a result in place of an older one.
+
+    Parameters
+    ----------
+    result : Result
+    where : str or Path, optional
+        The folder; :func:`folder` if not given. It is created if it is missing.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        If a metric is no finite number, or no folder is given and there is none but
+        that of the package.
+    OSError
+        If the folder cannot be written.
+    """
+    check_instance("result", result, Result, "a Result")
+    check_writable(where)
+    for seed, measured in result.seeds.items():
+        for name, value in measured.items():
+            if not _is_number(value):
+                raise ValueError(f"seed {seed}: metric {name!r} is {value}")
+    target = path(result.experiment, result.preset, where)
+    text = json.dumps({"format": FORMAT, **asdict(result)}, indent=1, sort_keys=True)
+    replace_file(target, f"{text}\n".encode())
+    return target
+
+
+def save_weights(
+    weights: dict[str, Tensor], experiment: str, preset: str, where: Where = None
+) -> Path:
+    """Write the weights of the best networks, or other tensors, beside their result.
+
+    Parameters
+    ----------
+    weights : dict of str to Tensor
+        Under ``arm_split/name``, or another ``group/name``.
+    experiment, preset : str
+    where : str or Path, optional
+
+    Returns
+    -------
+    Path
+    """
+    file = weights_path(experiment, preset, where)
+    checkpoints.save(file, weights, {"experiment": experiment, "preset": preset})
+    return file
+
+
+def load_weights(
+    experiment: str, preset: str, network: str, where: Where = None
+) -> dict[str, Tensor]:
+    """Read the weights of one of the best networks of a sweep, or another group.
+
+    Parameters
+    ----------
+    experiment, preset : str
+    network : str
+        The arm and the split, such as ``"deconv_uniform"``; or the group.
+    where : str or Path, optional
+
+    Returns
+    -------
+    dict of str to Tensor
+        For ``load_state_dict`` of a network made with the same options.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no weights were kept.
+    ResultError
+        If the file is damaged, or holds the weights of another result.
+    KeyError
+        If there is no such network; the message lists those there are.
+    """
+    file = weights_path(experiment, preset, where)
+    facts = {"experiment": experiment, "preset": preset}
+    try:
+        weights = checkpoints.load(file, facts)
+    except checkpoints.CheckpointError as error:
+        raise ResultError(
+            f"{file} is damaged or not what its name says; restore it from the "
+            f"repository, or {_again(file)}"
+        ) from error
+    if weights is None:
+        raise FileNotFoundError(f"{file} is missing; {_again(file)}")
+    split = [(*key.split("/", 1), value) for key, value in weights.items()]
+    names = sorted({name for name, _, _ in split})
+    if network not in names:
+        raise KeyError(f"no network {network!r}; there are {', '.join(names)}")
+    return {key: value for name, key, value in split if name == network}
+
+
+def load(file: Path) -> Result:
+    """Read and validate a result file.
+
+    Raises
+    ------
+    ResultError
+        If the file is no JSON, no result, or of another format; the message
+        names the file and the remedy.
+    FileNotFoundError
+        If there is no such file.
+    """
+    check_instance("file", file, str | Path, "a path")
+    file = Path(file)
+    remedy = f"restore it from the repository, or {_again(file)}"
+    try:
+        content = json.loads(file.read_text())
+    except (ValueError, RecursionError) as error:  # also numbers of 5,000 digits
+        raise ResultError(f"{file} is no JSON ({error}); {remedy}") from None
+    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+        raise ResultError(f"{file} is no result of format {FORMAT}; {remedy}")
+    try:
+        result = Result(**content)
+        valid = result.preset in PRESETS and all(
+            _is_number(value)
+            for measured in result.seeds.values()
+            for value in measured.values()
+        )
+    except (TypeError, AttributeError) as error:
+        raise ResultError(f"{file} lacks or adds fields ({error}); {remedy}") from None
+    if not valid:
+        raise ResultError(f"{file} holds an unknown preset or a non-number; {remedy}")
+    if file.name != f"{result.experiment}.{result.preset}.json":
+        raise ResultError(
+            f"{file} holds {result.experiment} at {result.preset}; {remedy}"
+        )
+    return result
+
+
+def _is_number(value: object) -> bool:
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # an integer that no float can hold
+        return False
+
+
+def _again(file: Path) -> str:
+    """How to measure anew what a file should hold."""
+    experiment, _, preset = file.stem.rpartition(".")
+    if experiment.startswith("speed-"):
+        return f"run 'python -m benchmarks {experiment.removeprefix('speed-')}'"
+    elsewhere = (
+        "" if file.parent == checkout.ROOT / "results" else f" --results {file.parent}"
+    )
+    return (
+        "run the experiment again with 'python -m coordlib run "
+        f"{experiment} --preset {preset} --force{elsewhere}'"
+    )
+
+
+def best(experiment: str, where: Where = None) -> Result | None:
+    """The result at the largest preset of which a seed is finished, or None.
+
+    A run that was only begun hides no smaller one that is finished.
+
+    Raises
+    ------
+    ResultError
+        If a file at that preset or a larger one cannot be read.
+    """
+    for preset in reversed(PRESETS):
+        file = path(experiment, preset, where)
+        if file.exists() and (result := load(file)).seeds:
+            return result
+    return None
+
+
+def put_aside(experiment: str, preset: str, where: Where = None) -> list[Path]:
+    """Rename a result and its weights, so that a run starts anew and nothing is lost.
+
+    Returns
+    -------
+    list of Path
+        What they are called now: the same names with ``.old`` after them.
+    """
+    file = path(experiment, preset, where)
+    try:
+        if not load(file).seeds:  # no reason to part with an older one for it
+            file.unlink()
+    except (ResultError, FileNotFoundError):
+        pass
+    there = (file, weights_path(experiment, preset, where))
+    return [f.replace(f"{f}.old") for f in there if f.exists()]
+
+
+def provenance(device: torch.device, seconds: float) -> dict:
+    """Describe the run that just ended: code, versions, machine, time."""
+    check_number("seconds", seconds)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"seconds must be finite and at least 0, got {seconds}")
+    return {
+        "commit": _commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "device": device_name(device),
+        "seconds": round(seconds, 1),
+        "versions": {
+            "coordlib": coordlib.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+        },
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """The device as a provenance names it."""
+    check_instance("device", device, torch.device, "a torch.device")
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({torch.get_num_threads()} threads)"
+
+
+def _commit() -> str:
+    """The commit of the checkout, marked where the tree differs from it."""
+    command = ["git", "-C", str(checkout.ROOT), "describe", "--always", "--dirty"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"

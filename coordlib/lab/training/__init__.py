@@ -1,0 +1,1 @@
+"""Training: one network, many side by side, two against each other, players."""

@@ -1,0 +1,187 @@
+"""The benchmarks: that timing is fair, and that what is stored can be trusted."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import NAMES, __main__, classification, coordconv, decoder
+from benchmarks.timing import paired, ratio
+from coordlib.lab.models.painters import CoordConvPainter, parameter_count
+from coordlib.lab.record import results
+from coordlib.layers import CoordConv2d
+
+ROOT = Path(__file__).parents[2]
+STORED = sorted(results.folder().glob("speed-*.json"))
+
+
+class Clock:
+    """A clock that only calls move, on a machine whose speed changes as we say."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.calls = []
+        self.slowness = lambda: 1.0
+
+    def __call__(self):
+        return self.now
+
+    def task(self, name, seconds):
+        def call():
+            self.calls.append(name)
+            self.now += seconds * self.slowness()
+
+        return call
+
+
+def test_a_call_beside_itself_takes_exactly_as_long():
+    clock = Clock()
+    call = clock.task("same", 0.003)
+    times = paired({"a": call, "b": call}, clock=clock)
+    found = ratio(times, "a", "b")
+    assert found.median == found.low == found.high == pytest.approx(1)
+
+
+def test_a_ratio_is_that_of_the_times():
+    clock = Clock()
+    tasks = {"quick": clock.task("quick", 0.001), "slow": clock.task("slow", 0.05)}
+    times = paired(tasks, clock=clock)
+    assert ratio(times, "slow", "quick").median == pytest.approx(50)
+    assert ratio(times, "quick", "slow").median == pytest.approx(0.02)
+
+
+def test_a_machine_that_slows_down_changes_no_ratio():
+    clock = Clock()
+    clock.slowness = lambda: 1 + clock.now  # ever slower
+    tasks = {name: clock.task(name, 0.02) for name in "ab"}
+    times = paired(tasks, rounds=12, clock=clock)
+    assert times["a"][-1] > 1.5 * times["a"][0]
+    assert ratio(times, "a", "b").median == pytest.approx(1, abs=0.02)
+
+
+def test_the_candidates_take_turns_and_none_is_always_first():
+    clock = Clock()
+    tasks = {name: clock.task(name, 1.0) for name in "abc"}
+    paired(tasks, rounds=4, clock=clock)
+    warmed = "".join(clock.calls)[6:]
+    assert warmed == "abc" + "bca" + "cab" + "abc"
+
+
+def test_quick_calls_are_repeated_until_the_clock_can_tell():
+    clock = Clock()
+    paired({"a": clock.task("a", 0.001)}, rounds=2, seconds=0.02, clock=clock)
+    assert len(clock.calls) == 2 + 2 * 20
+
+
+def test_the_spread_holds_the_middle_half_of_the_rounds():
+    times = {"a": [1.0, 2.0, 3.0, 4.0, 5.0], "b": [1.0] * 5}
+    found = ratio(times, "a", "b")
+    assert (found.low, found.median, found.high) == (2, 3, 4)
+
+
+def test_nothing_to_time_is_an_error():
+    with pytest.raises(ValueError, match="rounds must be at least 2, got 1"):
+        paired({"a": lambda: None}, rounds=1)
+    with pytest.raises(ValueError, match="at least one callable"):
+        paired({})
+
+
+def test_the_three_candidates_are_one_function():
+    torch.manual_seed(0)
+    candidates = coordconv.layers(3, 4, 3)
+    ours, textbook = candidates["ours"], candidates["concatenated"]
+    assert type(ours) is CoordConv2d
+    textbook[1].load_state_dict(ours.state_dict())
+    x = torch.randn(2, 3, 5, 6)
+    torch.testing.assert_close(ours(x), textbook(x))
+    assert candidates["plain"](x).shape == ours(x).shape
+
+
+def test_a_training_step_gives_gradients_of_the_input_and_every_weight():
+    x = torch.randn(2, 3, 8, 8, requires_grad=True)
+    layer = coordconv.layers(3, 4, 3)["ours"]
+    gradients = coordconv.training(layer, x)()
+    assert [g.shape for g in gradients] == [
+        x.shape,
+        layer.weight.shape,
+        layer.bias.shape,
+    ]
+    assert not coordconv.forward(layer, x)().requires_grad
+
+
+def test_memory_is_counted_at_its_highest():
+    def step():
+        first = torch.empty(1000, dtype=torch.uint8)
+        second = torch.empty(3000, dtype=torch.uint8)
+        del first, second
+        return torch.empty(2000, dtype=torch.uint8)
+
+    assert 4000 <= coordconv.peak_memory(step) < 5000
+
+
+def test_both_painters_have_the_layers_of_the_paper():
+    ours, plain = CoordConvPainter(size=8), classification.concatenating_painter(8)
+    assert parameter_count(plain) == parameter_count(ours) == 7553
+    plain.load_state_dict(
+        dict(zip(plain.state_dict(), ours.state_dict().values(), strict=True))
+    )
+    x = torch.rand(3, 2) * 2 - 1
+    torch.testing.assert_close(plain(x), ours(x))
+
+
+def test_a_small_measurement_is_stored_and_loads(tmp_path, monkeypatch):
+    config = {"size": [7, 9], "batches": [3], "rounds": 2}
+    monkeypatch.setattr(decoder, "CONFIG", config)
+    result = results.load(results.save(__main__.run("decoder"), tmp_path))
+    assert result.config == config
+    assert result.seeds["0"]["batch of 3 | scipy/ours median"] > 0
+
+
+def test_the_other_benchmarks_measure_what_they_say():
+    grid = {
+        "kernels": [1],
+        "channels": [[2, 3]],
+        "images": [[2, 4]],
+        "formats": ["channels_last"],
+    }
+    names = [name for name, _ in coordconv.measure(rounds=2, **grid)]
+    assert len(names) == len(set(names)) == 2 * (1 + 6) + 2
+    assert all("1x1, 2 to 3, 2 of 4x4, channels_last" in name for name in names)
+    found = dict(
+        classification.measure(
+            8,
+            {"epochs": 0.1, "batch_size": 4},
+            {"epochs": 2, "batch_size": 4},
+            side=3,
+        )
+    )
+    for split in ("uniform", "quadrant"):
+        assert found[f"{split} | paper | seconds"] > 0
+        assert found[f"{split} | paper | epochs"] <= 2
+        assert 0 <= found[f"{split} | ours | test accuracy"] <= 1
+
+
+def test_an_unknown_benchmark_is_answered_with_the_known_ones():
+    command = [sys.executable, "-m", "benchmarks", "nonsense"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "name must be one of coordconv" in run.stderr
+    assert "written" not in run.stdout
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("file", STORED, ids=[file.stem for file in STORED])
+def test_what_is_stored_was_measured_by_a_benchmark_that_exists(file):
+    result = results.load(file)
+    name = result.experiment.removeprefix("speed-")
+    assert name in NAMES
+    assert result.config == import_module(f"benchmarks.{name}").CONFIG
+    measured = result.seeds["0"]
+    assert measured and min(measured.values()) >= 0
+    for key in measured:
+        if key.endswith(" median"):
+            low, high = (measured[key[:-6] + part] for part in ("low", "high"))
+            assert low <= measured[key] <= high

@@ -1,0 +1,223 @@
+"""Experiments: measured once, kept, and refused in clear words."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from coordlib.__main__ import main
+from coordlib.lab import checkout, experiments
+from coordlib.lab.record import results
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """An experiment that counts how often it measures."""
+    module = experiments.find("zero-weights")
+    calls = []
+
+    def measure(seed, device, **config):
+        calls.append(seed)
+        return {"value": float(seed)}
+
+    monkeypatch.setattr(module, "measure", measure)
+    return calls
+
+
+def test_a_second_run_measures_only_the_seeds_that_are_missing(tmp_path, counted):
+    options = {"device": "cpu", "where": tmp_path, "report": lambda line: None}
+    experiments.run("zero-weights", "paper", seeds=[0, 1], **options)
+    result = experiments.run("zero-weights", "paper", seeds=[0, 1, 2], **options)
+    assert counted == [0, 1, 2]
+    assert result.values("value") == [0, 1, 2]
+    assert result.provenance["2"]["device"].startswith("cpu")
+
+
+def test_a_killed_run_keeps_the_seeds_it_finished(tmp_path, counted, monkeypatch):
+    module = experiments.find("zero-weights")
+
+    def killed(seed, device, **config):
+        if seed == 1:
+            raise KeyboardInterrupt
+        return {"value": 0.0}
+
+    monkeypatch.setattr(module, "measure", killed)
+    with pytest.raises(KeyboardInterrupt):
+        experiments.run("zero-weights", "paper", seeds=[0, 1], where=tmp_path)
+    assert list(results.best("zero-weights", tmp_path).seeds) == ["0"]
+
+
+def test_a_file_of_another_configuration_is_not_overwritten(tmp_path, counted):
+    results.save(results.Result("zero-weights", "paper", {"size": 1}), tmp_path)
+    with pytest.raises(ValueError, match="another configuration"):
+        experiments.run("zero-weights", "paper", where=tmp_path)
+
+
+def test_an_unwritable_folder_shows_before_the_measurement(tmp_path, counted):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(OSError):
+        experiments.run("zero-weights", "paper", where=blocked / "results")
+    assert counted == []
+
+
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_every_experiment_says_what_it_measures_and_has_presets(name):
+    assert experiments.find(name).__doc__
+    assert experiments.presets(name)
+
+
+@pytest.mark.parametrize("name", ["zero-weights", "handmade-decoder", "subsampling"])
+def test_the_committed_result_is_what_the_code_measures(name, tmp_path):
+    again = experiments.run(name, "paper", where=tmp_path, device="cpu")
+    kept = results.best(name)
+    assert again.config == kept.config
+    assert again.seeds["0"] == pytest.approx(kept.seeds["0"], rel=0.05, abs=1e-6)
+
+
+def test_ctrl_c_says_that_the_run_can_go_on(tmp_path, monkeypatch, capsys):
+    def stopped(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiments.find("zero-weights"), "measure", stopped)
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    assert main(["run", "zero-weights", "--preset", "paper", "--device", "cpu"]) == 130
+    assert "goes on from here" in capsys.readouterr().err
+
+
+def test_stopped_while_measuring_again_it_says_how_to_go_on(
+    tmp_path, monkeypatch, capsys
+):
+    def stopped(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiments.find("zero-weights"), "measure", stopped)
+    command = ["run", "zero-weights", "--results", str(tmp_path), "--device", "cpu"]
+    assert main([*command, "--force"]) == 130
+    assert "the same command without --force goes on" in capsys.readouterr().err
+
+
+def test_measuring_again_replaces_the_result_and_keeps_the_old(tmp_path, counted):
+    options = {"device": "cpu", "where": str(tmp_path), "report": lambda line: None}
+    for _ in range(2):
+        experiments.run("zero-weights", "paper", seeds=[0, 1], **options)
+    again = experiments.run("zero-weights", "paper", force=True, **options)
+    assert counted == [0, 1, 0]
+    assert list(again.seeds) == ["0"]
+    old = tmp_path / "zero-weights.paper.json.old"
+    assert set(results.json.loads(old.read_text())["seeds"]) == {"0", "1"}
+
+
+def test_measuring_again_twice_does_not_lose_the_finished_result(
+    tmp_path, counted, monkeypatch
+):
+    options = {"device": "cpu", "where": tmp_path, "report": lambda line: None}
+    experiments.run("zero-weights", "paper", **options)
+
+    def stopped(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiments.find("zero-weights"), "measure", stopped)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            experiments.run("zero-weights", "paper", force=True, **options)
+    old = tmp_path / "zero-weights.paper.json.old"
+    assert results.json.loads(old.read_text())["seeds"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1}', "9" * 5000])
+def test_the_remedy_for_a_damaged_file_works(tmp_path, counted, capsys, damage):
+    file = results.path("zero-weights", "paper", tmp_path)
+    file.write_text(damage)
+    for command in ("run", "show"):
+        assert main([command, "zero-weights", "--results", str(tmp_path)]) == 2
+    remedy = re.search(r"'python -m coordlib (.*)'", capsys.readouterr().err)[1]
+    assert main(shlex.split(remedy)) == 0
+    assert results.load(file).values("value") == [0.0]
+    assert (tmp_path / "zero-weights.paper.json.old").read_text() == damage
+
+
+@pytest.mark.parametrize(
+    ("seeds", "error", "message"),
+    [
+        ([], ValueError, "at least one seed"),
+        ([-1], ValueError, "seeds must be at least 0"),
+        ([0.5], TypeError, "seeds must be an integer"),
+    ],
+)
+def test_seeds_that_are_none_are_refused(tmp_path, counted, seeds, error, message):
+    with pytest.raises(error, match=message):
+        experiments.run("zero-weights", "paper", seeds=seeds, where=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_installed_copy_wants_to_know_where_results_go(
+    tmp_path, counted, monkeypatch, capsys
+):
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
+    assert main(["run", "zero-weights", "--device", "cpu"]) == 2
+    assert "give --results FOLDER" in capsys.readouterr().err
+    assert counted == []
+    mine = ["--results", str(tmp_path / "mine")]
+    assert main(["run", "zero-weights", "--device", "cpu", *mine]) == 0
+    assert "value" in capsys.readouterr().out
+
+
+def test_show_says_what_was_begun_and_shows_what_is_finished(tmp_path, capsys):
+    quick = results.Result("garments", "cpu", {}, {"0": {"accuracy": 0.5}})
+    results.save(quick, tmp_path)
+    results.save(results.Result("encodings", "paper", {}), tmp_path)
+    finished = results.Result("encodings", "quick", {}, {"0": {"iou": 0.5}})
+    folder = ["--results", str(tmp_path)]
+    assert main(["show", "encodings", *folder]) == 2
+    said = capsys.readouterr()
+    assert "encodings at paper size: begun, no seed is finished" in said.out
+    assert "run encodings --preset quick --results" in said.err
+    results.save(finished, tmp_path)
+    assert main(["show", "encodings", *folder]) == 0
+    said = capsys.readouterr().out
+    assert "paper size: begun" in said and "encodings at quick size" in said
+
+
+def test_whoever_stops_reading_sees_no_error():
+    command = f"{shlex.quote(sys.executable)} -m coordlib list | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+def test_list_names_every_experiment(capsys):
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in experiments.NAMES)
+
+
+def test_show_prints_what_was_measured(capsys):
+    assert main(["show", "handmade-decoder"]) == 0
+    out = capsys.readouterr().out
+    assert "handmade-decoder at paper size" in out
+    assert "exact_scipy" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "nonsense"], "no experiment 'nonsense'"),
+        (["run", "zero-weights", "--seeds", "0"], "--seeds must be at least 1, got 0"),
+        (["run", "zero-weights", "--seeds", "-3"], "at least 1, got -3"),
+        (["show", "nonsense"], "no experiment 'nonsense'"),
+        (["run", "zero-weights", "--preset", "quick"], "has no preset 'quick'"),
+        (
+            ["show", "zero-weights", "--preset", "quick"],
+            "it has paper",
+        ),
+        (["run", "zero-weights", "--preset", "paper", "--device", "abacus"], "abacus"),
+    ],
+)
+def test_errors_of_the_user_end_in_one_line(arguments, message, capsys):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert message in captured.err
+    assert captured.err.count("\n") == 1

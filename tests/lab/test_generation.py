@@ -1,0 +1,225 @@
+"""GANs and autoencoders: every arm measured, stopped runs continued."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from coordlib.lab import experiments
+from coordlib.lab.experiments.generation import gan, photographs, vae
+from coordlib.lab.record import results
+
+TINY_GAN = {
+    "size": 8,
+    "arms": {arm: {"width": 4, "lr": [0.001, 0.001]} for arm in gan.GENERATORS},
+    "judge_width": 4,
+    "latent": 4,
+    "samples": 64,
+    "training": {"steps": 3, "batch_size": 8},
+    "pictures": 40,
+    "pairs": 4,
+}
+TINY_VAE = {
+    "size": 8,
+    "samples": 64,
+    "tested": 16,
+    "pictures": 40,
+    "pairs": 4,
+    "arms": vae._arms(width=4, latent=4, steps=4, lr=0.01),
+}
+
+
+TINY_PHOTOGRAPHS = {
+    "size": 8,
+    "arms": {arm: {"width": 4, "lr": [0.001, 0.001]} for arm in gan.GENERATORS},
+    "judge_width": 4,
+    "latent": 4,
+    "training": {"steps": 3, "batch_size": 8},
+    "pictures": 30,
+    "pairs": 3,
+}
+
+
+def hills(split):
+    """Smooth pictures in place of CIFAR-10: bright ones are ships."""
+    count = {"train": 120, "test": 80}[split]
+    labels = torch.arange(count) % 2 * 8
+    coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(count))
+    smooth = nn.functional.interpolate(coarse, 32, mode="bilinear")
+    return smooth / 2 + labels[:, None, None, None] / 16, labels
+
+
+class Eye(nn.Module):
+    """Sees a grid of colours."""
+
+    def __init__(self):
+        super().__init__()
+        self.see = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+        self.head = nn.Linear(12, 1000)
+
+    def forward(self, x):
+        return self.head(self.see(x))
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setitem(gan.PRESETS, "quick", TINY_GAN)
+    monkeypatch.setitem(vae.PRESETS, "quick", TINY_VAE)
+    monkeypatch.setitem(photographs.PRESETS, "quick", TINY_PHOTOGRAPHS)
+    monkeypatch.setattr(photographs, "cifar10", hills)
+    monkeypatch.setattr(photographs, "efficientnet", Eye)
+
+
+def run(name, where, seeds=(0,)):
+    options = {"device": "cpu", "where": where, "report": lambda line: None}
+    return experiments.run(name, "quick", seeds=seeds, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "arms"), [("gan", gan.GENERATORS), ("vae", vae.DECODERS)]
+)
+def test_every_arm_is_measured(tiny, tmp_path, name, arms):
+    measured = run(name, tmp_path).seeds["0"]
+    assert all(map(math.isfinite, measured.values()))
+    for arm in arms:
+        wanted = {f"{arm}_{metric}" for metric in vae.MEASURED}
+        assert wanted <= measured.keys()
+        assert measured[f"{arm}_parameters"] > 100
+        assert 0 <= measured[f"{arm}_right"] <= 1
+
+
+def test_both_arms_are_measured_on_photographs(tiny, tmp_path):
+    measured = run("photographs", tmp_path).seeds["0"]
+    assert all(map(math.isfinite, measured.values()))
+    moved = {key: value for key, value in measured.items() if "_moved" in key}
+    assert len(moved) == 6 + 2 * len(photographs.SPANS)
+    assert all(0 <= value <= 1 for value in moved.values())
+    for arm in gan.GENERATORS:
+        assert measured[f"{arm}_distance"] > measured["held_distance"]
+        assert 0 < measured[f"{arm}_change"] < 2
+        assert measured[f"{arm}_parameters"] > 100
+
+
+def test_a_set_of_pictures_is_nearest_to_its_like(tiny):
+    away = photographs.distance_from(photographs.photographs("ship", 16))
+    likeness = [
+        photographs.photographs("ship", 16),
+        photographs.photographs("ship", 16, "test"),
+        photographs.photographs("airplane", 16),
+    ]
+    near, held, other = map(away, likeness)
+    assert near == pytest.approx(0, abs=1e-6)
+    assert near < held < other / 10
+
+
+def test_the_linear_painter_has_the_mean_and_the_spread_of_the_photographs(tiny):
+    known = photographs.photographs("ship", 8)
+    drawn = photographs.linear_painter(known, 2000)
+    assert drawn.shape == (2000, 3, 8, 8)
+    assert (drawn.mean(0) - known.mean(0)).abs().max() < 0.1
+    assert float(drawn.std(0).mean() / known.std(0).mean()) == pytest.approx(1, abs=0.1)
+
+
+def test_the_controls_are_told_apart(tiny):
+    known = photographs.photographs("ship")
+    three = photographs.controls(known, 16)
+    moved = {name: photographs.foretell(*each).moved for name, each in three.items()}
+    assert min(moved[name] for name in ("slide", "zoom", "turn")) > 0.8
+    assert moved["fade"] < 1e-6
+    assert moved["patchy"] < 0.4
+    assert moved["unrelated"] == pytest.approx(0.5, abs=0.1)
+
+
+def without_clocks(seeds):
+    return {
+        seed: {k: v for k, v in numbers.items() if "seconds" not in k}
+        for seed, numbers in seeds.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["gan", "photographs"])
+def test_a_gan_stopped_between_two_arms_goes_on_there(
+    tiny, tmp_path, monkeypatch, name
+):
+    whole = run(name, tmp_path / "whole")
+    fit, trained = gan.fit_gan, []
+
+    def stop_at_the_second(*args, **options):
+        trained.append(options["checkpoint"].name)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return fit(*args, **options)
+
+    monkeypatch.setattr(gan, "fit_gan", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        run(name, tmp_path / "parts")
+    again = run(name, tmp_path / "parts")
+    assert without_clocks(again.seeds) == without_clocks(whole.seeds)
+    assert trained == ["conv-0.npz", "coordconv-0.npz"] * 2
+    assert not results.partial_folder(name, "quick", tmp_path / "parts").exists()
+
+
+@pytest.mark.parametrize("name", ["gan", "photographs"])
+def test_the_generators_of_the_first_seed_are_kept(tiny, tmp_path, name):
+    run(name, tmp_path, seeds=(1, 0))
+    for arm in gan.GENERATORS:
+        generator = gan.trained(arm, name, tmp_path)
+        assert not generator.training
+        latents = torch.zeros(2, generator.latent)
+        assert generator(latents).shape == (2, 3, 8, 8)
+
+
+def test_the_autoencoders_are_kept(tiny, tmp_path):
+    run("vae", tmp_path)
+    for arm in vae.DECODERS:
+        model = experiments.best_network("vae", arm, "test", tmp_path)
+        assert model.decode(torch.zeros(2, 4)).shape == (2, 3, 8, 8)
+
+
+@pytest.mark.parametrize("name", ["gan", "photographs"])
+def test_a_generator_that_was_not_measured_is_not_there(tmp_path, name):
+    with pytest.raises(FileNotFoundError, match=f"coordlib run {name}"):
+        gan.trained("conv", name, tmp_path)
+
+
+@pytest.mark.parametrize("preset", vae.PRESETS)
+def test_all_autoencoders_are_trained_in_the_same_way(preset):
+    arms = vae.PRESETS[preset]["arms"]
+    assert tuple(arms) == vae.DECODERS
+    recipes = [arm["training"] for arm in arms.values()]
+    assert all(recipe == recipes[0] for recipe in recipes)
+
+
+def test_the_paper_preset_of_the_gan_is_the_release():
+    paper = gan.PRESETS["paper"]
+    assert (paper["size"], paper["latent"], paper["samples"]) == (64, 256, 50_000)
+    rates = {"width": 64, "lr": [0.0005, 0.0001]}
+    assert paper["arms"] == {"conv": rates, "coordconv": rates}
+    assert paper["training"] == {
+        "steps": 50 * 50_000 // 16,
+        "batch_size": 16,
+        "betas": [0.9, 0.99],
+    }
+
+
+def test_photographs_are_learned_as_the_release_learns_shapes():
+    mine, release = (module.PRESETS["paper"] for module in (photographs, gan))
+    for part in ("arms", "judge_width", "latent", "training"):
+        assert mine[part] == release[part]
+
+
+@pytest.mark.parametrize("preset", photographs.PRESETS)
+def test_both_gans_learn_photographs_by_one_recipe(preset):
+    arms = photographs.PRESETS[preset]["arms"]
+    assert arms.keys() == gan.GENERATORS.keys()
+    assert arms["conv"] == arms["coordconv"]
+
+
+def test_test_pictures_of_the_autoencoders_are_not_those_to_learn_from():
+    task = vae.task(size=16, samples=200, tested=50, pictures=10, pairs=2)
+    train, test = task.splits(0)["test"]
+    assert (len(train), len(test)) == (200, 50)
+    known = {picture.numpy().tobytes() for picture in task.inputs[train]}
+    fresh = [picture.numpy().tobytes() not in known for picture in task.inputs[test]]
+    assert sum(fresh) > 45  # some may be alike by chance

@@ -1,0 +1,907 @@
+"""Whatever is wrong with an argument, the error names the argument.
+
+Every public name has a valid call here. One argument at a time is replaced by what does
+not belong there: by its kind, see ``WRONG``, but for what an argument accepts, which
+stands beside the call. What is only a record (``Probe``, ``Squares``, ``Claim``, ...)
+holds what it is given, and is no call.
+"""
+
+import math
+import re
+import tempfile
+import threading
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import coordlib
+from coordlib import grid, layers, surgery
+from coordlib.lab import data, models
+from coordlib.lab.data import boxes, corruptions, perturbations
+from coordlib.lab.data.shapes import draw, radius, shapes
+from coordlib.lab.measures import metrics, motion, scenes
+from coordlib.lab.models import handmade
+from coordlib.lab.record import ledger, results
+
+SECONDS = 5
+AT_MOST = 0.01
+"""The share of calls that may end in another way than with an error that names it."""
+CALLS_AT_LEAST = 850
+
+FOLDER = tempfile.TemporaryDirectory()
+ARRAY, PAIR = np.ones(3), torch.ones(2)
+_INTEGER = {
+    "None": None,
+    "string": "3",
+    "float": 2.5,
+    "nan": math.nan,
+    "complex": 1j,
+    "bool": True,
+    "dict": {},
+    "array": ARRAY,
+    "tensor": PAIR,
+    "huge": 10**30,
+}
+WRONG = {
+    "integer": _INTEGER | {"list": [2], "zero": 0, "negative": -3},
+    "sizes": _INTEGER
+    | {
+        "zero": 0,
+        "negative": -3,
+        "empty": (),
+        "many": (5,) * 7,
+        "zeros": (0, 0),
+        "negatives": (-4, -4),
+        "floats": (2.5, 2.5),
+        "strings": ("a", "b"),
+        "nested": [[4, 4]],
+    },
+    "taps": _INTEGER | {"zero": 0, "negative": -3, "thousands": 10**5},
+    "number": {
+        "None": None,
+        "string": "1",
+        "nan": math.nan,
+        "complex": 1j,
+        "list": [1.0],
+        "dict": {},
+        "array": ARRAY,
+        "tensor": PAIR,
+        "zero": 0.0,
+        "negative": -1.0,
+        "infinite": math.inf,
+    },
+    "flag": {
+        "None": None,
+        "string": "no",
+        "number": 2,
+        "nan": math.nan,
+        "list": [],
+        "array": ARRAY,
+        "tensor": PAIR,
+    },
+    "choice": {
+        "None": None,
+        "unknown": "nonsense",
+        "empty": "",
+        "number": 31,
+        "nan": math.nan,
+        "list": ["zeros"],
+        "dict": {},
+        "array": ARRAY,
+        "tensor": PAIR,
+    },
+    "dtype": {
+        "string": "float32",
+        "number": 3,
+        "integers": torch.int64,
+        "complex": torch.complex64,
+        "list": [],
+        "tensor": PAIR,
+    },
+    "device": {"unknown": "nowhere", "empty": "", "float": 2.5, "list": []},
+    "module": {
+        "None": None,
+        "string": "resnet",
+        "number": 3,
+        "class": nn.Linear,
+        "function": abs,
+        "tensor": PAIR,
+    },
+    "callable": {
+        "None": None,
+        "string": "f",
+        "number": 3,
+        "list": [],
+        "tensor": PAIR,
+        "returns none": lambda *_: None,
+    },
+    "list": {
+        "None": None,
+        "number": 3,
+        "float": 2.5,
+        "string": "abc",
+        "numbers": [1.5],
+        "nones": [None],
+    },
+    "text": {
+        "None": None,
+        "number": 3,
+        "bytes": b"name",
+        "list": [],
+        "tensor": PAIR,
+        "empty": "",
+    },
+    "path": {"number": 3, "float": 2.5, "list": [], "dict": {}, "tensor": PAIR},
+    "record": {"None": None, "string": "data", "number": 3, "list": [], "tensor": PAIR},
+}
+
+
+def wrong_tensors(valid):
+    """What does not belong where this tensor does."""
+    return {
+        "None": None,
+        "string": "tensor",
+        "number": 3.0,
+        "list": valid.tolist(),
+        "array": valid.numpy(),
+        "scalar": torch.ones((), dtype=valid.dtype),
+        "axes": valid[(None,) * 3],
+        "complex": valid.to(torch.complex64),
+        "bools": valid.bool(),
+    }
+
+
+@dataclass
+class Call:
+    """A valid call, the kind of each argument, and what else an argument accepts."""
+
+    name: str
+    function: object
+    base: dict
+    kinds: dict
+    valid: dict = field(default_factory=dict)
+    torchs: tuple = ()
+
+
+def used(kind, *forward):
+    """Make a layer from some arguments and call it with the others."""
+    forward = forward or ("input",)
+
+    def call(**given):
+        inputs = [given.pop(name) for name in forward]
+        return kind(**given)(*inputs)
+
+    return call
+
+
+def the_calls():
+    """List every public call."""
+    yield from the_layers()
+    yield from the_tools()
+    yield from the_models()
+    yield from the_data()
+
+
+MADE_OF = {"device": "device", "dtype": "dtype"}
+HANDED_ON = {"device": "cpu", "dtype": torch.float32}
+
+
+# torch itself takes these, though its layers may compute nothing then.
+QUIET = {"zero", "zeros", "bool", "list", "dict"}
+
+
+def the_layers():
+    """List the layers, each called once when it is made."""
+    for rank in 1, 2, 3:
+        x = torch.rand(2, 4, *[6] * rank)
+        yield Call(
+            f"BlurPool{rank}d",
+            used(getattr(layers, f"BlurPool{rank}d")),
+            {"channels": 4, "filter_size": 3, "stride": 2, "padding_mode": "reflect"}
+            | HANDED_ON
+            | {"input": x},
+            {"channels": "integer", "filter_size": "taps", "stride": "sizes"}
+            | {"padding_mode": "choice", "input": "tensor"}
+            | MADE_OF,
+            {"channels": {"None"}},
+            ("device",),
+        )
+        yield Call(
+            f"MaxBlurPool{rank}d",
+            used(getattr(layers, f"MaxBlurPool{rank}d")),
+            {"kernel_size": 3, "stride": 2, "padding": 1, "filter_size": 3}
+            | {"padding_mode": "reflect", "channels": 4, "input": x},
+            {"kernel_size": "sizes", "stride": "sizes", "padding": "sizes"}
+            | {"filter_size": "taps", "padding_mode": "choice"}
+            | {"channels": "integer", "input": "tensor"},
+            {"channels": {"None"}, "padding": {"None", "zero"}}
+            | ({"padding": {"None", "zero", "zeros"}} if rank == 2 else {}),
+        )
+        yield Call(
+            f"PolyphasePool{rank}d",
+            used(getattr(layers, f"PolyphasePool{rank}d")),
+            {"stride": 2, "norm": 2, "return_phase": False, "input": x},
+            {"stride": "sizes", "norm": "number", "return_phase": "flag"}
+            | {"input": "tensor"},
+            {"norm": {"infinite"}},
+        )
+        yield Call(
+            f"SoftArgmax{rank}d",
+            used(getattr(layers, f"SoftArgmax{rank}d")),
+            {"temperature": 1.0, "unit": True, "input": x},
+            {"temperature": "number", "unit": "flag", "input": "tensor"},
+        )
+        for transpose in "", "Transpose":
+            name = f"CoordConv{transpose}{rank}d"
+            torchs = {"in_channels": 4, "out_channels": 2, "kernel_size": 3}
+            torchs |= {"stride": 1, "padding": 1, "dilation": 1, "groups": 1}
+            counts = ("in_channels", "out_channels", "groups")
+            whole = {n: "integer" if n in counts else "sizes" for n in torchs}
+            whole |= {"padding_mode": "choice"} | MADE_OF
+            yield Call(
+                name,
+                used(getattr(layers, name)),
+                torchs
+                | {"padding_mode": "zeros", "device": "cpu", "dtype": torch.float32}
+                | {"with_r": False, "input": x},
+                # torch's own arguments are the same ones whatever the rank.
+                {"with_r": "flag", "input": "tensor"} | (whole if rank == 2 else {}),
+                dict.fromkeys(torchs, QUIET),
+                (*torchs, "padding_mode", "device", "dtype", "input"),
+            )
+    x = torch.rand(2, 4, 6, 6)
+    yield Call(
+        "AddCoords",
+        used(layers.AddCoords),
+        {"with_r": False, "input": x},
+        {"with_r": "flag", "input": "tensor"},
+    )
+    sizes = {"kernel_size": (3, 3), "stride": (2, 2), "dilation": (1, 1)}
+    yield Call(
+        "SamePad",
+        used(layers.SamePad),
+        sizes | {"value": 0.0, "input": x},
+        dict.fromkeys(sizes, "sizes") | {"value": "number", "input": "tensor"},
+        {
+            "value": {"zero", "negative", "infinite", "nan"},
+            "input": {"complex", "bools"},
+        },
+    )
+    positions = torch.rand(3, 2)
+    yield Call(
+        "FourierFeatures",
+        used(layers.FourierFeatures, "positions"),
+        {"waves": 4, "scale": 1.0, "axes": 2, "seed": 0, "positions": positions},
+        {"waves": "integer", "scale": "number", "axes": "integer", "seed": "integer"}
+        | {"positions": "tensor"},
+        {"seed": {"zero", "negative"}, "positions": {"axes"}},
+    )
+    yield Call(
+        "SinusoidalEncoding",
+        used(layers.SinusoidalEncoding, "positions"),
+        {"octaves": 4, "axes": 2, "positions": positions},
+        {"octaves": "integer", "axes": "integer", "positions": "tensor"},
+        {"positions": {"axes"}},
+    )
+    yield Call(
+        "LearnedEncoding",
+        used(layers.LearnedEncoding, "positions"),
+        {"size": (9, 7), "features": 4, "positions": positions},
+        {"size": "sizes", "features": "integer", "positions": "tensor"},
+        # Seven axes may be learned, though not those of two coordinates.
+        {"size": {"many"}, "positions": {"axes"}},
+    )
+    yield Call(
+        "binomial_filter",
+        layers.binomial_filter,
+        {"size": 3, "dtype": torch.float32, "device": "cpu"},
+        {"size": "taps", "dtype": "dtype", "device": "device"},
+        torchs=("device",),
+    )
+
+
+def the_tools():
+    """List what measures, moves and changes."""
+    x, positions = torch.rand(2, 3, 8, 8), torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    yield Call(
+        "shift",
+        coordlib.shift,
+        {"x": x, "by": (1, 2), "mode": "circular"},
+        {"x": "tensor", "by": "sizes", "mode": "choice"},
+        {"x": {"axes", "complex", "bools"}}
+        | {"by": {"zero", "negative", "zeros", "negatives"}},
+    )
+    yield Call(
+        "probe",
+        coordlib.probe,
+        {"f": nn.Identity(), "x": x, "shifts": [(1, 2)], "mode": "circular"}
+        | {"stride": 1, "between": "nearest", "tolerance": 1e-5, "keep_panels": False},
+        {"f": "callable", "x": "tensor", "shifts": "list", "mode": "choice"}
+        | {"stride": "sizes", "between": "choice", "tolerance": "number"}
+        | {"keep_panels": "flag"},
+        {"x": {"axes", "bools", "complex"}, "tolerance": {"zero"}},
+    )
+    for name, argument in ("to_unit", "position"), ("from_unit", "coordinate"):
+        yield Call(
+            name,
+            getattr(grid, name),
+            {argument: positions, "size": (8, 8)},
+            {argument: "tensor", "size": "sizes"},
+            {argument: {"axes"}},
+        )
+    yield Call(
+        "index_grid",
+        grid.index_grid,
+        {"size": (3, 4), "dtype": torch.long, "device": "cpu"},
+        {"size": "sizes", "dtype": "dtype", "device": "device"},
+        {"size": {"many"}, "dtype": {"integers", "complex"}},
+        ("device",),
+    )
+    yield Call(
+        "unit_grid",
+        grid.unit_grid,
+        {"size": (3, 4), "with_r": False, "dtype": torch.float32, "device": "cpu"},
+        {"size": "sizes", "with_r": "flag", "dtype": "dtype", "device": "device"},
+        {"size": {"many"}},
+        ("device",),
+    )
+
+    some = torch.tensor([[[4.0, 4, 3, 3], [5, 5, 2, 2]]])
+    many = {"axes"}
+    for name, arguments in {
+        "corners": ["boxes"],
+        "from_corners": ["edges"],
+        "box_iou": ["boxes", "others"],
+        "encode": ["boxes", "anchors"],
+        "decode": ["offsets", "anchors"],
+    }.items():
+        yield Call(
+            name,
+            getattr(boxes, name),
+            dict.fromkeys(arguments, some),
+            dict.fromkeys(arguments, "tensor"),
+            dict.fromkeys(arguments, many),
+        )
+    for name in "clip", "inside":
+        yield Call(
+            name,
+            getattr(boxes, name),
+            {"boxes": some, "size": (8, 8)},
+            {"boxes": "tensor", "size": "sizes"},
+            {"boxes": many, "size": {"floats", "huge", "tensor"}},
+        )
+    yield Call(
+        "anchors",
+        boxes.anchors,
+        {"cells": (2, 2), "stride": 4.0, "first": 8.0, "sizes": [(15, 20)]},
+        {"cells": "sizes", "stride": "number", "first": "number", "sizes": "list"},
+        {"first": {"zero", "negative"}},
+    )
+    yield Call(
+        "non_maximum_suppression",
+        boxes.non_maximum_suppression,
+        {"boxes": some, "scores": torch.rand(1, 2), "threshold": 0.5, "keep": 1},
+        {"boxes": "tensor", "scores": "tensor", "threshold": "number"}
+        | {"keep": "integer"},
+        {"threshold": {"zero", "negative", "infinite"}},
+    )
+
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 5))
+    common = {"max_shift": 2, "pairs": 2, "group": 1, "mode": "circular"}
+    yield Call(
+        "consistency",
+        metrics.consistency,
+        {"model": model, "images": x, **common, "seed": 0, "batch_size": 5},
+        {"model": "callable", "images": "tensor", "max_shift": "taps"}
+        | {"pairs": "integer", "group": "integer", "mode": "choice"}
+        | {"seed": "integer", "batch_size": "integer"},
+        {"group": {"None"}, "seed": {"zero", "negative"}},
+    )
+    yield Call(
+        "consistency, of given shifts",
+        metrics.consistency,
+        {"model": model, "images": x, "shifts": [(0, 0), (0, 1)]},
+        {"shifts": "list"},
+    )
+    yield Call(
+        "consistency, of windows",
+        metrics.consistency,
+        {"model": lambda x: x.sum((2, 3)), "images": x, "window": 4, "mode": "cropped"},
+        {"window": "integer"},
+    )
+    yield Call(
+        "decibels",
+        metrics.decibels,
+        {"error": torch.rand(3)},
+        {"error": "tensor"},
+        {"error": {"scalar", "axes"}},
+    )
+    features = torch.rand(9, 3)
+    yield Call(
+        "frechet_distance",
+        metrics.frechet_distance,
+        {"one": features, "other": features},
+        {"one": "tensor", "other": "tensor"},
+    )
+    logits = torch.randn(2, 1, 4, 4)
+    yield Call(
+        "iou",
+        metrics.iou,
+        {"logits": logits, "images": (logits > 0).float(), "reduction": "mean"},
+        {"logits": "tensor", "images": "tensor", "reduction": "choice"},
+        {"images": {"bools"}},
+    )
+    yield Call(
+        "pixel_accuracy",
+        metrics.pixel_accuracy,
+        {"logits": logits, "targets": torch.tensor([3, 5]), "reduction": "mean"},
+        {"logits": "tensor", "targets": "tensor", "reduction": "choice"},
+    )
+    yield Call(
+        "pixel_distance",
+        metrics.pixel_distance,
+        {"predicted": torch.rand(2, 2), "positions": positions, "size": 8}
+        | {"reduction": "mean"},
+        {"predicted": "tensor", "positions": "tensor", "size": "sizes"}
+        | {"reduction": "choice"},
+    )
+    yield Call(
+        "psnr",
+        metrics.psnr,
+        {"pictures": x, "others": x},
+        {"pictures": "tensor", "others": "tensor"},
+    )
+
+    field_ = torch.zeros(2, 2, 8, 8)
+    yield Call(
+        "carry",
+        motion.carry,
+        {"first": x, "last": x, "field": field_, "pace": 0.5},
+        {"first": "tensor", "last": "tensor", "field": "tensor", "pace": "number"},
+        {"pace": {"zero"}},
+    )
+    yield Call(
+        "displacements",
+        motion.displacements,
+        {"first": x, "last": x},
+        {"first": "tensor", "last": "tensor"},
+    )
+    three = ("first", "middle", "last")
+    yield Call(
+        "foretell",
+        motion.foretell,
+        dict.fromkeys(three, x),
+        dict.fromkeys(three, "tensor"),
+    )
+    yield Call(
+        "triples",
+        motion.triples,
+        {"walks": torch.rand(2, 5, 3, 8, 8), "span": 2},
+        {"walks": "tensor", "span": "integer"},
+    )
+
+    signed = torch.rand(4, 3, 16, 16) * 2 - 1
+    for name in "amounts", "look", "fixed_pattern":
+        yield Call(
+            name,
+            getattr(scenes, name),
+            {"pictures": signed},
+            {"pictures": "tensor"},
+        )
+    yield Call(
+        "right",
+        scenes.right,
+        {"scenes": scenes.look(signed), "size": 16},
+        {"scenes": "record", "size": "integer"},
+    )
+    yield Call(
+        "cloud",
+        scenes.cloud,
+        {"centres": torch.rand(30, 2, 2) * 16, "size": 16},
+        {"centres": "tensor", "size": "integer"},
+    )
+    ends = torch.rand(3, 5)
+    yield Call(
+        "walks",
+        scenes.walks,
+        {"starts": ends, "ends": ends, "frames": 3},
+        {"starts": "tensor", "ends": "tensor", "frames": "integer"},
+    )
+    yield Call(
+        "examine",
+        scenes.examine,
+        {"decode": lambda z: signed[:1].expand(len(z), -1, -1, -1), "latents": ends}
+        | {"size": 16, "pairs": 2, "frames": 3},
+        {"decode": "callable", "latents": "tensor", "size": "integer"}
+        | {"pairs": "integer", "frames": "integer"},
+    )
+
+    lit = torch.zeros(2, 1, 5, 5)
+    lit[:, :, 2, 3] = 1
+    yield Call(
+        "handmade.decode",
+        handmade.decode,
+        {"images": lit},
+        {"images": "tensor"},
+        {"images": {"bools"}},
+    )
+    for name in "decode_scipy", "decode_steps":
+        # Whatever numpy makes an array of is a picture.
+        array_like = {"array", "list", "bools"}
+        yield Call(
+            name,
+            getattr(handmade, name),
+            {"image": lit[0, 0]},
+            {"image": "tensor"},
+            {"image": array_like},
+        )
+    whole = torch.tensor([[1, 2], [3, 4]])
+    yield Call(
+        "paint_pixel",
+        handmade.paint_pixel,
+        {"positions": whole, "size": 8},
+        {"positions": "tensor", "size": "sizes"},
+    )
+    yield Call(
+        "paint_square",
+        handmade.paint_square,
+        {"positions": whole, "size": 8, "side": 3},
+        {"positions": "tensor", "size": "sizes", "side": "integer"},
+    )
+    yield Call(
+        "Tile",
+        used(handmade.Tile),
+        {"size": 4, "input": ends},
+        {"size": "sizes", "input": "tensor"},
+        {"input": {"complex", "bools"}},
+    )
+    yield Call(
+        "GlobalSum",
+        used(handmade.GlobalSum),
+        {"input": x},
+        {"input": "tensor"},
+        {"input": {"axes", "complex", "bools"}},
+    )
+    yield Call(
+        "decoder_network", handmade.decoder_network, {"size": 4}, {"size": "sizes"}
+    )
+    yield Call(
+        "painter_network",
+        handmade.painter_network,
+        {"size": 4, "side": 1},
+        {"size": "sizes", "side": "integer"},
+    )
+
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3, 2), nn.ReLU())
+    yield Call(
+        "antialias",
+        surgery.antialias,
+        {"model": net, "filter_size": 3, "padding_mode": "reflect"}
+        | {"first_conv": False, "activations": (), "include": ("*",), "exclude": ()}
+        | {"min_channels": 1},
+        {"model": "module", "filter_size": "integer", "padding_mode": "choice"}
+        | {"first_conv": "flag", "activations": "list", "include": "list"}
+        | {"exclude": "list", "min_channels": "integer"},
+    )
+    yield Call(
+        "coordify",
+        surgery.coordify,
+        {"model": net, "which": "first", "with_r": False},
+        {"model": "module", "which": "list", "with_r": "flag"},
+    )
+    yield Call(
+        "plain", surgery.plain, {"model": surgery.coordify(net)[0]}, {"model": "module"}
+    )
+
+
+def the_models():
+    """List the networks; only what makes them, for they are called in their tests."""
+    some = {"downsampling": "blur", "filter_size": 3, "padding_mode": "zeros"}
+    some |= {"width": 0.1, "classes": 3}
+    kinds = {"downsampling": "choice", "filter_size": "sizes", "width": "number"}
+    kinds |= {"padding_mode": "choice", "classes": "integer", "channels": "integer"}
+    kinds |= {"depth": "integer", "growth": "integer", "bottleneck": "flag"}
+    for name, more in {
+        "VGG": {"depth": 11, "channels": 3},
+        "ResNet": {"depth": 8, "channels": 3},
+        "DenseNet": {"depth": 10, "growth": 4, "bottleneck": True, "channels": 3},
+        "MobileNetV2": {"channels": 3},
+    }.items():
+        base = some | more
+        yield Call(name, getattr(models, name), base, {n: kinds[n] for n in base})
+    integers = {"width": 4, "size": 16, "latent": 3, "depth": 2, "channels": 1}
+    integers |= {"outputs": 1, "kernel_size": 3, "halvings": 1, "classes": 3}
+    integers |= {"in_channels": 2, "out_channels": 2, "filter_size": 3}
+    flags = ("coordinates", "constant", "rectifier")
+
+    def made(name, names=(), valid=None, torchs=(), **choices):
+        base = {n: integers.get(n, False) for n in names} | choices
+        kinds = {n: "flag" if n in flags else "integer" for n in names}
+        kinds |= dict.fromkeys(choices, "choice")
+        return Call(name, getattr(models, name), base, kinds, valid or {}, torchs)
+
+    yield made("VAE", ["width", "size", "latent"], decoder="conv")
+    yield made("BroadcastDecoder", ["width", "size", "latent"], {"size": {"list"}})
+    yield made("CoordConvGenerator", ["width", "size", "latent"])
+    yield made("DCGANGenerator", ["width", "size", "latent"])
+    yield made("Discriminator", ["coordinates", "width", "size"])
+    yield made(
+        "ConvRegressor",
+        ["width", "coordinates"],
+        padding_mode="zeros",
+        normalisation="batch",
+    )
+    yield made("CoordConvPainter", ["width", "size"], normalisation="none")
+    yield made(
+        "CoordConvRegressor",
+        ["rectifier", "halvings", "coordinates"],
+        {"halvings": {"zero"}},
+        readout="max",
+    )
+    yield made("CoordConvSquarePainter", ["width", "kernel_size", "size"])
+    yield made("DeconvPainter", ["width", "kernel_size", "size"], normalisation="batch")
+    yield made("DenseMax2d", padding_mode="zeros")
+    yield made("DenseRegressor", ["width", "size"])
+    yield made(
+        "GarmentNet",
+        ["filter_size", "width", "classes"],
+        pool="blur",
+        padding_mode="zeros",
+    )
+    yield made("PositionNet", ["width", "depth"], padding_mode="zeros")
+    yield made(
+        "UNet",
+        ["filter_size", "width", "depth", "channels", "outputs"],
+        downsampling="blur",
+        padding_mode="zeros",
+    )
+    yield made(
+        "SameConv2d",
+        ["in_channels", "out_channels", "kernel_size"],
+        padding_mode="zeros",
+        torchs=("in_channels", "out_channels", "kernel_size", "padding_mode"),
+        valid={"in_channels": QUIET, "out_channels": QUIET, "kernel_size": QUIET},
+    )
+    for name, shape in ("MiniTrunk", (3, 10, 10)), ("AtariTrunk", (4, 84, 84)):
+        base = {"shape": shape, "coordconv": "none"}
+        kinds = {"shape": "sizes", "coordconv": "choice"}
+        if name == "MiniTrunk":
+            base, kinds = base | {"readout": "max"}, kinds | {"readout": "choice"}
+        yield Call(name, getattr(models, name), base, kinds)
+    trunk = models.MiniTrunk((3, 10, 10))
+    for name in "ActorCritic", "QNetwork":
+        yield Call(
+            name,
+            getattr(models, name),
+            {"trunk": trunk, "actions": 3},
+            {"trunk": "module", "actions": "integer"},
+        )
+    yield Call(
+        "Detector",
+        models.Detector,
+        {"places": ("image",), "constant": False},
+        {"places": "list", "constant": "flag"},
+    )
+    yield Call(
+        "EncodedPainter",
+        models.EncodedPainter,
+        {"encoding": layers.SinusoidalEncoding(2), "size": 8},
+        {"encoding": "module", "size": "sizes"},
+        {"encoding": {"None"}},
+    )
+    yield Call(
+        "parameter_count",
+        models.parameter_count,
+        {"module": trunk},
+        {"module": "module"},
+    )
+
+
+def the_data():
+    """List what gives pictures, and what reads and writes results."""
+    for name in "digits", "garments", "pictures", "mnist", "fashion_mnist", "cifar10":
+        yield Call(
+            name,
+            getattr(data, name),
+            {"split": "test"},
+            {"split": "choice"},
+        )
+    yield Call(
+        "photograph",
+        data.photograph,
+        {"size": 32, "gray": False},
+        {"size": "integer", "gray": "flag"},
+        {"size": {"None"}},
+    )
+    yield Call(
+        "scatter",
+        data.scatter,
+        {"digits": torch.rand(6, 1, 28, 28), "count": 2, "objects": 5, "seed": 0},
+        {"digits": "tensor", "count": "integer", "objects": "integer"}
+        | {"seed": "integer"},
+        {"seed": {"zero", "negative"}},
+    )
+    yield Call(
+        "squares",
+        data.squares,
+        {"size": 16, "side": 3},
+        {"size": "integer", "side": "integer"},
+    )
+    small = data.squares(16, 3)
+    yield Call(
+        "uniform_split",
+        data.uniform_split,
+        {"data": small, "test_fraction": 0.2, "seed": 0},
+        {"data": "record", "test_fraction": "number", "seed": "integer"},
+        {"seed": {"zero", "negative"}},
+    )
+    yield Call(
+        "quadrant_split", data.quadrant_split, {"data": small}, {"data": "record"}
+    )
+    yield Call(
+        "splits",
+        data.splits,
+        {"data": small, "seed": 0},
+        {"data": "record", "seed": "integer"},
+        {"seed": {"zero", "negative"}},
+    )
+    yield Call(
+        "shapes",
+        shapes,
+        {"count": 3, "size": 16, "seed": 0},
+        {"count": "integer", "size": "integer", "seed": "integer"},
+        {"seed": {"zero"}},
+    )
+    yield Call("radius", radius, {"size": 16}, {"size": "integer"})
+    yield Call(
+        "draw",
+        draw,
+        {"centres": torch.full((2, 2, 2), 8), "square": torch.ones(2, 2) > 0}
+        | {"size": 16},
+        {"centres": "tensor", "square": "tensor", "size": "integer"},
+        {"square": {"bools"}},
+    )
+    pictures = torch.rand(1, 3, 32, 32)
+    yield Call(
+        "corrupt",
+        corruptions.corrupt,
+        {"pictures": pictures, "name": "contrast", "severity": 1, "seed": 0},
+        {"pictures": "tensor", "name": "choice", "severity": "integer"}
+        | {"seed": "integer"},
+        {"seed": {"zero", "negative"}},
+    )
+    yield Call(
+        "perturb",
+        perturbations.perturb,
+        {"pictures": pictures, "name": "brightness", "seed": 0},
+        {"pictures": "tensor", "name": "choice", "seed": "integer"},
+        {"seed": {"zero", "negative"}},
+    )
+
+    where = {"experiment": "rendering", "preset": "quick", "where": FOLDER.name}
+    kinds = {"experiment": "text", "preset": "choice", "where": "path"}
+    for name in "path", "weights_path", "partial_folder", "put_aside":
+        yield Call(name, getattr(results, name), where, kinds)
+    yield Call(
+        "best",
+        results.best,
+        {"experiment": "rendering", "where": FOLDER.name},
+        {"experiment": "text", "where": "path"},
+    )
+    yield Call(
+        "results.load",
+        results.load,
+        {"file": next(results.folder().glob("*.cpu.json"))},
+        {"file": "path"},
+    )
+    yield Call(
+        "save",
+        results.save,
+        {"result": results.Result("none", "quick", {}), "where": FOLDER.name},
+        {"result": "record", "where": "path"},
+    )
+    yield Call(
+        "check_writable",
+        results.check_writable,
+        {"where": FOLDER.name},
+        {"where": "path"},
+    )
+    yield Call(
+        "provenance",
+        results.provenance,
+        {"device": torch.device("cpu"), "seconds": 1.0},
+        {"device": "record", "seconds": "number"},
+        {"seconds": {"zero"}},
+    )
+    yield Call(
+        "device_name",
+        results.device_name,
+        {"device": torch.device("cpu")},
+        {"device": "record"},
+    )
+    claim = ledger.Claim("A01", "ours", "a", "b", "c")
+    yield Call(
+        "decide",
+        ledger.decide,
+        {"claim": claim, "result": None},
+        {"claim": "record", "result": "record"},
+        {"result": {"None"}},
+    )
+    yield Call("read_claims", ledger.read_claims, {"file": None}, {"file": "path"})
+    yield Call("ledger", ledger.ledger, {"where": FOLDER.name}, {"where": "path"})
+    entries = [ledger.decide(claim, None)]
+    for name in "summary", "to_html":
+        yield Call(
+            name, getattr(ledger, name), {"entries": entries}, {"entries": "list"}
+        )
+
+
+def wrong_values(call, argument):
+    kind = call.kinds[argument]
+    values = wrong_tensors(call.base[argument]) if kind == "tensor" else WRONG[kind]
+    fine = call.valid.get(argument, ())
+    return {label: value for label, value in values.items() if label not in fine}
+
+
+def outcome(function, arguments, argument):
+    """Call with a limit of time; say how it ended, and with which words."""
+    said = []
+
+    def run():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                said.append(("silent", repr(function(**arguments))[:60]))
+        except Exception as error:
+            clear = isinstance(error, TypeError | ValueError)
+            named = re.search(rf"\b{argument}\b", str(error))
+            how = "named" if clear and named else "unnamed" if clear else "other"
+            said.append((how, f"{type(error).__name__}: {str(error)[:90]}"))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    return said[0] if said else ("hangs", f"for more than {SECONDS} s")
+
+
+@pytest.fixture(scope="module")
+def ends():
+    """Every hostile call with its end."""
+    found = []
+    for call in the_calls():
+        for argument in call.kinds:
+            for label, value in wrong_values(call, argument).items():
+                arguments = call.base | {argument: value}
+                how, words = outcome(call.function, arguments, argument)
+                if argument in call.torchs and how in ("unnamed", "other"):
+                    how = "torch's own"
+                found.append((call.name, argument, label, how, words))
+    return found
+
+
+@pytest.mark.parametrize("call", list(the_calls()), ids=lambda call: call.name)
+def test_a_valid_call_is_one(call):
+    if call.name not in ("mnist", "fashion_mnist", "cifar10"):  # of which none is here
+        call.function(**call.base)
+
+
+def test_there_are_many_of_every_public_name(ends):
+    assert len(ends) >= CALLS_AT_LEAST
+
+
+def test_no_hostile_call_hangs(ends):
+    assert [end for end in ends if end[3] == "hangs"] == []
+
+
+def test_the_error_names_the_argument(ends):
+    count = Counter(how for _, _, _, how, _ in ends)
+    print(f"\n{len(ends)} hostile calls: {dict(count)}")
+    others = [end for end in ends if end[3] not in ("named", "torch's own")]
+    for end in others:
+        print(*end, sep=" | ")
+    assert len(others) <= AT_MOST * len(ends)

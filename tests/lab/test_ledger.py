@@ -1,0 +1,141 @@
+"""The ledger: verdicts follow from measurements, and no claim disappears."""
+
+import pytest
+
+from coordlib.lab import experiments
+from coordlib.lab.record import ledger, results
+from coordlib.lab.record.ledger import Claim, decide
+from coordlib.lab.record.results import Result
+
+IDS = (
+    [f"L{n:02}" for n in range(1, 21)]
+    + [f"P{n:02}" for n in range(1, 7)]
+    + [f"Z{n:02}" for n in range(1, 12)]
+    + [f"B{n:02}" for n in range(1, 9)]
+)
+CLAIM = Claim(
+    "X1", "source", "claim", "1", "page", "trial", "{a:.1f}", ("a >= 1", "b < 2")
+)
+
+
+def result(preset, a, b):
+    return Result(
+        "trial", preset, {}, {"0": {"a": a[0], "b": b}, "1": {"a": a[1], "b": b}}
+    )
+
+
+def test_every_claim_of_the_sources_has_its_row():
+    assert [claim.id for claim in ledger.read_claims()] == IDS
+
+
+def test_a_rule_that_holds_at_the_sources_size_is_reproduced():
+    entry = decide(CLAIM, result("paper", (0.5, 1.5), 1))
+    assert entry.verdict == "reproduced"
+    assert entry.measured == "1.0"
+    assert entry.seeds == 2
+
+
+def test_a_rule_that_holds_at_a_smaller_size_says_so():
+    assert (
+        decide(CLAIM, result("cpu", (1, 1), 1)).verdict == "reproduced at smaller size"
+    )
+
+
+def test_a_rule_may_ask_for_an_effect_beyond_its_interval():
+    sure = Claim("X1", "s", "c", "1", "page", "trial", "{low(a):.2f}", ("low(a) > 0",))
+    assert decide(sure, result("cpu", (1, 1.1), 0)).measured == "0.41"
+    assert decide(sure, result("cpu", (1, 1.1), 0)).verdict != "not reproduced"
+    assert decide(sure, result("cpu", (0.1, 1), 0)).verdict == "not reproduced"
+
+
+def test_a_rule_may_ask_for_every_seed():
+    every = Claim(
+        "X1", "s", "c", "1", "page", "trial", "{most(a):.1f}", ("least(a) > 1",)
+    )
+    assert decide(every, result("cpu", (1.1, 9), 0)).verdict != "not reproduced"
+    assert decide(every, result("cpu", (0.9, 9), 0)).verdict == "not reproduced"
+    assert decide(every, result("cpu", (0.9, 9), 0)).measured == "9.0"
+
+
+def test_a_finding_of_the_book_holds_or_does_not():
+    found = Claim("B1", "ours", "c", "1", "page", "trial", "", ("a >= 1",))
+    assert decide(found, result("cpu", (1, 1), 0)).verdict == "holds"
+    assert decide(found, result("cpu", (0, 1), 0)).verdict == "does not hold"
+    assert decide(found, None).verdict == "not yet measured"
+
+
+def test_one_seed_has_no_interval_to_decide_by():
+    sure = Claim("X1", "s", "c", "1", "page", "trial", "{a:.1f}", ("low(a) > 0",))
+    entry = decide(sure, Result("trial", "cpu", {}, {"0": {"a": 1.0}}))
+    assert entry.verdict == "not yet measured"
+    assert entry.measured == "1.0"
+
+
+def test_a_rule_may_compare_two_metrics_seed_by_seed():
+    rule = ("low(b - a) > 0",)
+    more = Claim("X1", "s", "c", "1", "page", "trial", "{b - a:.2f}", rule)
+    assert decide(more, result("cpu", (1, 1.1), 2)).measured == "0.95"
+    assert decide(more, result("cpu", (1, 1.1), 2)).verdict != "not reproduced"
+    assert decide(more, result("cpu", (0.1, 1), 1)).verdict == "not reproduced"
+
+
+def test_one_comparison_that_fails_is_enough_not_to_reproduce():
+    assert decide(CLAIM, result("paper", (1, 1), 2)).verdict == "not reproduced"
+
+
+def test_a_claim_without_a_measurement_stays_open():
+    assert decide(CLAIM, None).verdict == "not yet measured"
+    assert decide(CLAIM, Result("trial", "cpu", {})).verdict == "not yet measured"
+
+
+def test_a_rule_about_a_metric_that_was_not_measured_is_an_error():
+    with pytest.raises(KeyError, match="has no metric 'b'"):
+        decide(CLAIM, Result("trial", "cpu", {}, {"0": {"a": 1.0}}))
+
+
+def test_every_rule_of_the_book_can_be_decided_by_the_results_there_are():
+    entries = ledger.ledger()
+    assert len(entries) == len(IDS)
+    for entry in entries:
+        assert entry.verdict in ledger.VERDICTS
+        if entry.claim.experiment:
+            assert entry.claim.experiment in experiments.NAMES
+        else:
+            assert entry.verdict == "not yet measured"
+
+
+def test_results_decide_the_verdict(tmp_path):
+    entries = ledger.ledger(where=tmp_path)
+    assert {entry.verdict for entry in entries} == {"not yet measured"}
+    exact = {"exact_scipy": 1.0, "exact_batched": 1.0, "exact_pixels": 1.0}
+    measured = exact | {"exact_squares": 0.9, "hidden_units": 4, "decoder_lines": 20}
+    results.save(Result("handmade-decoder", "paper", {}, {"0": measured}), tmp_path)
+    verdict = {e.claim.id: e.verdict for e in ledger.ledger(where=tmp_path)}
+    assert verdict["P01"] == "reproduced"
+    assert verdict["P03"] == "not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- {id: A}", "fields must be"),
+        (
+            "- {id: A, source: s, claim: c, figure: f, page: p, evidence: {rule: []}}",
+            "evidence must be",
+        ),
+        (
+            "- {id: A, source: s, claim: c, figure: f, page: p, evidence: "
+            "{experiment: e, measured: m, rule: ['a is big']}}",
+            "not of the form",
+        ),
+        (
+            "- &a {id: A, source: s, claim: c, figure: f, page: p}\n- *a",
+            "listed twice: A",
+        ),
+    ],
+)
+def test_a_malformed_claim_is_named(tmp_path, text, message):
+    file = tmp_path / "claims.yml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        ledger.read_claims(file)

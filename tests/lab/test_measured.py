@@ -1,0 +1,105 @@
+"""Figures and tables of results: every number comes with its interval."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from coordlib.lab.figures import measured
+from coordlib.lab.record.results import Result
+
+
+def result(seeds, **metrics):
+    """A result in which each metric has one value for each seed."""
+    found = {
+        str(n): {name: values[n] for name, values in metrics.items()}
+        for n in range(seeds)
+    }
+    return Result("trial", "cpu", {}, found)
+
+
+GAINS = result(3, a_gain=[0.01, 0.02, 0.03], b_gain=[0.1, 0.1, 0.1])
+ONE = result(1, a_gain=[0.5])
+
+
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+def test_an_interval_over_seeds_is_students():
+    middle, low, high = measured.estimate(GAINS, "a_gain")
+    assert middle == pytest.approx(0.02)
+    assert (low, high) == pytest.approx((-0.00484, 0.04484), abs=1e-4)
+
+
+def test_an_interval_over_pictures_comes_before_one_over_seeds():
+    found = result(2, a=[0.4, 0.6], a_low=[0.3, 0.5], a_high=[0.8, 0.8])
+    assert measured.estimate(found, "a") == pytest.approx((0.5, 0.4, 0.8))
+
+
+def test_a_gain_has_a_sign_and_a_share_a_unit():
+    assert measured.interval_text(GAINS, "a_gain") == "+2.0 % [-0.5, +4.5]"
+    difference = measured.interval_text(GAINS, "b_gain - b_gain", percent=False)
+    assert difference == "+0.0 [+0.0, +0.0]"
+
+
+def test_a_single_seed_has_no_interval():
+    assert measured.interval_text(ONE, "a_gain") == "+50.0 %"
+
+
+def test_a_table_leaves_empty_what_a_row_lacks():
+    found = result(1, a_x=[0.5], a_y=[2.0], b_x=[0.25])
+    table = measured.measured_table(
+        found, {"A": "a", "B": "b"}, {"x": "x", "y": "y"}, percent={"x"}
+    )
+    assert table.rows == [["A", "50.0 %", "2.0"], ["B", "25.0 %", ""]]
+
+
+def test_points_beside_each_other_show_the_means_within_the_limits(ax):
+    measured.intervals_beside(ax, GAINS, {"both": ("a_gain", "b_gain")})
+    assert ax.get_xlim()[0] < 0.02 < ax.get_xlim()[1]
+    assert ax.get_legend_handles_labels()[1] == ["both"]
+
+
+def test_effects_stand_on_both_sides_of_a_reference_in_the_middle(ax):
+    series = {"one": {"a": "a_gain", "b": "b_gain"}, "other": {"b": "a_gain"}}
+    measured.effects(ax, GAINS, series)
+    assert sum(ax.get_xlim()) == pytest.approx(0)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_effects_of_a_single_seed_are_drawn_without_arms(ax):
+    measured.effects(ax, ONE, {"one": {"a": "a_gain"}}, reference=1)
+    (arms,) = ax.collections
+    (segment,) = arms.get_segments()
+    assert np.ptp(segment[:, 0]) == 0
+
+
+def test_maps_share_one_range():
+    maps = {"pool": torch.ones(2, 2), "conv": torch.zeros(2, 2)}
+    figure, axes = measured.map_grid({"net": maps}, ["conv", "pool"])
+    assert {ax.images[0].get_clim() for ax in axes[0]} == {(0, 1)}
+    plt.close(figure)
+
+
+def test_a_band_of_curves_is_students_interval_at_every_step(ax):
+    trainings = [
+        [{"step": 10, "return": None}, {"step": 20, "return": value}]
+        for value in (0.01, 0.02, 0.03)
+    ]
+    measured.curve_bands(ax, {"plain": trainings}, "return")
+    [line], [band] = ax.lines, ax.collections
+    assert line.get_xdata().tolist() == [10, 20]
+    assert np.isnan(line.get_ydata()[0])
+    assert line.get_ydata()[1] == pytest.approx(0.02)
+    ends = band.get_paths()[0].vertices[:, 1]
+    assert (ends.min(), ends.max()) == pytest.approx((-0.00484, 0.04484), abs=1e-4)
+
+
+def test_a_single_curve_has_no_band(ax):
+    points = [{"step": step, "return": step} for step in (1, 2)]
+    measured.curve_bands(ax, {"plain": [points], "coords": [points]}, "return")
+    assert len(ax.lines) == 2 and not ax.collections

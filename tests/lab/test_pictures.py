@@ -1,0 +1,97 @@
+"""The experiment on CIFAR-10: what augmentation does, and what is compared."""
+
+import pytest
+import torch
+
+from coordlib.lab.experiments.aliasing import architectures, pictures
+from coordlib.lab.models.cifar import DOWNSAMPLINGS
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_flip_turns_some_pictures_round_and_leaves_the_others():
+    x = torch.rand(40, 3, 5, 7)
+    found = pictures.flip(x, seeded())
+    turned = [torch.equal(a, b.flip(2)) for a, b in zip(found, x, strict=True)]
+    left = [torch.equal(a, b) for a, b in zip(found, x, strict=True)]
+    assert all(t != k for t, k in zip(turned, left, strict=True))
+    assert 10 < sum(turned) < 30
+
+
+def test_an_augmented_picture_is_the_picture_moved_by_at_most_four_pixels():
+    x = torch.zeros(60, 1, 32, 32)
+    x[:, :, 16, 16] = 1
+    found = pictures.flip_and_shift(x, seeded())
+    where = found[:, 0].nonzero()
+    assert len(where) == 60
+    rows, columns = where[:, 1] - 16, where[:, 2] - 16
+    assert rows.min() == -4 and rows.max() == 4
+    # Turned round, the dot starts at column 15.
+    assert columns.min() >= -5 and columns.max() <= 4
+    assert len(rows.unique()) == 9
+
+
+def test_what_moves_out_of_the_picture_is_lost_and_zeros_come_in():
+    x = torch.ones(50, 3, 8, 8)
+    found = pictures.flip_and_shift(x, seeded())
+    assert set(found.unique().tolist()) == {0.0, 1.0}
+    assert found.shape == x.shape
+    kept = found.sum((1, 2, 3))
+    assert kept.min() >= 3 * 4 * 4 and kept.max() == 3 * 8 * 8
+
+
+def test_channels_move_together():
+    x = torch.rand(20, 1, 8, 8).expand(-1, 3, -1, -1)
+    found = pictures.flip_and_shift(x, seeded())
+    assert torch.equal(found[:, 0], found[:, 1])
+
+
+def test_the_ways_are_the_librarys_downsamplings():
+    assert {way["downsampling"] for way in pictures.WAYS.values()} == set(DOWNSAMPLINGS)
+
+
+@pytest.mark.parametrize("experiment", [architectures, pictures])
+@pytest.mark.parametrize("preset", ["quick", "cpu", "paper"])
+def test_every_arm_names_a_network_a_way_and_an_augmentation(experiment, preset):
+    for arm in experiment.PRESETS[preset]["arms"]:
+        network, way, augmented = arm.split("_")
+        assert network in pictures.NETWORKS
+        assert way in pictures.WAYS
+        assert augmented in ("still", "shifted")
+
+
+def test_the_other_networks_are_measured_where_vgg_is_not():
+    at = architectures.PRESETS
+    for preset in ("cpu", "paper"):
+        networks = {arm.split("_")[0] for arm in at[preset]["arms"]}
+        assert networks == set(pictures.NETWORKS) - {"vgg"}
+
+
+def test_a_gain_is_the_difference_from_the_plain_network_of_its_kind():
+    class Task:
+        def rank(self, run):
+            return run["test_accuracy"]
+
+    def run(arm, accuracy, consistency):
+        return {
+            "arm": arm,
+            "split": "test",
+            "seed": 0,
+            "network": {},
+            "training": {},
+            "lr": 0.1,
+            "weight_decay": 0.0,
+            "test_accuracy": accuracy,
+            "consistency_circular": consistency,
+            "consistency_zero": consistency,
+        }
+
+    found = pictures.summarise(
+        Task(),
+        [run("vgg_plain_still", 0.5, 0.8), run("vgg_tri3_still", 0.6, 0.75)],
+    )
+    assert found["vgg_tri3_still_accuracy_gain"] == pytest.approx(0.1)
+    assert found["vgg_tri3_still_consistency_circular_gain"] == pytest.approx(-0.05)
+    assert "vgg_plain_still_accuracy_gain" not in found

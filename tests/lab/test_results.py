@@ -1,0 +1,162 @@
+"""Results: what is written comes back, and what is damaged is named."""
+
+import json
+import os
+from math import inf
+
+import pytest
+
+from coordlib.lab import checkout
+from coordlib.lab.record import results
+from coordlib.lab.record.results import Result, ResultError
+
+
+def measured():
+    return Result(
+        "trial", "cpu", {"size": 8}, seeds={"0": {"loss": 1.0}, "1": {"loss": 3.0}}
+    )
+
+
+def test_a_saved_result_loads_unchanged(tmp_path):
+    file = results.save(measured(), tmp_path)
+    assert results.load(file) == measured()
+    assert [p.name for p in tmp_path.iterdir()] == ["trial.cpu.json"]
+
+
+def test_mean_and_spread_run_over_seeds():
+    result = measured()
+    assert result.values("loss") == [1.0, 3.0]
+    assert result.mean("loss") == 2.0
+    assert result.spread("loss") == pytest.approx(2**0.5)
+
+
+def test_the_interval_is_students_over_the_seeds():
+    values = {str(seed): {"a": value} for seed, value in enumerate([1.0, 2.0, 4.0])}
+    low, high = Result("x", "cpu", {}, values).interval("a")
+    # 4.3027 standard errors, for two degrees of freedom.
+    assert (low + high) / 2 == pytest.approx(7 / 3)
+    assert (high - low) / 2 == pytest.approx(4.3027 * (7 / 3) ** 0.5 / 3**0.5, 1e-4)
+    assert Result("x", "cpu", {}, {"0": {"a": 1.0}}).interval("a") == (-inf, inf)
+
+
+def test_a_difference_of_metrics_is_taken_seed_by_seed():
+    result = Result("trial", "cpu", {}, {"0": {"a": 1, "b": 3}, "1": {"a": 5, "b": 6}})
+    assert result.values("b - a") == [2, 1]
+    assert result.interval("b - a") == pytest.approx((1.5 - 6.353, 1.5 + 6.353), 1e-3)
+    with pytest.raises(KeyError, match="has no metric 'c'"):
+        result.values("a - c")
+
+
+def test_an_unknown_metric_is_answered_with_the_known_ones():
+    with pytest.raises(KeyError, match="it has loss"):
+        measured().values("accuracy")
+
+
+def test_the_best_result_is_the_one_of_the_largest_preset(tmp_path):
+    assert results.best("trial", tmp_path) is None
+    results.save(measured(), tmp_path)
+    paper = Result("trial", "paper", {}, {"0": {"loss": 1.0}})
+    results.save(paper, tmp_path)
+    assert results.best("trial", tmp_path) == paper
+
+
+def test_a_run_that_was_only_begun_hides_no_finished_one(tmp_path):
+    results.save(Result("trial", "paper", {}), tmp_path)
+    assert results.best("trial", tmp_path) is None
+    results.save(measured(), tmp_path)
+    assert results.best("trial", tmp_path) == measured()
+
+
+def test_a_folder_may_be_a_string(tmp_path):
+    results.save(measured(), str(tmp_path))
+    assert results.best("trial", str(tmp_path)) == measured()
+
+
+def test_nothing_is_written_into_the_package(monkeypatch):
+    monkeypatch.setattr(checkout, "ROOT", results.Path("/nowhere"))
+    with pytest.raises(FileNotFoundError, match="clone the repository"):
+        results.folder()
+    with pytest.raises(ValueError, match="--results FOLDER"):
+        results.save(measured())
+
+
+def test_only_finite_numbers_are_written(tmp_path):
+    with pytest.raises(ValueError, match="'loss' is nan"):
+        results.save(
+            Result("trial", "cpu", {}, {"0": {"loss": float("nan")}}), tmp_path
+        )
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[:40], "is no JSON"),
+        (lambda text: "[]", "no result of format"),
+        (lambda text: text.replace('"format": 2', '"format": 99'), "of format 2"),
+        (lambda text: text.replace('"config"', '"konfig"'), "lacks or adds fields"),
+        (lambda text: text.replace('"cpu"', '"huge"'), "unknown preset"),
+        (lambda text: text.replace("1.0", '"one"'), "non-number"),
+        (lambda text: text.replace("1.0", "9" * 400), "non-number"),
+        (lambda text: text.replace("1.0", "9" * 5000), "is no JSON"),
+        (lambda text: text.replace('"trial"', '"other"'), "holds other at cpu"),
+    ],
+)
+def test_a_damaged_file_is_named_with_the_remedy(tmp_path, damage, message):
+    file = results.save(measured(), tmp_path)
+    file.write_text(damage(file.read_text()))
+    with pytest.raises(ResultError, match=message) as caught:
+        results.load(file)
+    assert str(file) in str(caught.value)
+    assert "run the experiment again" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_failed_write_leaves_the_old_result(tmp_path, monkeypatch):
+    file = results.save(measured(), tmp_path)
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        results.save(Result("trial", "cpu", {}), tmp_path)
+    assert results.load(file) == measured()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_gpu_goes_by_its_name(monkeypatch):
+    monkeypatch.setattr(results.torch.cuda, "get_device_name", lambda device: "GPU X")
+    assert results.device_name(results.torch.device("cuda")) == "GPU X"
+
+
+def test_unknown_presets_are_refused():
+    with pytest.raises(ValueError, match="preset must be one of"):
+        results.path("trial", "huge")
+
+
+def test_every_committed_result_is_valid():
+    files = sorted(results.folder().glob("*.json"))
+    assert files
+    for file in files:
+        result = results.load(file)
+        assert result.seeds
+        assert set(result.provenance) == set(result.seeds)
+        assert "dirty" not in json.dumps(result.provenance)
+
+
+def test_damaged_weights_are_named_with_the_remedy(tmp_path):
+    results.weights_path("trial", "cpu", tmp_path).write_text("no archive")
+    with pytest.raises(ResultError, match=r"cpu.npz is damaged .* --force"):
+        results.load_weights("trial", "cpu", "conv", tmp_path)
+
+
+def test_a_benchmark_is_measured_again_by_its_own_command(tmp_path):
+    file = results.path("speed-decoder", "cpu", tmp_path)
+    file.write_text("{")
+    with pytest.raises(ResultError, match="run 'python -m benchmarks decoder'"):
+        results.load(file)
+
+
+def test_integers_too_large_for_a_float_are_not_written(tmp_path):
+    with pytest.raises(ValueError, match="metric 'loss'"):
+        results.save(Result("trial", "cpu", {}, {"0": {"loss": 10**400}}), tmp_path)

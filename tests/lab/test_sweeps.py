@@ -1,0 +1,364 @@
+"""Sweeps: every point of the grid once, whatever stops the run in between."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from coordlib.__main__ import main
+from coordlib.lab import experiments
+from coordlib.lab.data import archives, complete
+from coordlib.lab.experiments.coordinates import (
+    coordinate_classification,
+    regression_readouts,
+)
+from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.record import results, sweeps
+from coordlib.lab.training import checkpoints
+
+NAME = "coordinate-classification"
+READOUT_ARMS = regression_readouts.PRESETS["quick"]["arms"]
+SPLITS = ("uniform", "quadrant")
+QUIET = {"device": "cpu", "report": lambda line: None}
+SMALL = {
+    "size": 16,
+    "arms": {
+        "coordconv": {
+            "network": {"width": 1},
+            "training": {"epochs": 1, "batch_size": 16, "measures": 2, "lr": 0.01},
+        },
+        "deconv": {
+            "network": {"width": 1, "kernel_size": [2, 3]},
+            "training": {
+                "epochs": 4,
+                "batch_size": 16,
+                "measures": 2,
+                "lr": [0.001, 0.01],
+                "weight_decay": 0.002,
+            },
+        },
+    },
+}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setitem(coordinate_classification.PRESETS, "quick", SMALL)
+
+
+def without_clocks(content):
+    """A result with nothing in it that depends on how long things took."""
+    if isinstance(content, dict):
+        return {
+            k: without_clocks(v)
+            for k, v in content.items()
+            if not any(word in k for word in ("seconds", "hours", "time", "proven"))
+        }
+    if isinstance(content, list):
+        return [without_clocks(item) for item in content]
+    return content
+
+
+def numbers(where):
+    """What a result file says, apart from clocks and the order of the runs."""
+    content = json.loads(results.path(NAME, "quick", where).read_text())
+    runs = sorted(content.pop("runs"), key=sweeps.identity)
+    return without_clocks(content | {"runs": runs})
+
+
+def test_a_list_is_an_axis_of_the_grid():
+    points = sweeps.grid({"lr": [1, 2], "width": 3, "l2": [0, 1, 2]})
+    assert len(points) == 6
+    assert {(p["lr"], p["l2"]) for p in points} == {
+        (a, b) for a in (1, 2) for b in (0, 1, 2)
+    }
+    assert all(p["width"] == 3 for p in points)
+
+
+@pytest.mark.parametrize(
+    ("name", "arm", "runs"),
+    [
+        ("coordinate-classification", "deconv", 324),
+        ("coordinate-classification", "coordconv", 6),
+        ("rendering", "deconv", 648),
+        ("rendering", "coordconv", 8),
+        ("coordinate-regression", "conv", 9),
+        ("coordinate-regression", "coordconv", 1),
+    ],
+)
+@pytest.mark.parametrize("side_by_side", [True, False])
+def test_the_paper_presets_are_the_papers_sweeps(name, arm, runs, side_by_side):
+    arms = experiments.find(name).PRESETS["paper"]["arms"]
+    jobs = sweeps.jobs({arm: arms[arm]}, SPLITS, 0, side_by_side)
+    trainings = [
+        sweeps.identity(job | recipe) for job in jobs for recipe in job["recipes"]
+    ]
+    assert len(set(trainings)) == len(trainings) == 2 * runs
+
+
+def test_the_sweep_spans_the_papers_range_of_sizes():
+    arms = coordinate_classification.PRESETS["paper"]["arms"]
+    networks = coordinate_classification.task(64).networks
+    counts = [
+        parameter_count(networks["deconv"](**options))
+        for options in sweeps.grid(arms["deconv"]["network"])
+    ]
+    assert (len(counts), min(counts), max(counts)) == (9, 46_465, 1_632_001)
+
+
+def test_recipes_of_one_shape_make_one_job_where_there_is_an_accelerator():
+    together = sweeps.jobs(SMALL["arms"], SPLITS, 0, side_by_side=True)
+    alone = sweeps.jobs(SMALL["arms"], SPLITS, 0, side_by_side=False)
+    assert sorted(len(job["recipes"]) for job in together) == [1, 1, 2, 2, 2, 2]
+    assert [len(job["recipes"]) for job in alone] == [1] * 10
+
+
+def test_side_by_side_a_job_gives_the_runs_it_would_give_alone():
+    task = coordinate_classification.task(16)
+    arms = {"deconv": SMALL["arms"]["deconv"]}
+    [job] = [
+        job
+        for job in sweeps.jobs(arms, SPLITS, 0, side_by_side=True)
+        if job["split"] == "uniform" and job["network"]["kernel_size"] == 2
+    ]
+    job["training"] |= {"epochs": 1}
+    together = [run for run, _ in sweeps.train(task, job, "cpu")]
+    alone = [
+        sweeps.train(task, job | {"recipes": [recipe]}, "cpu")[0][0]
+        for recipe in job["recipes"]
+    ]
+    for one, other in zip(together, alone, strict=True):
+        assert sweeps.identity(one) == sweeps.identity(other)
+        assert one["train_accuracy"] == pytest.approx(other["train_accuracy"], abs=0.05)
+
+
+def test_a_result_holds_every_run_and_the_weights_of_the_best(tmp_path, small):
+    result = experiments.run(NAME, "quick", where=tmp_path, **QUIET)
+    assert len(result.runs) == 10
+    assert not results.partial_folder(NAME, "quick", tmp_path).exists()
+    task = coordinate_classification.task(16)
+    best = sweeps.best_run(task, result.runs, arm="deconv", split="uniform")
+    model = experiments.best_network(NAME, "deconv", "uniform", tmp_path)
+    _, test = task.splits(0)["uniform"]
+    outputs = sweeps.all_outputs(model, task.inputs[test])
+    found = task.score({}, outputs, test)["accuracy"]
+    assert found == pytest.approx(best["test_accuracy"])
+    assert result.seeds["0"]["deconv_uniform_test_accuracy"] == best["test_accuracy"]
+
+
+def test_weights_that_are_not_there_are_asked_for_in_clear_words(tmp_path, small):
+    with pytest.raises(FileNotFoundError, match="python -m coordlib run"):
+        results.load_weights(NAME, "quick", "deconv_uniform", tmp_path)
+    results.save_weights({"deconv_uniform/w": torch.ones(1)}, NAME, "quick", tmp_path)
+    with pytest.raises(KeyError, match="there are deconv_uniform"):
+        results.load_weights(NAME, "quick", "dense_uniform", tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"no result of {NAME}"):
+        experiments.best_network(NAME, "deconv", "uniform", tmp_path)
+
+
+SWEEPS = [n for n in experiments.NAMES if hasattr(experiments.find(n), "contest")]
+KEPT = [
+    n
+    for n in SWEEPS
+    if (r := results.best(n)) and results.weights_path(n, r.preset).exists()
+]
+KEPT.remove("normalisation")  # keeps answers in place of weights
+
+
+def test_answers_are_no_weights():
+    with pytest.raises(FileNotFoundError, match="keeps answers, and no weights"):
+        experiments.best_network("normalisation", "deconv_none", "uniform")
+
+
+def without_data(monkeypatch, name):
+    def fetched(*arguments, **options):
+        pytest.fail("data were asked for")
+
+    monkeypatch.setattr(experiments.find(name), "task", fetched)
+    for module in (complete, archives):
+        monkeypatch.setattr(module, "verified", fetched)
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_every_kept_network_is_known_without_its_data(name, monkeypatch):
+    without_data(monkeypatch, name)
+    result = results.best(name)
+    kept = checkpoints.load(
+        results.weights_path(name, result.preset),
+        {"experiment": name, "preset": result.preset},
+    )
+    networks = {key.split("/")[0] for key in kept}
+    assert networks
+    for network in networks:
+        arm, split = network.rsplit("_", 1)
+        assert not experiments.best_network(name, arm, split).training
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_sweep_of_networks_tells_its_contest_without_its_data(name, monkeypatch):
+    without_data(monkeypatch, name)
+    module = experiments.find(name)
+    for config in module.PRESETS.values():
+        contest = sweeps.contest_of(module, config)
+        assert all(contest.networks[arm] for arm in config["arms"])
+
+
+def test_a_task_has_the_contest_of_its_sweep():
+    task, contest = (
+        f(16) for f in (regression_readouts.task, regression_readouts.contest)
+    )
+    assert set(task.networks) == set(contest.networks) == set(READOUT_ARMS)
+    assert (task.best, task.smaller_is_better) == ("pixels", True)
+    assert (contest.best, contest.smaller_is_better) == ("pixels", True)
+
+
+def test_a_run_that_was_only_begun_hides_no_network(tmp_path, small):
+    experiments.run(NAME, "quick", where=tmp_path, **QUIET)
+    results.save(results.Result(NAME, "paper", SMALL), tmp_path)
+    model = experiments.best_network(NAME, "deconv", "uniform", tmp_path)
+    assert not model.training
+
+
+def test_a_network_that_was_not_trained_is_answered_with_those_that_were(
+    tmp_path, small
+):
+    experiments.run(NAME, "quick", where=tmp_path, **QUIET)
+    with pytest.raises(KeyError, match="there are coordconv_quadrant"):
+        experiments.best_network(NAME, "dense", "uniform", tmp_path)
+    with pytest.raises(ValueError, match="gan is no sweep of networks"):
+        experiments.best_network("gan", "conv", "uniform", tmp_path)
+    contest = coordinate_classification.contest(16)
+    with pytest.raises(
+        ValueError, match="no run with arm 'dense'; there are arm 'conv"
+    ):
+        sweeps.best_run(contest, [{"arm": "conv"}], arm="dense")
+    with pytest.raises(ValueError, match="there are arm none"):
+        sweeps.best_run(contest, [], arm="dense")
+
+
+def test_measuring_again_trains_all_anew_and_keeps_the_old(tmp_path, small):
+    experiments.run(NAME, "quick", where=tmp_path, **QUIET)
+    lines = []
+    report = {"device": "cpu", "report": lines.append}
+    again = experiments.run(NAME, "quick", where=tmp_path, force=True, **report)
+    assert len(again.runs) == 10 == sum("test accuracy" in line for line in lines)
+    old = {f"{NAME}.quick.{kind}" for kind in ("json.old", "npz.old", "json", "npz")}
+    assert {file.name for file in tmp_path.iterdir()} == old
+
+
+def start(where, code):
+    """Run the small sweep in a process of its own."""
+    script = f"""
+import json, pathlib, sys
+from coordlib import experiments, training
+from coordlib.lab.experiments import coordinate_classification as module
+training.CHECKPOINT_SECONDS = 0
+module.PRESETS["quick"] = json.loads(sys.argv[1])
+{code}
+experiments.run({NAME!r}, "quick", where=pathlib.Path({str(where)!r}), device="cpu")
+"""
+    return subprocess.Popen(
+        [sys.executable, "-c", script, json.dumps(SMALL)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # The order of a sum, and so its last digit, depends on the threads.
+        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
+    )
+
+
+def test_a_sweep_that_is_killed_again_and_again_ends_with_the_same_numbers(
+    tmp_path, small
+):
+    experiments.run(NAME, "quick", where=tmp_path / "quiet", **QUIET)
+    where = tmp_path / "troubled"
+    deaths = 0
+    for lines in (0, 3, 6):  # how many finished runs to wait for, then a little more
+        process = start(where, "")
+        for _ in range(lines):
+            process.stdout.readline()
+        partial = results.partial_folder(NAME, "quick", where)
+        until = time.monotonic() + 60
+        while time.monotonic() < until and not any(partial.glob("*-1.npz")):
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        deaths += process.returncode == -signal.SIGKILL
+    assert deaths >= 2
+    left = len(results.load(results.path(NAME, "quick", where)).runs)
+    assert left < 10, "the last kill came too late to test anything"
+    experiments.run(NAME, "quick", where=where, **QUIET)
+    assert numbers(where) == numbers(tmp_path / "quiet")
+
+
+def test_a_second_process_at_the_same_result_is_turned_away(tmp_path, capsys):
+    with results.alone("zero-weights", "paper", tmp_path):
+        script = (
+            "from coordlib import experiments; from pathlib import Path;"
+            f"experiments.run('zero-weights', 'paper', where=Path({str(tmp_path)!r}))"
+        )
+        other = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        )
+    assert other.returncode != 0
+    assert "another process is measuring zero-weights at paper" in other.stderr
+
+
+def test_a_disk_that_is_nearly_full_shows_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FREE_BYTES", 10**18)
+    with pytest.raises(OSError, match="make room"):
+        experiments.run("zero-weights", "paper", where=tmp_path, **QUIET)
+
+
+def test_only_a_sweep_can_be_spread(tmp_path):
+    with pytest.raises(ValueError, match="no sweep"):
+        experiments.run("zero-weights", "paper", where=tmp_path, dask="tcp://x:1")
+
+
+def test_without_dask_the_message_says_what_to_install(tmp_path, small, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ModuleNotFoundError, match=r"coordlib\[dask\]"):
+        experiments.run(NAME, "quick", where=tmp_path, dask="tcp://x:1", **QUIET)
+
+
+def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    monkeypatch.setattr(sweeps, "DASK_TIMEOUT", "1s")
+    arguments = ["run", NAME, "--preset", "quick", "--device", "cpu"]
+    assert main([*arguments, "--dask", "tcp://127.0.0.1:9"]) == 2
+    assert capsys.readouterr().err.startswith("error: no Dask scheduler")
+
+
+def test_a_cluster_that_loses_a_worker_gives_the_same_numbers(tmp_path, small):
+    distributed = pytest.importorskip("distributed")
+    experiments.run(NAME, "quick", where=tmp_path / "alone", **QUIET)
+    where, finished, killed = tmp_path / "cluster", [], []
+
+    def report(line):
+        finished.append(line)
+        if len(finished) == 2:  # in the middle
+            victim = next(iter(cluster.workers.values()))
+            killed.append(victim.pid)
+            os.kill(victim.pid, signal.SIGKILL)
+
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        experiments.run(
+            NAME,
+            "quick",
+            where=where,
+            device="cpu",
+            report=report,
+            dask=cluster.scheduler_address,
+        )
+    runs = results.load(results.path(NAME, "quick", where)).runs
+    assert killed
+    assert len(runs) == len({sweeps.identity(run) for run in runs}) == 10
+    assert numbers(where) == numbers(tmp_path / "alone")
