@@ -29,7 +29,10 @@ def old_name(name: str, row: Row) -> str:
     get = row.get
     match name:
         case "pictures" | "architectures":
-            base, gain = (metric.removesuffix("_gain"), "_gain" * metric.endswith("_gain"))
+            base, gain = (
+                metric.removesuffix("_gain"),
+                "_gain" * metric.endswith("_gain"),
+            )
             mode = f"_{r['mode']}" if "mode" in r else ""
             return f"{r['network']}_{r['way']}_{r['augmentation']}_{base}{mode}{gain}"
         case "layer-maps":
@@ -39,7 +42,10 @@ def old_name(name: str, row: Row) -> str:
             kind = get("corruption") or get("perturbation")
             return f"{r['way']}_{kind}_{metric}" if kind else f"{r['way']}_{metric}"
         case "translation":
-            base, gain = (metric.removesuffix("_gain"), "_gain" * metric.endswith("_gain"))
+            base, gain = (
+                metric.removesuffix("_gain"),
+                "_gain" * metric.endswith("_gain"),
+            )
             mode = f"_{r['mode']}" if "mode" in r else ""
             return f"{r['way']}_{base}{mode}{gain}"
         case "classification" | "classification-control":
@@ -64,7 +70,11 @@ def old_name(name: str, row: Row) -> str:
             if r["network"] == "guess":
                 return f"guess_{r['split']}_{metric}"
             return f"{r['arm']}_{r['split']}_{metric}"
-        case "regression-readouts" | "normalisation-rendering" | "normalisation-regression":
+        case (
+            "regression-readouts"
+            | "normalisation-rendering"
+            | "normalisation-regression"
+        ):
             return f"{r['arm']}_{r['split']}_{metric}"
         case "interplay":
             return f"{r['arm']}_{r['split']}_{metric}"
@@ -107,8 +117,12 @@ def old_name(name: str, row: Row) -> str:
             return f"{r['work']} | {case_} | {_quantity(r)}"
         case "speed-pooling":
             side = r["side"]
-            case_ = f"{r['kind']} {r['size']}, {r['mode']}, {r['count']}x{r['channels']}"
-            case_ += f" of {side}x{side}, {r['layout']}" + ", compiled" * get("compiled", False)
+            case_ = (
+                f"{r['kind']} {r['size']}, {r['mode']}, {r['count']}x{r['channels']}"
+            )
+            case_ += f" of {side}x{side}, {r['layout']}" + ", compiled" * get(
+                "compiled", False
+            )
             return f"{r['work']} | {case_} | {_quantity(r)}"
     if name.startswith("normalisation"):
         parts = (get("arm"), get("split"), metric)
@@ -143,7 +157,9 @@ def candidates(name: str, config: dict, old: dict[str, float]) -> Iterator[Row]:
             yield from grid(["exact_shifts", "worst_error"], weight=[1])
         case "subsampling":
             yield from grid(["puzzle_changed", "blurred_puzzle_change"])
-            yield from grid(["error"], layer=["strided", "average"], shifts=["odd", "even"])
+            yield from grid(
+                ["error"], layer=["strided", "average"], shifts=["odd", "even"]
+            )
         case "garments":
             for pool in config["pools"]:
                 yield {"pool": pool, "metric": "accuracy"}
@@ -152,17 +168,28 @@ def candidates(name: str, config: dict, old: dict[str, float]) -> Iterator[Row]:
         case "gan" | "photographs":
             arms = ["drawn", "held", "other", "linear", "slide", "zoom", "turn", "fade"]
             arms += ["patchy", "unrelated", *config["arms"]]
-            metrics = ["parameters", "seconds", "discriminator_loss", "right", "dimension"]
+            metrics = [
+                "parameters",
+                "seconds",
+                "discriminator_loss",
+                "right",
+                "dimension",
+            ]
             metrics += ["entropy", "fixed", "stains", "walks", "kept", "lowest", "jump"]
             metrics += ["travel", "distance", "change", "fade", "motion", "moved"]
             for arm in arms:
                 yield from grid(metrics, arm=[arm])
                 yield from grid(["moved"], arm=[arm], span=SPANS)
         case "normalisation-mechanism":
-            for painter, kind in product(("deconv", "coordconv"), ("batch", "fast", "none")):
+            for painter, kind in product(
+                ("deconv", "coordconv"), ("batch", "fast", "none")
+            ):
                 axes = {"painter": [painter], "kind": [kind]}
                 yield from grid(
-                    ["moved"], **axes, time=["start", "tenth", "end"], layer=range(1, 12)
+                    ["moved"],
+                    **axes,
+                    time=["start", "tenth", "end"],
+                    layer=range(1, 12),
                 )
                 yield from grid(
                     ["exact"],
@@ -171,7 +198,14 @@ def candidates(name: str, config: dict, old: dict[str, float]) -> Iterator[Row]:
                     statistics=["running", "batch"],
                 )
         case "pretrained":
-            metrics = ["flips", "flipping", "moved", "consistency", "accuracy", "flips_gain"]
+            metrics = [
+                "flips",
+                "flipping",
+                "moved",
+                "consistency",
+                "accuracy",
+                "flips_gain",
+            ]
             metrics = [m + end for m in metrics for end in ("", "_low", "_high")]
             for network, variant, source in product(
                 config["networks"], config["variants"], config["sources"]
@@ -181,7 +215,9 @@ def candidates(name: str, config: dict, old: dict[str, float]) -> Iterator[Row]:
                 yield from grid(["border_flips"], **axes, border=["zero", "circular"])
         case "speed-classification":
             metrics = ["seconds", "epochs", "train_accuracy", "test_accuracy"]
-            yield from grid(metrics, split=["uniform", "quadrant"], arm=["ours", "paper"])
+            yield from grid(
+                metrics, split=["uniform", "quadrant"], arm=["ours", "paper"]
+            )
         case "speed-decoder":
             for batch in config["batches"]:
                 yield {"metric": "milliseconds", "batch": batch, "of": "scipy"}
@@ -190,7 +226,13 @@ def candidates(name: str, config: dict, old: dict[str, float]) -> Iterator[Row]:
             for k, (i, o), (n, side), layout in product(
                 *(config[a] for a in ("kernels", "channels", "images", "formats"))
             ):
-                case_ = {"kernel": k, "inputs": i, "outputs": o, "count": n, "side": side}
+                case_ = {
+                    "kernel": k,
+                    "inputs": i,
+                    "outputs": o,
+                    "count": n,
+                    "side": side,
+                }
                 case_ |= {"layout": layout}
                 for work in ("forward", "training"):
                     own = case_ | {"work": work}
@@ -208,7 +250,9 @@ def candidates(name: str, config: dict, old: dict[str, float]) -> Iterator[Row]:
                 case_ |= {"channels": c, "side": side, "layout": layout}
                 for work in ("forward", "training"):
                     own = case_ | {"compiled": compiled, "work": work}
-                    others = {key.split(" | ")[2][:-3] for key in old if key.endswith(" ms")}
+                    others = {
+                        key.split(" | ")[2][:-3] for key in old if key.endswith(" ms")
+                    }
                     for other in sorted(others):
                         yield own | {"metric": "milliseconds", "of": other}
                     for metric in RATIO:
@@ -228,7 +272,9 @@ class Scenery:
 
     def __init__(self, contest, guess, axes):
         self.rank, self.best = contest.rank, contest.best
-        self.splits = lambda seed: {s: (torch.arange(1), torch.arange(1)) for s in guess}
+        self.splits = lambda seed: {
+            s: (torch.arange(1), torch.arange(1)) for s in guess
+        }
         self.targets = torch.zeros(1, axes)
         order = iter(guess.values())
         self.score = lambda training, outputs, index: next(order)
@@ -237,7 +283,9 @@ class Scenery:
 def migrated(content: dict) -> tuple[Result, int]:
     """The result in rows, and how many numbers were found again."""
     name, preset = content["experiment"], content["preset"]
-    result = Result(name, preset, content["config"], [], content["provenance"], content["runs"])
+    result = Result(
+        name, preset, content["config"], [], content["provenance"], content["runs"]
+    )
     experiment = None if name.startswith("speed-") else experiments.find(name)
     if isinstance(experiment, Sweep):
         result.config = _with_axes(content["config"], experiment.presets[preset])
@@ -262,7 +310,8 @@ def migrated(content: dict) -> tuple[Result, int]:
             assert found[key] == old[key], (name, key, found[key], old[key])
         order = ("metric", "value")
         new = [
-            {k: v for k, v in row.items() if k not in order} | {k: row[k] for k in order}
+            {k: v for k, v in row.items() if k not in order}
+            | {k: row[k] for k in order}
             for row in new
         ]
         result.add(int(seed), new)
