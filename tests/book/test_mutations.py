@@ -31,7 +31,7 @@ MUTATIONS = {
         "translation-equivariance",
     ),
     "a decoder that adds": Mutation(
-        "handmade.py",
+        "lab/models/handmade.py",
         "return length - passed",
         "return length + passed",
         "handmade-decoder",

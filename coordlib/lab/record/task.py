@@ -265,7 +265,8 @@ def best_runs(
         ``arm``, the axes of the arm, and ``split``.
     run : Run
     """
-    for arm, split in dict.fromkeys((run["arm"], run["split"]) for run in runs):
+    # In an order that does not depend on which was finished first.
+    for arm, split in sorted({(run["arm"], run["split"]) for run in runs}):
         axes = {"arm": arm} | arms[arm].get("axes", {}) | {"split": split}
         yield axes, best_run(contest, runs, arm=arm, split=split)
 
