@@ -4,10 +4,16 @@ import argparse
 import os
 import sys
 
-from coordlib.lab import experiments
-from coordlib.lab.record import results
-from coordlib.lab.record.result import spread
-from coordlib.lab.record.results import Where
+try:
+    from coordlib.lab import experiments
+    from coordlib.lab.record import results
+    from coordlib.lab.record.result import spread
+    from coordlib.lab.record.results import Where
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"error: {missing.name} is missing: the command line measures in the book's "
+        "laboratory; pip install 'coordlib[lab]'"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
