@@ -37,7 +37,7 @@ MUTATIONS = {
         "handmade-decoder",
     ),
     "a CoordConv that forgets the place": Mutation(
-        "layers/coordconv.py",
+        "layers/_position_bias.py",
         "return output.add_(position_bias)",
         "return output",
         "coordconv",
