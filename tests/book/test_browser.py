@@ -4,6 +4,7 @@ Needs the package playwright and a Chromium or Chrome on the PATH; ``CHROMIUM`` 
 another executable. Without one the tests are skipped, and where ``CI`` is set they
 fail, unless ``CHROMIUM=none`` says that none is wanted.
 """
+# Long because it holds each interactive figure to its Python, one after another.
 
 import io
 import json

@@ -38,9 +38,12 @@ def test_a_long_file_says_why_it_is_long():
         assert long == bool(REASON.search(text)), path.relative_to(ROOT)
 
 
-def test_no_function_is_long():
+def test_a_long_function_stands_in_a_file_that_says_why():
     for path in python_files():
-        for name, lines in functions(ast.parse(path.read_text("utf-8"))):
+        text = path.read_text("utf-8")
+        if REASON.search(text):
+            continue
+        for name, lines in functions(ast.parse(text)):
             assert lines <= FUNCTION_LINES, f"{path.relative_to(ROOT)}: {name} {lines}"
 
 

@@ -5,6 +5,7 @@ not belong there: by its kind, see ``WRONG``, but for what an argument accepts, 
 stands beside the call. What is only a record (``Probe``, ``Squares``, ``Claim``, ...)
 holds what it is given, and is no call.
 """
+# Long because it is a table: every public call with what may be given to it.
 
 import math
 import re

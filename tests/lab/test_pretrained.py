@@ -19,6 +19,7 @@ from coordlib.lab.data import archives, complete
 from coordlib.lab.data import photographs as photographs_module
 from coordlib.lab.data.complete import Route
 from coordlib.lab.data.photographs import Photographs, photographs
+from coordlib.lab.experiments.aliasing import along_shift
 from coordlib.lab.experiments.aliasing import pretrained as along
 from coordlib.lab.measures.metrics import consistency
 from coordlib.lab.models import pretrained as models
@@ -417,9 +418,9 @@ def test_what_matters_is_every_label_and_the_likeliest_others():
     asked[0, :, 1] = torch.tensor([0.4, 0.5, 0.15])
     asked[0, 2, 2] = 0.2  # a label, if an unlikely one
     asked[0, :, 3] = torch.tensor([0.05, 0.05, 0.19])
-    assert along._that_matter(asked).tolist() == [0, 1, 2, 3]
+    assert along_shift._that_matter(asked).tolist() == [0, 1, 2, 3]
     many = torch.eye(9)[None] + 0.1
-    assert sorted(along._that_matter(many).tolist()) == list(range(9))
+    assert sorted(along_shift._that_matter(many).tolist()) == list(range(9))
 
 
 def test_a_run_keeps_numbers_and_what_the_figure_shows(small, tmp_path, monkeypatch):
@@ -428,7 +429,7 @@ def test_a_run_keeps_numbers_and_what_the_figure_shows(small, tmp_path, monkeypa
     result = experiments.run("pretrained", "quick", report=lambda _: None)
     assert result.mean("flips", variant="plain", source="samples") >= 0
     names = ["tiny_plain", "tiny_tuned"]
-    shown = along.along_shift(names, "quick")
+    shown = along_shift.along_shift(names, "quick")
     assert shown["networks"] == names and shown["shifts"] == SHIFTS
     for picture in ("astronaut", "chelsea", "coffee", "rocket"):
         classes, values = shown["classes"][picture], shown["probabilities"][picture]
@@ -444,7 +445,7 @@ def test_a_run_keeps_numbers_and_what_the_figure_shows(small, tmp_path, monkeypa
     top = shown["probabilities"]["chelsea"][0, 2].argmax()
     assert shown["classes"]["chelsea"][top] == label
     with pytest.raises(ValueError, match="networks must be of"):
-        along.along_shift(["huge"], "quick")
+        along_shift.along_shift(["huge"], "quick")
 
 
 # The real ones
