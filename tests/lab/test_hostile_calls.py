@@ -27,6 +27,7 @@ from coordlib.lab.data.shapes import draw, radius, shapes
 from coordlib.lab.measures import metrics, motion, scenes
 from coordlib.lab.models import handmade
 from coordlib.lab.record import ledger, results
+from coordlib.lab.record.result import Result
 
 SECONDS = 5
 AT_MOST = 0.01
@@ -802,7 +803,7 @@ def the_data():
     yield Call(
         "save",
         results.save,
-        {"result": results.Result("none", "quick", {}), "where": FOLDER.name},
+        {"result": Result("none", "quick", {}), "where": FOLDER.name},
         {"result": "record", "where": "path"},
     )
     yield Call(

@@ -13,7 +13,7 @@ from coordlib.lab.data.games import Catch, MinAtarGames, board, open_games
 from coordlib.lab.experiments.play import play as experiment
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
 from coordlib.lab.models.painters import parameter_count
-from coordlib.lab.record import sweeps
+from coordlib.lab.record import results, sweep
 from coordlib.lab.training import loop as training
 from coordlib.lab.training import playing
 from coordlib.lab.training.playing import (
@@ -343,16 +343,17 @@ def test_the_sweep_tells_what_coordinates_add(monkeypatch, tmp_path):
     monkeypatch.setitem(experiment.PRESETS, "quick", SWEEP)
     options = {"where": tmp_path, "report": lambda _: None, "device": "cpu"}
     result = experiments.run("play", "quick", seeds=[0, 1], **options)
-    found = result.seeds["0"]
-    gain = experiment.relative_gain(
-        found["catch_plain_return"], found["catch_coordconv_return"]
+    plain, coords = (
+        result.values("return", game="catch", arm=a) for a in experiment.ARMS
     )
-    assert found["gain"] == found["catch_gain"] == pytest.approx(gain)
-    assert found["better"] + found["worse"] <= 1
+    gain = experiment.relative_gain(plain[0], coords[0])
+    assert result.values("mean_gain")[0] == pytest.approx(gain)
+    assert result.values("gain", game="catch")[0] == pytest.approx(gain)
+    assert result.values("better")[0] + result.values("worse")[0] <= 1
     assert {(run["arm"], run["seed"]) for run in result.runs} == {
         (arm, seed) for arm in experiment.ARMS for seed in (0, 1)
     }
-    kept = experiments.results.load_weights("play", "quick", "plain_catch", tmp_path)
+    kept = results.load_weights("play", "quick", "plain_catch", tmp_path)
     assert kept["pictures"].shape == (9, 10, 10)
 
 
@@ -377,10 +378,10 @@ def test_a_coordified_agent_begins_as_the_plain_one():
 
 @pytest.mark.parametrize("name", ["play", "play-q", "play-coordified", "atari"])
 def test_the_arms_of_every_preset_differ_in_their_network_only(name):
-    for config in experiments.find(name).PRESETS.values():
+    for config in experiments.find(name).presets.values():
         recipes = [arm["training"] for arm in config["arms"].values()]
         assert all(recipe == recipes[0] for recipe in recipes)
-        assert sweeps.jobs(config["arms"], config["games"], 0, True)
+        assert sweep.jobs(config["arms"], config["games"], 0, True)
 
 
 @pytest.mark.parametrize(

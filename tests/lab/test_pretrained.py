@@ -23,6 +23,8 @@ from coordlib.lab.experiments.aliasing import pretrained as along
 from coordlib.lab.measures.metrics import consistency
 from coordlib.lab.models import pretrained as models
 from coordlib.lab.record import results
+from coordlib.lab.record.experiment import Setting
+from coordlib.lab.record.result import Result
 from coordlib.surgery import antialias
 
 # Files of packages
@@ -299,11 +301,17 @@ def small(monkeypatch):
 
 
 def measured(**changes):
-    return along.measure(0, torch.device("cpu"), **(CONFIG | changes))
+    """The numbers of seed 0, and what is kept for figures."""
+    setting, result = Setting(), Result("pretrained", "quick", CONFIG)
+    result.add(0, along.measure(0, setting, **(CONFIG | changes)))
+    return result, setting.kept
+
+
+HERE = {"variant": "plain", "source": "scikit-image"}
 
 
 def test_flips_are_those_that_one_counts_by_hand(small):
-    got = measured(variants=["plain"])
+    got, _ = measured(variants=["plain"])
     network, images = tiny(), noise("scikit-image").images
     flips = flipping = 0
     for image in images:
@@ -315,12 +323,12 @@ def test_flips_are_those_that_one_counts_by_hand(small):
         flips += sum(label != labels[0] for label in labels[1:])
         flipping += len(set(labels)) > 1
     assert flips  # else this test would say nothing
-    assert got["tiny_plain_scikit_image_flips"] == pytest.approx(flips / 12)
-    assert got["tiny_plain_scikit_image_flipping"] == pytest.approx(flipping / 4)
+    assert got.mean("flips", **HERE) == pytest.approx(flips / 12)
+    assert got.mean("flipping", **HERE) == pytest.approx(flipping / 4)
 
 
 def test_consistency_is_that_of_the_metric(small):
-    got = measured(variants=["plain"])["tiny_plain_scikit_image_consistency"]
+    got = measured(variants=["plain"])[0].mean("consistency", **HERE)
     images = noise("scikit-image").images.float() / 255
     # Content that moves up and left is seen through a window further down and right.
     moves = [(-d, -d) for d in SHIFTS]
@@ -342,17 +350,18 @@ def test_intervals_hold_their_mean_and_shrink_with_the_count():
 
 
 def test_every_variant_of_every_network_is_measured_on_every_source(small):
-    got = measured()
+    got, kept = measured()
     for variant in along.VARIANTS:
-        for source in ("scikit_image", "samples"):
-            assert f"tiny_{variant}_{source}_flips_low" in got
-        assert f"tiny_{variant}_samples_accuracy" in got
-        assert f"tiny_{variant}_scikit_image_accuracy" not in got
+        for source in ("scikit-image", "samples"):
+            assert got.select(metric="flips_low", variant=variant, source=source)
+        [named] = got.select(metric="accuracy", variant=variant)
+        assert named["source"] == "samples"
         for border in ("zero", "circular"):
-            assert 0 <= got[f"tiny_{variant}_scikit_image_flips_{border}"] <= 1
-    gain = got["tiny_tuned_scikit_image_flips"] - got["tiny_plain_scikit_image_flips"]
-    assert got["tiny_tuned_scikit_image_flips_gain"] == pytest.approx(gain)
-    kept = got["chelsea/probabilities"]
+            assert 0 <= got.mean("border_flips", variant=variant, border=border) <= 1
+    tuned = HERE | {"variant": "tuned"}
+    gain = got.mean("flips", **tuned) - got.mean("flips", **HERE)
+    assert got.mean("flips_gain", **tuned) == pytest.approx(gain)
+    kept = kept["chelsea/probabilities"]
     assert kept.shape[:2] == (5, 4)
     variants = [kept[k] for k in range(5)]
     assert not any(torch.equal(a, b) for a, b in pairwise(variants))
@@ -366,11 +375,10 @@ def test_what_is_tuned_on_is_never_tested(small):
 
 
 def test_the_same_seed_measures_the_same(small):
-    first, again = measured(), measured()
-    assert first.keys() == again.keys()
-    assert all(
-        torch.equal(torch.as_tensor(first[k]), torch.as_tensor(again[k])) for k in first
-    )
+    (first, kept), (again, kept_again) = measured(), measured()
+    assert first.rows == again.rows
+    assert kept.keys() == kept_again.keys()
+    assert all(torch.equal(kept[name], kept_again[name]) for name in kept)
 
 
 def test_recalibration_takes_the_statistics_of_the_windows():
@@ -423,9 +431,9 @@ def test_what_matters_is_every_label_and_the_likeliest_others():
 
 def test_a_run_keeps_numbers_and_what_the_figure_shows(small, tmp_path, monkeypatch):
     monkeypatch.setattr(results, "folder", lambda: tmp_path)
-    monkeypatch.setattr(along, "PRESETS", {"quick": CONFIG})
+    monkeypatch.setitem(along.PRESETS, "quick", CONFIG)
     result = experiments.run("pretrained", "quick", report=lambda _: None)
-    assert result.mean("tiny_plain_samples_flips") >= 0
+    assert result.mean("flips", variant="plain", source="samples") >= 0
     names = ["tiny_plain", "tiny_tuned"]
     shown = along.along_shift(names, "quick")
     assert shown["networks"] == names and shown["shifts"] == SHIFTS

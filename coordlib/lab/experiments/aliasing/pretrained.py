@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from coordlib.lab.data.photographs import SIZE, Photographs, photographs
 from coordlib.lab.models.pretrained import NETWORKS, class_names
 from coordlib.lab.record import results
+from coordlib.lab.record.experiment import Setting, Trial
+from coordlib.lab.record.result import Row, rows
 from coordlib.probe import shift
 from coordlib.surgery import antialias
 
@@ -62,14 +64,14 @@ PRESETS = {
 
 def measure(
     seed: int,
-    device: torch.device,
+    setting: Setting,
     *,
     networks: list[str],
     variants: list[str],
     sources: dict[str, dict[str, Any]],
     border_shifts: list[int],
     tuning: dict[str, Any],
-) -> dict[str, float | Tensor]:
+) -> list[Row]:
     """Ask networks about every photograph while their window moves.
 
     ============  ====================================================================
@@ -87,7 +89,7 @@ def measure(
     ----------
     seed : int
         Draws which samples are tested, and what is trained on.
-    device : torch.device
+    setting : Setting
     networks : list of str
         Of :data:`coordlib.lab.models.pretrained.NETWORKS`.
     variants : list of str
@@ -106,21 +108,22 @@ def measure(
 
     Returns
     -------
-    dict
-        For each network, variant and source, such as ``lite0_blurred_foolbox``:
+    list of Row
+        By network, variant and source:
 
-        - ``_flips``, the share of the shifts after which the label is another one;
-        - ``_flipping``, the share of the pictures of which one is;
-        - ``_moved``, the mean change of the probability of the first label;
-        - ``_consistency``, the share of pairs of shifts with the same label, as in
+        - ``flips``, the share of the shifts after which the label is another one;
+        - ``flipping``, the share of the pictures of which one is;
+        - ``moved``, the mean change of the probability of the first label;
+        - ``consistency``, the share of pairs of shifts with the same label, as in
           :func:`coordlib.lab.measures.metrics.consistency`;
-        - ``_accuracy`` at shift 0, if there are labels;
-        - ``_flips_gain``, the flips less those of the plain network: negative if there
+        - ``accuracy`` at shift 0, if there are labels;
+        - ``flips_gain``, the flips less those of the plain network: negative if there
           are fewer;
         - for all of these ``_low`` and ``_high``, intervals of 95 % over the pictures;
-        - ``_flips_zero`` and ``_flips_circular``, for the other borders.
+        - by border, "zero" and "circular", ``border_flips``: where the content moves in
+          place of the window.
 
-        Beside these numbers, tensors for :func:`along_shift`.
+        Kept are tensors for :func:`along_shift`.
     """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(1000, generator=generator).tolist()
@@ -132,17 +135,17 @@ def measure(
     # What is trained on is never tested.
     assert not set(unseen) & set(order[: sources.get("samples", {}).get("count", 0)])
     first = next(iter(chosen))
-    metrics: dict[str, float | Tensor] = {}
+    measured_rows: list[Row] = []
     answers: dict[str, dict[str, Tensor]] = {source: {} for source in chosen}
     for name in networks:
-        plain = NETWORKS[name]().to(device, memory_format=torch.channels_last)
+        plain = NETWORKS[name]().to(setting.device, memory_format=torch.channels_last)
         plain.requires_grad_(False)
         flips: dict[str, Tensor] = {}
         for variant, network in _variants(plain, variants, unseen, tuning, seed):
-            numbers: dict[str, float] = {}
+            axes = {"network": name, "variant": variant}
             for source, found in chosen.items():
                 shifts = sources[source]["shifts"]
-                asked = _along(network, found.images, shifts, device)
+                asked = _along(network, found.images, shifts, setting.device)
                 answers[source][f"{name}_{variant}"] = asked
                 flipped = _flipped(asked)
                 measured = _numbers(asked, found.labels)
@@ -151,19 +154,21 @@ def measure(
                 else:
                     gain = flipped - flips[source]
                     measured |= _with_interval("flips_gain", gain)
-                numbers |= {f"{source}_{k}": value for k, value in measured.items()}
-            for mode in ("zero", "circular"):
-                images = chosen[first].images
-                share = _border_flips(network, images, border_shifts, mode, device)
-                numbers[f"{first}_flips_{mode}"] = share
-            for key, value in numbers.items():
-                metrics[f"{name}_{variant}_{key}".replace("-", "_")] = value
+                measured_rows += rows(measured, **axes, source=source)
+            for border in ("zero", "circular"):
+                share = _border_flips(
+                    *(network, chosen[first].images, border_shifts, border),
+                    setting.device,
+                )
+                measured_rows += rows(
+                    {"border_flips": share}, **axes, source=first, border=border
+                )
     names = class_names()
     for source, found in chosen.items():
         free = source == "scikit-image"
         shifts = sources[source]["shifts"]
-        metrics |= _kept(found, answers[source], shifts, names, free)
-    return metrics
+        setting.kept.update(_kept(found, answers[source], shifts, names, free))
+    return measured_rows
 
 
 def along_shift(
@@ -460,3 +465,8 @@ def _read(stored: Tensor) -> list[str]:
 
 def _bytes(content: bytes) -> Tensor:
     return torch.frombuffer(bytearray(content), dtype=torch.uint8)
+
+
+EXPERIMENT = Trial(
+    name="pretrained", question=__doc__, presets=PRESETS, measure=measure
+)

@@ -5,7 +5,7 @@ Its JavaScript lies beside this module; on the pages of the book the same text i
 run by ``book/assets/widgets.js``. What a figure shows is a pure function of its
 traits, and the tests hold that function equal to coordlib's Python.
 
-anywidget is needed here only: ``pip install coordlib[widgets]``.
+anywidget is needed here only: ``pip install coordlib[lab]``.
 """
 
 import base64
