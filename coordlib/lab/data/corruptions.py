@@ -4,7 +4,8 @@ Fourteen of the fifteen corruptions of ImageNet-C, each with five strengths: tho
 CIFAR-10-C, which its authors chose for pictures of 32x32 pixels. They are written anew
 from their definitions, for many pictures at a time, so they are in the manner of these
 data sets, and not equal to their files. The fifteenth lays photographs of frost over
-the picture; they do not ship with this library.
+the picture; they do not ship with this library. The package imagecorruptions is of 2020
+and breaks with numpy 2 and the scikit-image of today, hence code of our own.
 
 Where they differ by more than their draws: :func:`corrupt` rounds to the nearest of 256
 steps, and the released code to the one below, half a step on average. ``glass_blur``
