@@ -18,6 +18,7 @@ except ModuleNotFoundError as missing:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors of the user end in one line, not in a traceback."""
+    # Three commands with a few options: argparse does, and needs no installing.
     parser = argparse.ArgumentParser(prog="python -m coordlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the experiments and their presets")

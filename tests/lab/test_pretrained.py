@@ -15,9 +15,9 @@ from PIL import Image
 from torch import nn
 
 from coordlib.lab import experiments
-from coordlib.lab.data import archives, complete
+from coordlib.lab.data import archives
 from coordlib.lab.data import photographs as photographs_module
-from coordlib.lab.data.complete import Route
+from coordlib.lab.data.cache import Route, checksum
 from coordlib.lab.data.photographs import Photographs, photographs
 from coordlib.lab.experiments.aliasing import along_shift
 from coordlib.lab.experiments.aliasing import pretrained as along
@@ -52,7 +52,7 @@ def wanted(tmp_path, write, members=MEMBERS):
     """A collection of the two files, and the ways to it counted."""
     as_zip(tmp_path / "right.zip")
     read = archives.from_archive("right.zip", "pack/data/*")
-    checksum = complete._checksum(*read(tmp_path, "files"))
+    expected = checksum(*read(tmp_path, "files"))
     fetched = []
 
     def fetch(name, path):
@@ -62,7 +62,7 @@ def wanted(tmp_path, write, members=MEMBERS):
     route = Route(
         "far", ("came",), 1, fetch, archives.from_archive("came", "pack/data/*")
     )
-    return archives.collection("pack", "Pack", "free", checksum, route), fetched
+    return archives.collection("pack", "Pack", "free", expected, route), fetched
 
 
 @pytest.fixture
@@ -195,27 +195,34 @@ def test_weights_of_keras_are_turned_round():
     np.testing.assert_array_equal(linear.weight.detach(), dense.T)
 
 
-def test_tensors_are_read_from_a_pickle_as_torch_reads_them():
-    base = torch.arange(12.0).reshape(3, 4)
-    state = OrderedDict(
-        transposed=base.T, part=base[1:, 2:], count=torch.tensor(7), base=base
-    )
+def saved_as_once(content):
+    """What ``torch.save`` made before it made zip files, as the package has it."""
     stream = io.BytesIO()
-    torch.save(state, stream, _use_new_zipfile_serialization=False)
-    got = models._read_pickled(stream.getvalue())
-    assert list(got) == list(state)
-    for name, values in state.items():
-        assert torch.equal(got[name], values) and got[name].dtype == values.dtype
-        assert got[name].is_contiguous()
+    torch.save(content, stream, _use_new_zipfile_serialization=False)
+    return {"any.pth": stream.getvalue()}
 
 
-def test_nothing_else_in_a_pickle_is_run(tmp_path):
+def test_weights_are_taken_in_their_order_whatever_their_names(monkeypatch):
+    torch.manual_seed(0)
+    state = models.EfficientNetLite0().state_dict()
+    # Some lie transposed in memory.
+    state["head.weight"] = torch.randn(1280, 1000).T
+    renamed = OrderedDict((f"_{k}", v) for k, v in enumerate(state.values()))
+    monkeypatch.setattr(models, "files", lambda _: saved_as_once(renamed))
+    network = models.efficientnet()
+    assert not network.training
+    for name, values in network.state_dict().items():
+        assert torch.equal(values, state[name])
+
+
+def test_nothing_else_in_a_pickle_is_run(tmp_path, monkeypatch):
     class Trap:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "sprung"),)
 
-    with pytest.raises(pickle.UnpicklingError, match="mkdir is no part of a tensor"):
-        models._read_pickled(pickle.dumps(Trap()))
+    monkeypatch.setattr(models, "files", lambda _: saved_as_once(Trap()))
+    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+        models.efficientnet()
     assert not list(tmp_path.iterdir())
 
 
