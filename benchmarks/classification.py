@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import splits, squares
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.models.handmade import Tile
 from coordlib.lab.models.painters import CoordConvPainter, he_normal_
 from coordlib.lab.training.loop import fit, pixel_cross_entropy

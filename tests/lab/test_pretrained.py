@@ -20,7 +20,7 @@ from coordlib.lab.data import photographs as photographs_module
 from coordlib.lab.data.complete import Route
 from coordlib.lab.data.photographs import Photographs, photographs
 from coordlib.lab.experiments.aliasing import pretrained as along
-from coordlib.lab.measures.metrics import consistency
+from coordlib.lab.measures import consistency
 from coordlib.lab.models import pretrained as models
 from coordlib.lab.record import results
 from coordlib.surgery import antialias

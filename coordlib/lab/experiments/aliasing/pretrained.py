@@ -113,7 +113,7 @@ def measure(
         - ``_flipping``, the share of the pictures of which one is;
         - ``_moved``, the mean change of the probability of the first label;
         - ``_consistency``, the share of pairs of shifts with the same label, as in
-          :func:`coordlib.lab.measures.metrics.consistency`;
+          :func:`coordlib.lab.measures.consistency`;
         - ``_accuracy`` at shift 0, if there are labels;
         - ``_flips_gain``, the flips less those of the plain network: negative if there
           are fewer;

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.lab.data import fashion_mnist, garments
-from coordlib.lab.measures.metrics import decibels, psnr
+from coordlib.lab.measures import decibels, psnr
 from coordlib.lab.models.unet import UNet
 from coordlib.lab.record.sweeps import Contest, Run, Task, best_run
 from coordlib.probe import shift

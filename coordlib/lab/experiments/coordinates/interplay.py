@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from coordlib.arguments import check_choice
 from coordlib.grid import to_unit
 from coordlib.lab.data import digits, mnist
-from coordlib.lab.measures.metrics import consistency, pixel_accuracy, pixel_distance
+from coordlib.lab.measures import consistency, pixel_accuracy, pixel_distance
 from coordlib.lab.models.painters import he_normal_
 from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
 from coordlib.layers import BlurPool2d, CoordConv2d, PolyphasePool2d
