@@ -12,7 +12,7 @@ from coordlib.lab.data import games as games_module
 from coordlib.lab.data.games import Catch, MinAtarGames, board, open_games
 from coordlib.lab.experiments.play import play as experiment
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record import sweeps
 from coordlib.lab.training import loop as training
 from coordlib.lab.training import playing

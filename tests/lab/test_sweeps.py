@@ -17,7 +17,7 @@ from coordlib.lab.experiments.coordinates import (
     coordinate_classification,
     regression_readouts,
 )
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record import results, sweeps
 from coordlib.lab.training import checkpoints
 

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.results import device_name
 from coordlib.lab.training import checkpoints
 from coordlib.lab.training.device import best_device

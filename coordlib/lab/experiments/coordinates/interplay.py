@@ -10,7 +10,7 @@ from coordlib.arguments import check_choice
 from coordlib.grid import to_unit
 from coordlib.lab.data import digits, mnist
 from coordlib.lab.measures import consistency, pixel_accuracy, pixel_distance
-from coordlib.lab.models.painters import he_normal_
+from coordlib.lab.models.common import he_normal_
 from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
 from coordlib.layers import BlurPool2d, CoordConv2d, PolyphasePool2d
 
