@@ -10,7 +10,8 @@ import torch
 
 from benchmarks import NAMES, __main__, classification, coordconv, decoder
 from benchmarks.timing import paired, ratio
-from coordlib.lab.models.painters import CoordConvPainter, parameter_count
+from coordlib.lab.models.common import parameter_count
+from coordlib.lab.models.painters import CoordConvPainter
 from coordlib.lab.record import results
 from coordlib.lab.record.result import Result
 from coordlib.layers import CoordConv2d

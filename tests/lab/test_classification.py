@@ -9,7 +9,7 @@ from coordlib.lab.experiments.classification import (
     classification,
     classification_control,
 )
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 
 
 def letters(split):

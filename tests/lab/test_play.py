@@ -18,7 +18,7 @@ from coordlib.lab.data.games import (
 )
 from coordlib.lab.experiments.play import play as experiment
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record import results, sweep
 from coordlib.lab.training import loop as training
 from coordlib.lab.training import playing

@@ -21,7 +21,7 @@ from coordlib.lab.data.cache import Route, checksum
 from coordlib.lab.data.photographs import Photographs, photographs
 from coordlib.lab.experiments.aliasing import along_shift
 from coordlib.lab.experiments.aliasing import pretrained as along
-from coordlib.lab.measures.metrics import consistency
+from coordlib.lab.measures import consistency
 from coordlib.lab.models import pretrained as models
 from coordlib.lab.record import results
 from coordlib.lab.record.experiment import Setting

@@ -18,7 +18,7 @@ from coordlib.lab.experiments.coordinates import (
     coordinate_classification,
     regression_readouts,
 )
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record import results, spread, sweep, task
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.sweep import Sweep

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name

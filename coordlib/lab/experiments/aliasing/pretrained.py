@@ -111,7 +111,7 @@ def measure(
         - ``flipping``, the share of the pictures of which one is;
         - ``moved``, the mean change of the probability of the first label;
         - ``consistency``, the share of pairs of shifts with the same label, as in
-          :func:`coordlib.lab.measures.metrics.consistency`;
+          :func:`coordlib.lab.measures.consistency`;
         - ``accuracy`` at shift 0, if there are labels;
         - ``flips_gain``, the flips less those of the plain network: negative if there
           are fewer;

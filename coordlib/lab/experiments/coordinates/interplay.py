@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from coordlib.arguments import check_choice
 from coordlib.grid import to_unit
 from coordlib.lab.data import digits, mnist
-from coordlib.lab.measures.metrics import consistency, pixel_accuracy, pixel_distance
-from coordlib.lab.models.painters import he_normal_
+from coordlib.lab.measures import consistency, pixel_accuracy, pixel_distance
+from coordlib.lab.models.common import he_normal_
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep
 from coordlib.lab.record.task import Contest, Run, Task, best_rows

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from coordlib.lab.data.games import MINATAR, Games, open_games
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
 from coordlib.lab.record.sweep import Sweep
