@@ -16,6 +16,7 @@ from coordlib.lab.figures.tables import Table
 from coordlib.lab.record.results import Result
 
 _MARKS = "os^DvPX"
+_SERIES = ("blue", "vermilion", "green", "purple")
 
 
 def estimate(result: Result, metric: str) -> tuple[float, float, float]:
@@ -176,9 +177,14 @@ def effects(
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If there are more than four series.
     """
     rows = list(dict.fromkeys(row for series in metrics.values() for row in series))
-    names = ("blue", "vermilion", "green", "purple")
+    _check_count("metrics", metrics)
     for k, (name, series) in enumerate(metrics.items()):
         found = [estimate(result, metric) for metric in series.values()]
         height = [rows.index(row) + (k - (len(metrics) - 1) / 2) / 4 for row in series]
@@ -189,7 +195,7 @@ def effects(
             fmt=_MARKS[k],
             ms=4,
             lw=1,
-            color=COLORS[names[k]],
+            color=COLORS[_SERIES[k]],
             label=name,
         )
     ax.axvline(reference, color="0.5", lw=1, zorder=0)
@@ -218,10 +224,14 @@ def curve_bands(
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If there are more than four lines.
     """
-    styles = zip(
-        ("blue", "vermilion", "green", "purple"), ("-", "--", ":", "-."), strict=True
-    )
+    _check_count("curves", curves)
+    styles = zip(_SERIES, ("-", "--", ":", "-."), strict=True)
     for (name, trainings), (color, style) in zip(curves.items(), styles, strict=False):
         steps = [point["step"] for point in trainings[0]]
         values = np.array([[p[metric] for p in curve] for curve in trainings], float)
@@ -235,6 +245,14 @@ def curve_bands(
             band = {"color": COLORS[color], "alpha": 0.2, "lw": 0}
             ax.fill_between(steps, middle - half, middle + half, **band)
     return ax
+
+
+def _check_count(name: str, series: Mapping) -> None:
+    """Refuse more series than there are colours: some would not be drawn."""
+    if len(series) > len(_SERIES):
+        raise ValueError(
+            f"{name} must hold at most {len(_SERIES)} series, got {list(series)}"
+        )
 
 
 def _arms(numbers: tuple[float, float, float]) -> np.ndarray:
