@@ -105,3 +105,12 @@ def test_a_single_curve_has_no_band(ax):
     points = [{"step": step, "return": step} for step in (1, 2)]
     measured.curve_bands(ax, {"plain": [points], "coords": [points]}, "return")
     assert len(ax.lines) == 2 and not ax.collections
+
+
+def test_more_series_than_colours_are_refused_and_not_left_out(ax):
+    five = {name: [[{"step": 0, "return": 1.0}]] for name in "abcde"}
+    with pytest.raises(ValueError, match="curves must hold at most 4 series"):
+        measured.curve_bands(ax, five, "return")
+    series = {name: {"one": A} for name in "abcde"}
+    with pytest.raises(ValueError, match="quantities must hold at most 4 series"):
+        measured.effects(ax, GAINS, series)
