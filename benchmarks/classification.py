@@ -20,7 +20,8 @@ from coordlib.lab.data.squares import splits, squares
 from coordlib.lab.measures.metrics import pixel_accuracy
 from coordlib.lab.models.handmade import Tile
 from coordlib.lab.models.painters import CoordConvPainter, he_normal_
-from coordlib.lab.training.loop import fit, pixel_cross_entropy
+from coordlib.lab.training.loop import fit
+from coordlib.lab.training.losses import pixel_cross_entropy
 from coordlib.layers import AddCoords
 
 CONFIG = {

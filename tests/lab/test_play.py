@@ -14,16 +14,16 @@ from coordlib.lab.experiments.play import play as experiment
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
 from coordlib.lab.models.painters import parameter_count
 from coordlib.lab.record import sweeps
-from coordlib.lab.training import loop as training
-from coordlib.lab.training import playing
+from coordlib.lab.training import resume
+from coordlib.lab.training.actor_critic import actor_critic, discounted_returns
 from coordlib.lab.training.playing import (
-    actor_critic,
-    eager_policy,
+    GamesInPlay,
+    epsilon_greedy_policy,
     play,
-    q_learning,
     random_policy,
     sampling_policy,
 )
+from coordlib.lab.training.q_learning import ReplayMemory, q_learning
 
 SMALL = {"frames": 640, "measures": 4}
 LEARNERS = {
@@ -31,7 +31,7 @@ LEARNERS = {
     "q-learning": (
         q_learning,
         QNetwork,
-        SMALL | {"memory": 320, "warmup": 64, "batch_size": 16, "refresh": 3},
+        SMALL | {"memory": 320, "warmup": 64, "batch_size": 16, "target_interval": 3},
     ),
 }
 learners = pytest.mark.parametrize("learner", LEARNERS)
@@ -239,11 +239,11 @@ def test_catch_is_learned(learner):
     games = Catch(32, size=5)
     model = LEARNERS[learner][1](MiniTrunk(games.shape), games.actions)
     history = learn(model, games, **options)
-    policy = sampling_policy if learner == "actor-critic" else eager_policy
+    policy = sampling_policy if learner == "actor-critic" else epsilon_greedy_policy
     assert play(random_policy(3), Catch(500, size=5)).returns.mean() < 0.5
     assert play(policy(model), Catch(500, size=5)).returns.mean() > 0.75
-    told = [point["return"] for point in history.curve]
-    assert len(told) == 20 and told[-1] > told[0]
+    curve = [point["return"] for point in history.curve]
+    assert len(curve) == 20 and curve[-1] > curve[0]
     assert len(history.returns) == history.frames // (4 * 32) * 32
 
 
@@ -267,11 +267,11 @@ def stopped(learn, model, games, at, **options):
 def test_a_training_that_was_stopped_ends_with_the_same_numbers(
     learner, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", 0)
     learn, _, options = LEARNERS[learner]
     whole = make(learner, Catch(8))
     straight = learn(whole, Catch(8), **options)
-    broken = options | {"checkpoint": tmp_path / "half.npz"}
+    broken = options | {"checkpoint": tmp_path / "half.pt"}
     stopped(learn, make(learner, Catch(8)), Catch(8), at=47, **broken)
     resumed = make(learner, Catch(8))
     finished = learn(resumed, Catch(8), **broken)
@@ -285,21 +285,40 @@ def test_a_training_that_was_stopped_ends_with_the_same_numbers(
 
 def test_memories_are_what_was_paid_within_a_game():
     games = Catch(2, size=3)  # games of two steps
-    memory = playing._Memory(games, frames=20, ahead=2, discount=0.5)
+    memory = ReplayMemory(games, frames=20, n_step=2, discount=0.5)
     for step in range(25):
         seen = torch.full((2, *games.shape), step, dtype=torch.uint8)
         ended = torch.tensor([step % 2 == 1] * 2)
         rewards = torch.tensor([10.0 * step, -1.0 * step])
         memory.add(seen, torch.tensor([0, 1]), rewards, ended)
     generator = torch.Generator().manual_seed(0)
-    seen, actions, paid, kept, later = memory.draw(200, generator)
+    seen, actions, paid, discounts, later = memory.sample(200, generator)
     at, sign = seen[:, 0, 0, 0].float(), torch.tensor([10.0, -1.0])[actions]
     assert at.min() >= 15 and at.max() <= 22  # the latest ten steps, two of them ahead
     last = at % 2 == 1
     assert torch.equal(paid[last], (at * sign)[last])
     assert torch.equal(paid[~last], (at * sign + 0.5 * (at + 1) * sign)[~last])
-    assert not kept.any()  # a game never lasts two steps more
+    assert not discounts.any()  # a game never lasts two steps more
     assert torch.equal(later[:, 0, 0, 0].float(), at + 2)
+
+
+def test_a_return_counts_later_rewards_less_and_stops_at_the_end_of_a_game():
+    rewards = [torch.tensor([1.0, 1.0]), torch.tensor([2.0, 2.0])]
+    ended = [torch.tensor([False, True]), torch.tensor([False, False])]
+    first, second = discounted_returns(rewards, ended, torch.tensor([8.0, 8.0]), 0.5)
+    assert second.tolist() == [2 + 0.5 * 8] * 2
+    assert first.tolist() == [1 + 0.5 * 6, 1]
+
+
+def test_epsilon_is_the_share_of_random_actions():
+    class Sure(torch.nn.Linear):
+        def forward(self, seen):
+            return torch.tensor([0.0, 0.0, 1.0, 0.0]).expand(len(seen), 4)
+
+    seen, greedy = torch.zeros(4000, 1), torch.full((4000,), 2)
+    assert torch.equal(epsilon_greedy_policy(Sure(1, 1), 0, 0.0)(seen), greedy)
+    chosen = epsilon_greedy_policy(Sure(1, 1), 0, epsilon=0.4)(seen)
+    assert float((chosen != 2).float().mean()) == pytest.approx(0.3, abs=0.03)
 
 
 def test_a_memory_that_is_too_small_is_refused():
@@ -315,10 +334,10 @@ def test_rewards_are_cut_for_learning_only():
             return seen, 50 * ended.float(), ended
 
     games = Rich(4)
-    table = playing._Table(games, frames=36, rollout=1, clip_rewards=True)
-    paid = [table.step(torch.ones(4, dtype=torch.long))[0] for _ in range(9)]
+    playing = GamesInPlay(games, frames=36, rollout=1, clip_rewards=True)
+    paid = [playing.step(torch.ones(4, dtype=torch.long))[0] for _ in range(9)]
     assert max(float(one.max()) for one in paid) == 1
-    assert table.returns == [50.0] * 4
+    assert playing.returns == [50.0] * 4
 
 
 def test_pictures_are_kept_with_what_followed_them():

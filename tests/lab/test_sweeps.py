@@ -19,7 +19,7 @@ from coordlib.lab.experiments.coordinates import (
 )
 from coordlib.lab.models.painters import parameter_count
 from coordlib.lab.record import results, sweeps
-from coordlib.lab.training import checkpoints
+from coordlib.lab.record import weights as checkpoints
 
 NAME = "coordinate-classification"
 READOUT_ARMS = regression_readouts.PRESETS["quick"]["arms"]
@@ -255,9 +255,10 @@ def start(where, code):
     """Run the small sweep in a process of its own."""
     script = f"""
 import json, pathlib, sys
-from coordlib import experiments, training
+from coordlib import experiments
 from coordlib.lab.experiments import coordinate_classification as module
-training.CHECKPOINT_SECONDS = 0
+from coordlib.lab.training import resume
+resume.CHECKPOINT_SECONDS = 0
 module.PRESETS["quick"] = json.loads(sys.argv[1])
 {code}
 experiments.run({NAME!r}, "quick", where=pathlib.Path({str(where)!r}), device="cpu")

@@ -3,6 +3,7 @@
 import builtins
 import itertools
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,16 +15,12 @@ from coordlib.grid import to_unit
 from coordlib.lab.data.squares import squares
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.models.regressors import ConvRegressor
-from coordlib.lab.training.checkpoints import CheckpointError
-from coordlib.lab.training.loop import (
-    History,
-    _batches,
-    denormals_flushed,
-    fit,
-    fit_many,
-    pixel_cross_entropy,
-    schedule_factor,
-)
+from coordlib.lab.training.device import denormals_flushed
+from coordlib.lab.training.loop import History, fit, shuffled
+from coordlib.lab.training.losses import pixel_cross_entropy
+from coordlib.lab.training.resume import CheckpointError
+from coordlib.lab.training.schedules import schedule_factor
+from coordlib.lab.training.stacked import fit_many
 
 GENERATOR = torch.Generator().manual_seed(0)
 X = torch.randn(40, 3, generator=GENERATOR)
@@ -87,7 +84,7 @@ def test_the_global_generator_is_left_alone():
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 100))
 def test_batches_are_of_one_size_and_every_round_holds_every_sample_once(n, size, seed):
     size = min(n, size)
-    batches = _batches(n, size, seed)
+    batches = shuffled(n, size, seed)
     drawn = [next(batches) for _ in range(2 * n)]
     assert {len(b) for b in drawn} == {size}
     rounds = torch.cat(drawn)[: 2 * n].view(2, n)
@@ -99,13 +96,37 @@ def test_training_is_plain_adam_on_those_batches():
     model, twin = line(), line()
     fit(model, X, Y, F.mse_loss, steps=12, batch_size=5, lr=0.02, seed=9)
     adam = torch.optim.Adam(twin.parameters(), lr=0.02, betas=(0.9, 0.99))
-    batches = _batches(40, 5, 9)
+    batches = shuffled(40, 5, 9)
     for _ in range(12):
         b = next(batches)
         adam.zero_grad()
         F.mse_loss(twin(X[b]), Y[b]).backward()
         adam.step()
     assert torch.allclose(weights(model), weights(twin), atol=1e-6)
+
+
+def test_a_training_ends_where_it_always_ended():
+    """The numbers are those of the loop that the stored results were measured with."""
+    x = torch.arange(24.0).reshape(8, 3).cos()
+    model = nn.Linear(3, 1)
+    nn.init.constant_(model.weight, 0.1)
+    nn.init.zeros_(model.bias)
+    history = fit(
+        *(model, x, x.sum(1, keepdim=True), F.mse_loss),
+        steps=6,
+        batch_size=3,
+        lr=0.05,
+        weight_decay=0.1,
+        schedule="one-cycle",
+        seed=4,
+        augment=lambda x, generator: x + torch.rand(x.shape, generator=generator),
+    )
+    assert history.losses == pytest.approx(
+        [2.8951559, 3.0546062, 1.1056268, 2.6392767, 2.0914975, 1.9523267], abs=1e-5
+    )
+    found = weights(model)
+    expected = torch.tensor([0.2224, 0.2226, 0.0574, -0.0614])
+    assert torch.allclose(found, expected, atol=1e-4)
 
 
 def test_weight_decay_pulls_on_kernels_but_not_on_biases():
@@ -182,6 +203,14 @@ def test_side_by_side_each_network_ends_where_it_would_alone(make):
     for one, other in zip(kept, histories, strict=True):
         assert one.losses == pytest.approx(other.losses, abs=1e-9)
         assert one.rates == other.rates
+
+
+def test_a_stack_of_one_ends_with_the_numbers_of_one_alone():
+    [alone], [stacked] = (list(painters(CoordConvPainter))[:1] for _ in range(2))
+    one = paint(fit, alone, lr=0.01, weight_decay=0.002)
+    [other] = paint(fit_many, [stacked], lr=[0.01], weight_decay=[0.002])
+    assert same(alone.state_dict(), stacked.state_dict())
+    assert (one.losses, one.rates) == (other.losses, other.rates)
 
 
 def test_side_by_side_statistics_of_the_data_are_each_networks_own():
@@ -293,13 +322,13 @@ class Killed(Exception):
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("stop", [1, 7, 12])
-def test_a_training_that_was_cut_ends_with_the_numbers_of_an_uncut_one(
+def test_trainings_side_by_side_that_were_cut_end_with_the_numbers_of_uncut_ones(
     count, stop, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("coordlib.lab.training.loop.CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr("coordlib.lab.training.resume.CHECKPOINT_SECONDS", 0)
     options = {"lr": RATES[:count], "weight_decay": DECAYS[:count]}
     options |= {"measure": lambda m: {"bias": m[-1].bias.item()}, "measures": 6}
-    file = tmp_path / "state.npz"
+    file = tmp_path / "state.pt"
 
     def cut(step, models):
         if step == stop:
@@ -330,8 +359,54 @@ def test_a_training_that_was_cut_ends_with_the_numbers_of_an_uncut_one(
         assert [p["step"] for p in one.curve] == [p["step"] for p in other.curve]
 
 
+@pytest.mark.parametrize("stop", [1, 7, 12])
+def test_a_training_that_was_cut_ends_with_the_numbers_of_an_uncut_one(
+    stop, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("coordlib.lab.training.resume.CHECKPOINT_SECONDS", 0)
+    options = {"lr": 0.01, "weight_decay": 0.002, "measures": 6}
+    options["measure"] = lambda m: {"bias": m[-1].bias.item()}
+    kept = options | {"checkpoint": tmp_path / "state.pt"}
+    uncut, cut, again = (next(painters(DeconvPainter)) for _ in range(3))
+
+    def kill(step, model):
+        if step == stop:
+            raise Killed
+
+    expected = paint(fit, uncut, **options)
+    with pytest.raises(Killed):
+        paint(fit, cut, **kept, callback=kill)
+    seen = []
+    found = paint(fit, again, **kept, callback=lambda step, model: seen.append(step))
+    assert seen == list(range(stop + 1, 13))
+    assert same(uncut.state_dict(), again.state_dict())
+    assert (expected.losses, expected.rates) == (found.losses, found.rates)
+    curves = [
+        [{**point, "seconds": 0} for point in history.curve]
+        for history in (expected, found)
+    ]
+    assert curves[0] == curves[1]
+
+
+def test_numbers_of_numpy_come_back_from_a_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr("coordlib.lab.training.resume.CHECKPOINT_SECONDS", 0)
+    options = {"lr": np.float64(0.01), "weight_decay": np.float64(0.1), "steps": 4}
+    options |= {"schedule": lambda done: np.float64(1 - done / 2)}
+    options |= {"measure": lambda m: {"half": np.float32(0.5)}, "measures": 2}
+    options |= {"checkpoint": tmp_path / "state.pt"}
+
+    def kill(step, model):
+        if step == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit(line(), X, Y, F.mse_loss, callback=kill, **options)
+    history = fit(line(), X, Y, F.mse_loss, **options)
+    assert [point["half"] for point in history.curve] == [0.5, 0.5]
+
+
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):
-    file = tmp_path / "state.npz"
+    file = tmp_path / "state.pt"
     fit(line(), X, Y, F.mse_loss, steps=3, checkpoint=file)
     with pytest.raises(CheckpointError, match="differs in seed, steps"):
         fit(line(), X, Y, F.mse_loss, steps=4, seed=1, checkpoint=file)

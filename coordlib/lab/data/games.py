@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from coordlib.arguments import check_choice, check_integer
+from coordlib.lab.seeds import SEED_STEP
 
 __all__ = [
     "MINATAR",
@@ -25,8 +26,6 @@ __all__ = [
 
 MINATAR = ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
 """The games of MinAtar."""
-
-_SEED_STEP = 1_000_003  # so that neighbouring seeds never meet
 
 
 class Games(Protocol):
@@ -172,7 +171,7 @@ class MinAtarGames:
             raise _missing(name, "minatar") from None
         self._games = [Environment(name) for _ in range(count)]
         for index, game in enumerate(self._games):
-            game.seed(seed * _SEED_STEP + index)
+            game.seed(seed * SEED_STEP + index)
         rows, columns, channels = self._games[0].state_shape()
         self.shape = (channels, rows, columns)
         self._useful = self._games[0].minimal_action_set()
@@ -251,7 +250,7 @@ class AtariGames:
 
     def reset(self) -> Tensor:
         """Begin all games anew."""
-        seen, _ = self._games.reset(seed=self._seed * _SEED_STEP)
+        seen, _ = self._games.reset(seed=self._seed * SEED_STEP)
         return torch.from_numpy(seen.copy())
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:

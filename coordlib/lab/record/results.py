@@ -23,7 +23,7 @@ import coordlib
 from coordlib.arguments import check_choice, check_instance, check_number
 from coordlib.lab import checkout
 from coordlib.lab.files import replace_file
-from coordlib.lab.training import checkpoints
+from coordlib.lab.record import weights as checkpoints
 
 PRESETS = ("quick", "cpu", "paper")
 """Sizes of a run, from seconds on a page to the source's own."""

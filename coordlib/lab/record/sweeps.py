@@ -22,10 +22,11 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.record import weights as checkpoints
 from coordlib.lab.record.results import device_name
-from coordlib.lab.training import checkpoints
 from coordlib.lab.training.device import best_device
-from coordlib.lab.training.loop import Augment, Draw, Loss, fit_many
+from coordlib.lab.training.loop import Augment, Draw, Loss
+from coordlib.lab.training.stacked import fit_many
 
 RECIPE = ("lr", "weight_decay")
 DASK_TIMEOUT = "20s"
@@ -85,7 +86,7 @@ class Task(Contest):
     augmentations : dict of str to callable
         By the name that ``training["augment"]`` gives.
     draw : callable, optional
-        As in :func:`~coordlib.lab.training.loop.fit_many`: gives the losses random
+        As in :func:`~coordlib.lab.training.stacked.fit_many`: gives the losses random
         numbers.
     keeps_weights : bool
         Whether the weights of the best networks go into the results.

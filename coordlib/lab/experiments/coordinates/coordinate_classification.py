@@ -10,7 +10,7 @@ from coordlib.lab.data.squares import Squares, splits, squares
 from coordlib.lab.measures.metrics import pixel_accuracy
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers, best_run
-from coordlib.lab.training.loop import pixel_cross_entropy
+from coordlib.lab.training.losses import pixel_cross_entropy
 
 PAPER_EPOCHS = 1000
 

@@ -174,7 +174,7 @@ def trainings(
             drawn,
             lr=options["lr"],
             seed=seed,
-            checkpoint=folder and folder / f"{arm}-{seed}.npz",
+            checkpoint=folder and folder / f"{arm}-{seed}.pt",
             progress=progress and arm,
             **training,
         )

@@ -18,7 +18,7 @@ from coordlib.lab.data.squares import Squares, quadrant_split, squares, uniform_
 from coordlib.lab.measures.metrics import pixel_accuracy
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.record.sweeps import Contest, Run, Task, all_outputs, best_run
-from coordlib.lab.training.loop import pixel_cross_entropy
+from coordlib.lab.training.losses import pixel_cross_entropy
 
 SHARED_RATE = {"deconv": 0.002, "coordconv": 0.01}
 """The rate of each painter's recipe, the same with every normalisation."""

@@ -14,17 +14,17 @@ from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetw
 from coordlib.lab.models.painters import parameter_count
 from coordlib.lab.record.results import device_name
 from coordlib.lab.record.sweeps import Run, identity
+from coordlib.lab.training.actor_critic import actor_critic
 from coordlib.lab.training.device import best_device
 from coordlib.lab.training.playing import (
     PlayHistory,
     Policy,
-    actor_critic,
-    eager_policy,
+    epsilon_greedy_policy,
     play,
-    q_learning,
     random_policy,
     sampling_policy,
 )
+from coordlib.lab.training.q_learning import q_learning
 from coordlib.surgery import coordify
 
 ARMS = {"plain": {"coordconv": "none"}, "coordconv": {"coordconv": "input"}}
@@ -76,7 +76,7 @@ class Arcade:
     games : tuple of str
         As :func:`coordlib.lab.data.games.open_games` names them.
     learn : callable
-        :func:`coordlib.lab.training.playing.actor_critic` or its like.
+        :func:`~coordlib.lab.training.actor_critic.actor_critic` or its like.
     network : callable
         Makes an agent from the shape of what is seen, the number of actions and the
         options of an arm.
@@ -142,7 +142,7 @@ class Arcade:
             games,
             lr=run["lr"],
             seed=seed,
-            checkpoint=folder and folder / f"{identity(run)}.npz",
+            checkpoint=folder and folder / f"{identity(run)}.pt",
             progress=progress,
             **run["training"],
         )
@@ -194,7 +194,7 @@ def task(
     """
     learn, head, policy = {
         "actor-critic": (actor_critic, ActorCritic, sampling_policy),
-        "q-learning": (q_learning, QNetwork, eager_policy),
+        "q-learning": (q_learning, QNetwork, epsilon_greedy_policy),
     }[learner]
     atari = any(name.startswith("atari-") for name in games)
     return Arcade(
