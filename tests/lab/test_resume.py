@@ -58,6 +58,18 @@ def test_every_part_comes_back_with_its_values_and_types(tmp_path):
     assert fresh["losses"] is losses  # filled in place
 
 
+def test_numbers_of_numpy_come_back_as_pythons_own(tmp_path):
+    optimizer = torch.optim.Adam(
+        nn.Linear(2, 1).parameters(), np.float64(0.1), (np.float64(0.5), 0.9)
+    )
+    others = {"optimizer": optimizer, "curve": [{"return": np.float32(0.5)}]}
+    file = saved(tmp_path, **others)
+    others["curve"].clear()
+    Resumable(file, FACTS, CPU, **parts(1) | others)
+    assert others["curve"] == [{"return": 0.5}]
+    assert type(optimizer.param_groups[0]["lr"]) is float
+
+
 def test_no_checkpoint_is_no_error(tmp_path):
     fresh = parts(2)
     state = Resumable(tmp_path / "none.pt", FACTS, CPU, **fresh)

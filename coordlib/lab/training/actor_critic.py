@@ -36,7 +36,7 @@ def actor_critic(
     """Train a policy and a value by the advantage of what was done (A2C).
 
     All games take a few steps; each action is then made likelier, as far as it paid
-    more than its value foretold, and the values are drawn to what was paid. The
+    more than the value estimated, and the values are drawn to what was paid. The
     learning rate falls to 0 along a line.
 
     Parameters
@@ -59,7 +59,7 @@ def actor_critic(
     clip : float
         The norm that a gradient has at most.
     clip_rewards : bool
-        Whether to learn from rewards cut to [-1, 1]. Returns are told uncut.
+        Whether to learn from rewards cut to [-1, 1]. Returns are given uncut.
     seed : int
         Decides which actions are drawn. The global generator is not touched.
     measures : int

@@ -241,8 +241,6 @@ def parameter_groups(model: nn.Module, lr: float, weight_decay: float) -> list[d
     trained = [p for p in model.parameters() if p.requires_grad]
     kernels = [p for p in trained if p.ndim > 1]
     others = [p for p in trained if p.ndim <= 1]
-    # Numbers of NumPy become Python's own, which alone a checkpoint can hold.
-    lr, weight_decay = float(lr), float(weight_decay)
     groups = [
         {"params": kernels, "highest_lr": lr, "weight_decay": weight_decay},
         {"params": others, "highest_lr": lr, "weight_decay": 0.0},

@@ -3,10 +3,10 @@
 Both play many games side by side, with one network for all of them.
 
 Home-made, and not taken from a library of reinforcement learning, for two reasons. A
-training that was stopped ends with the same numbers as one that was not: games cannot
-be saved, but the seed and every action that was done are the games, so they are played
-again up to there (:class:`GamesInPlay`). No library that we know does this. And what
-is learned from takes some ten lines of each loop, which a reader can follow.
+training that was stopped ends here with the same numbers as one that was not. The games
+themselves cannot be saved, but their seed and every action that was done are as good as
+the games: they are played again up to there, where libraries go on with new ones. And
+what an agent learns by is some ten lines of each loop, which a reader can follow.
 """
 
 from collections.abc import Callable
@@ -225,7 +225,7 @@ class GamesInPlay:
         self.steps = 0
         self.returns: list[float] = []
         self._running = torch.zeros(games.count)
-        self._reported = 0  # how many returns a recent return has told
+        self._reported = 0  # how many returns the curve has seen
         shape = (self.updates * rollout, games.count)
         self._actions = torch.zeros(shape, dtype=torch.uint8)
 

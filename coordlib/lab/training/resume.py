@@ -202,7 +202,12 @@ def _read(file: Path, facts: dict) -> dict[str, Any]:
 def _state(part: Stateful | Tensor | list) -> Any:
     if isinstance(part, Tensor):
         return part
-    return _plain(part) if isinstance(part, list) else part.state_dict()
+    if isinstance(part, list):
+        return _plain(part)
+    state = part.state_dict()
+    if isinstance(part, torch.optim.Optimizer):
+        state["param_groups"] = _plain(state["param_groups"])
+    return state
 
 
 def _plain(value: Any) -> Any:

@@ -66,7 +66,7 @@ def schedule_factors(
 ) -> list[float]:
     """What multiplies the learning rate at each step; see :func:`schedule_factor`."""
     factor = schedule_factor(schedule)
-    return [float(factor(step / max(steps - 1, 1))) for step in range(steps)]
+    return [factor(step / max(steps - 1, 1)) for step in range(steps)]
 
 
 def schedule_name(schedule: str | Callable[[float], float]) -> str:

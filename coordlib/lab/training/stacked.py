@@ -98,14 +98,9 @@ draw, measure, measures, checkpoint, progress
     steps, batch_size = count_steps(len(inputs), steps, epochs, batch_size)
     factors = schedule_factors(schedule, steps)
     device = next(models[0].parameters()).device
-    optimizer = torch.optim.Adam(
-        [
-            group
-            for recipe in zip(models, lr, weight_decay, strict=True)
-            for group in parameter_groups(*recipe)
-        ],
-        betas=betas,
-    )
+    recipes = zip(models, lr, weight_decay, strict=True)
+    groups = [group for recipe in recipes for group in parameter_groups(*recipe)]
+    optimizer = torch.optim.Adam(groups, betas=betas)
     losses_of = _losses_side_by_side(models, loss)
     # Room for all from the start: a small tensor kept at every step would sit between
     # the large ones, whose memory then could not be given back.
@@ -115,15 +110,15 @@ draw, measure, measures, checkpoint, progress
     facts |= {"lr": list(lr), "weight_decay": list(weight_decay)}
     facts |= {"betas": betas, "seed": seed}
     facts |= {"schedule": schedule_name(schedule), "measures": measures}
-    parts = {"models": nn.ModuleList(models), "optimizer": optimizer}
+    together = nn.ModuleList(models)
+    parts = {"models": together, "optimizer": optimizer}
     parts |= {"losses": losses, "curves": curves}
     state = Resumable(checkpoint, facts, device, **parts)
     samples = inputs.to(device), targets.to(device)
     batches = drawn_batches(*samples, batch_size, seed, state.step, augment, draw)
     stops = measuring_steps(steps, measures) if measure else ()
 
-    for model in models:
-        model.train()
+    together.train()
     for step in state.remaining(steps, progress):
         set_rate(optimizer, factors[step - 1])
         x, y = next(batches)
@@ -140,13 +135,11 @@ draw, measure, measures, checkpoint, progress
         state.keep(step)
         if callback is not None:
             stop = callback(step, models)
-            for model in models:
-                model.train()
+            together.train()
             if stop is True:
                 break
     state.finish()
-    for model in models:
-        model.eval()
+    together.eval()
     done, share = factors[: state.step], state.seconds / len(models)
     return [
         History(losses, [one * factor for factor in done], share, str(device), curve)

@@ -120,7 +120,7 @@ def measure(
     drawn = data.images()
     latents = draw_latents(pictures, latent, torch.Generator().manual_seed(0))
     measured = {"drawn_dimension": cloud(data.centres[:pictures].float(), size)[0]}
-    rivals = trainings(
+    trained_arms = trainings(
         *(seed, device, arms, training),
         drawn=drawn,
         size=size,
@@ -129,9 +129,9 @@ def measure(
         folder=folder,
         progress=progress,
     )
-    for arm, generator, told in rivals:
+    for arm, generator, numbers in trained_arms:
         found = examine(decoder(generator), latents, size, pairs=pairs)
-        measured |= told | {f"{arm}_{name}": value for name, value in found.items()}
+        measured |= numbers | {f"{arm}_{name}": value for name, value in found.items()}
     return measured
 
 
@@ -160,17 +160,17 @@ def trainings(
     ------
     arm : str
     generator : nn.Module
-    told : dict
+    numbers : dict
         The number of its parameters, the seconds of training, the discriminator's loss
         over the last 500 steps, and its weights, each after the name of the arm.
     """
     for arm, options in arms.items():
         torch.manual_seed(seed)
         generator = GENERATORS[arm](options["width"], size, latent).to(device)
-        judge = Discriminator(arm == "coordconv", judge_width, size)
-        duel = fit_gan(
+        discriminator = Discriminator(arm == "coordconv", judge_width, size)
+        history = fit_gan(
             generator,
-            judge.to(device),
+            discriminator.to(device),
             drawn,
             lr=options["lr"],
             seed=seed,
@@ -178,13 +178,14 @@ def trainings(
             progress=progress and arm,
             **training,
         )
-        told = {
+        numbers = {
             f"{arm}_parameters": parameter_count(generator),
-            f"{arm}_seconds": duel.seconds,
-            f"{arm}_judged": float(duel.losses[-500:, 1].mean()),
+            f"{arm}_seconds": history.seconds,
+            f"{arm}_judged": float(history.losses[-500:, 1].mean()),
         }
         weights = generator.state_dict().items()
-        yield arm, generator, told | {f"{arm}/{k}": value.cpu() for k, value in weights}
+        numbers |= {f"{arm}/{name}": value.cpu() for name, value in weights}
+        yield arm, generator, numbers
 
 
 def decoder(generator: nn.Module):

@@ -124,7 +124,7 @@ def measure(
     }
     for name, three in controls(photographs(KIND)[:pairs], size).items():
         measured[f"{name}_moved"] = foretell(*three).moved
-    rivals = trainings(
+    trained_arms = trainings(
         *(seed, device, arms, training),
         drawn=known,
         size=size,
@@ -133,9 +133,9 @@ def measure(
         folder=folder,
         progress=progress,
     )
-    for arm, generator, told in rivals:
+    for arm, generator, numbers in trained_arms:
         found = examine(decoder(generator), latent, away, pictures, pairs)
-        measured |= told | {f"{arm}_{name}": value for name, value in found.items()}
+        measured |= numbers | {f"{arm}_{name}": value for name, value in found.items()}
     return measured
 
 

@@ -146,8 +146,8 @@ class Arcade:
             progress=progress,
             **run["training"],
         )
-        told = [p["return"] for p in history.curve if p["return"] is not None]
-        if not told:
+        returns = [p["return"] for p in history.curve if p["return"] is not None]
+        if not returns:
             raise ValueError(
                 f"no game of {name} came to its end in {history.frames} frames of "
                 "training; give it more"
@@ -163,7 +163,7 @@ class Arcade:
             "test_return": float(test.returns.mean()),
             "test_length": float(test.lengths.float().mean()),
             "random_return": float(guess.returns.mean()),
-            "curve_return": mean(told),
+            "curve_return": mean(returns),
             "moved": changed_by_a_move(model, policy, tested),
             "seconds": history.seconds,
             "frames": history.frames,
