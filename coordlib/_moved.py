@@ -11,7 +11,7 @@ from types import ModuleType
 MOVED = {
     "adversarial": "training.adversarial",
     "boxes": "data.boxes",
-    "checkpoints": "training.resume",
+    "checkpoints": "record.weights",
     "data": "data",
     "device": "training.device",
     "experiments": "experiments",

@@ -255,8 +255,8 @@ def start(where, code):
     """Run the small sweep in a process of its own."""
     script = f"""
 import json, pathlib, sys
-from coordlib import experiments
-from coordlib.lab.experiments import coordinate_classification as module
+from coordlib.lab import experiments
+from coordlib.lab.experiments.coordinates import coordinate_classification as module
 from coordlib.lab.training import resume
 resume.CHECKPOINT_SECONDS = 0
 module.PRESETS["quick"] = json.loads(sys.argv[1])
