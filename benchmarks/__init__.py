@@ -2,7 +2,7 @@
 
 ``python -m benchmarks`` (or ``make bench``) measures all of :data:`NAMES`, ``python -m
 benchmarks coordconv`` one. Each is a module here with a dictionary ``CONFIG`` and a
-function ``measure(**CONFIG)`` that returns numbers by name. They go to ``results/``, as
+function ``measure(**CONFIG)`` that gives rows. They go to ``results/``, as
 what experiments find does, and the page ``book/speed.ipynb`` shows them.
 """
 

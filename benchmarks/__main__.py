@@ -8,7 +8,7 @@ import torch
 
 from benchmarks import NAMES
 from coordlib.lab.record import results
-from coordlib.lab.record.results import Result
+from coordlib.lab.record.result import Result
 
 
 def run(name: str) -> Result:
@@ -33,9 +33,12 @@ def run(name: str) -> Result:
         raise ValueError(f"name must be one of {', '.join(NAMES)}, got {name!r}")
     module = import_module(f"benchmarks.{name}")
     start = perf_counter()
-    measured = {key: float(f"{v:.4g}") for key, v in module.measure(**module.CONFIG)}
-    found = results.provenance(torch.device("cpu"), perf_counter() - start)
-    return Result(f"speed-{name}", "cpu", module.CONFIG, {"0": measured}, {"0": found})
+    result = Result(f"speed-{name}", "cpu", module.CONFIG)
+    measured = list(module.measure(**module.CONFIG))
+    result.add(0, [row | {"value": float(f"{row['value']:.4g}")} for row in measured])
+    seconds = perf_counter() - start
+    result.provenance["0"] = results.provenance(torch.device("cpu"), seconds)
+    return result
 
 
 def main(names: list[str]) -> int:

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import splits, squares
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
+from coordlib.lab.models.common import he_normal_
 from coordlib.lab.models.handmade import Tile
-from coordlib.lab.models.painters import CoordConvPainter, he_normal_
+from coordlib.lab.models.painters import CoordConvPainter
+from coordlib.lab.record.result import Row, rows
 from coordlib.lab.training.loop import fit
 from coordlib.lab.training.losses import pixel_cross_entropy
 from coordlib.layers import AddCoords
@@ -69,17 +71,15 @@ class Exam:
         return min(self.shares) == 1
 
 
-def measure(
-    size: int, ours: dict, paper: dict, side: int = 9
-) -> Iterator[tuple[str, float]]:
+def measure(size: int, ours: dict, paper: dict, side: int = 9) -> Iterator[Row]:
     """Train both on both splits.
 
     Yields
     ------
-    str, float
-        Names are ``split | arm | quantity``: seconds of training, accuracies on both
-        sides, and for the paper's recipe the epochs. An arm whose accuracies are not
-        both 1 had not arrived when its epochs were over.
+    Row
+        By split and arm ``seconds`` of training, ``train_accuracy`` and
+        ``test_accuracy``, and for the paper's recipe the ``epochs``. An arm whose
+        accuracies are not both 1 had not arrived when its epochs were over.
     """
     world = squares(size, side)
     positions, targets = to_unit(world.positions, (size, size)), world.targets()
@@ -89,10 +89,11 @@ def measure(
         model = CoordConvPainter(size=size)
         start = perf_counter()
         fit(model, *data, **ours)
-        yield f"{split} | ours | seconds", perf_counter() - start
+        measured = {"seconds": perf_counter() - start}
         for name, index in (("train", train), ("test", test)):
             share = accuracy(model, positions[index], targets[index])
-            yield f"{split} | ours | {name} accuracy", share
+            measured[f"{name}_accuracy"] = share
+        yield from rows(measured, split=split, arm="ours")
 
         torch.manual_seed(0)
         model = concatenating_painter(size)
@@ -103,7 +104,6 @@ def measure(
         start = perf_counter()
         found = fit(model, *data, steps=steps, callback=exam, **options)
         spent = perf_counter() - start - exam.seconds
-        yield f"{split} | paper | seconds", spent
-        yield f"{split} | paper | epochs", found.steps / exam.every
-        yield f"{split} | paper | train accuracy", exam.shares[0]
-        yield f"{split} | paper | test accuracy", exam.shares[1]
+        measured = {"seconds": spent, "epochs": found.steps / exam.every}
+        measured |= {"train_accuracy": exam.shares[0], "test_accuracy": exam.shares[1]}
+        yield from rows(measured, split=split, arm="paper")

@@ -6,6 +6,7 @@ import torch
 
 from benchmarks.coordconv import cases, forward, training
 from benchmarks.timing import paired, ratio
+from coordlib.lab.record.result import Row, rows
 
 # Few cases, for each compiles four graphs.
 CONFIG = {
@@ -17,22 +18,23 @@ CONFIG = {
 }
 
 
-def measure(rounds: int, **grid: list) -> Iterator[tuple[str, float]]:
+def measure(rounds: int, **grid: list) -> Iterator[Row]:
     """Time evaluation and training of the compiled layers.
 
     Yields
     ------
-    str, float
+    Row
         As in :func:`benchmarks.coordconv.measure`.
     """
-    for name, candidates, x in cases(**grid):
-        for what, make in (("forward", forward), ("training", training)):
+    for case, candidates, x in cases(**grid):
+        for work, make in (("forward", forward), ("training", training)):
             torch.compiler.reset()
             steps = {
                 key: make(torch.compile(candidates[key], fullgraph=True), x)
                 for key in ("plain", "ours")
             }
             times = paired(steps, rounds=rounds)
-            key = f"{what} | {name}"
-            yield f"{key} | plain ms", 1000 * sorted(times["plain"])[rounds // 2]
-            yield from ratio(times, "ours", "plain").named(f"{key} | ours/plain")
+            axes = case | {"work": work}
+            plain = 1000 * sorted(times["plain"])[rounds // 2]
+            yield from rows({"milliseconds": plain}, **axes, of="plain")
+            yield from ratio(times, "ours", "plain").rows(**axes, of="ours/plain")

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.timing import paired, ratio
+from coordlib.lab.record.result import Row, rows
 from coordlib.layers import AddCoords, CoordConv2d
 
 CONFIG = {
@@ -72,8 +73,8 @@ def peak_memory(step: Callable[[], object]) -> int:
 
 def cases(
     kernels: list, channels: list, images: list, formats: list
-) -> Iterator[tuple[str, dict[str, nn.Module], Tensor]]:
-    """Every case: its name, the candidates and an input."""
+) -> Iterator[tuple[dict, dict[str, nn.Module], Tensor]]:
+    """Every case: what it is, the candidates and an input."""
     for k, (inputs, outputs), (count, side), layout in product(
         kernels, channels, images, formats
     ):
@@ -83,30 +84,35 @@ def cases(
         for layer in candidates.values():
             layer.to(**memory)
         x = torch.randn(count, inputs, side, side).to(**memory).requires_grad_()
-        name = f"{k}x{k}, {inputs} to {outputs}, {count} of {side}x{side}, {layout}"
-        yield name, candidates, x
+        case = {"kernel": k, "inputs": inputs, "outputs": outputs}
+        case |= {"count": count, "side": side, "layout": layout}
+        yield case, candidates, x
 
 
-def measure(rounds: int, **grid: list) -> Iterator[tuple[str, float]]:
+def measure(rounds: int, **grid: list) -> Iterator[Row]:
     """Time evaluation and training; compare the memory of training.
 
     Yields
     ------
-    str, float
-        Names are ``what | case | quantity``, where a quantity is a ratio
-        (``ours/plain median``, ``low`` or ``high``) or the plain layer's milliseconds.
+    Row
+        By case, ``work`` ("forward", "training", "memory") and ``of``, what is compared
+        ("ours/plain"): ``ratio`` and its quartiles, or the plain layer's
+        ``milliseconds``.
     """
-    for name, candidates, x in cases(**grid):
-        for what, make in (("forward", forward), ("training", training)):
+    for case, candidates, x in cases(**grid):
+        for work, make in (("forward", forward), ("training", training)):
             steps = {key: make(layer, x) for key, layer in candidates.items()}
             times = paired(steps, rounds=rounds)
-            key = f"{what} | {name}"
-            yield f"{key} | plain ms", 1000 * sorted(times["plain"])[rounds // 2]
+            axes = case | {"work": work}
+            plain = 1000 * sorted(times["plain"])[rounds // 2]
+            yield from rows({"milliseconds": plain}, **axes, of="plain")
             for of, to in (("ours", "plain"), ("concatenated", "ours")):
-                yield from ratio(times, of, to).named(f"{key} | {of}/{to}")
+                yield from ratio(times, of, to).rows(**axes, of=f"{of}/{to}")
         peaks = {
             key: peak_memory(training(layer, x)) + x.nbytes
             for key, layer in candidates.items()
         }
         for of in ("ours", "concatenated"):
-            yield f"memory | {name} | {of}/plain", peaks[of] / peaks["plain"]
+            share = peaks[of] / peaks["plain"]
+            axes = case | {"work": "memory", "of": f"{of}/plain"}
+            yield from rows({"ratio": share}, **axes)

@@ -7,13 +7,12 @@ import torch
 from benchmarks.timing import paired, ratio
 from coordlib.grid import index_grid
 from coordlib.lab.models.handmade import decode, decode_scipy, paint_pixel
+from coordlib.lab.record.result import Row, rows
 
 CONFIG = {"size": [70, 100], "batches": [100, 1000, 7000], "rounds": 9}
 
 
-def measure(
-    size: list[int], batches: list[int], rounds: int
-) -> Iterator[tuple[str, float]]:
+def measure(size: list[int], batches: list[int], rounds: int) -> Iterator[Row]:
     """Time batches of pictures, each with one lit pixel.
 
     Yields
@@ -43,7 +42,7 @@ def measure(
         )
         times["ours"] = [t / count for t in times["ours"]]
         times["reading"] = [t / count for t in times["reading"]]
-        name = f"batch of {count}"
-        yield f"{name} | scipy ms", 1000 * sorted(times["scipy"])[rounds // 2]
+        middle = 1000 * sorted(times["scipy"])[rounds // 2]
+        yield from rows({"milliseconds": middle}, batch=count, of="scipy")
         for of in ("scipy", "reading"):
-            yield from ratio(times, of, "ours").named(f"{name} | {of}/ours")
+            yield from ratio(times, of, "ours").rows(batch=count, of=f"{of}/ours")

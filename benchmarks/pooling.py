@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.coordconv import FORMATS, forward, peak_memory, training
 from benchmarks.timing import paired, ratio
+from coordlib.lab.record.result import Row, rows
 from coordlib.layers import BlurPool2d, MaxBlurPool2d
 
 CONFIG = {
@@ -103,14 +104,15 @@ def library(name: str):
 
 def measure(
     layers: list, inputs: list, formats: list, compiled: list, rounds: int
-) -> Iterator[tuple[str, float]]:
+) -> Iterator[Row]:
     """Time evaluation and training; compare memory, and values before anything else.
 
     Yields
     ------
-    str, float
-        Names are ``what | case | quantity``, where a quantity is the milliseconds of
-        the fastest other library, or a ratio: above 1, ours takes longer or more.
+    Row
+        By case, ``work`` ("forward", "training", "memory") and ``of``, what is
+        compared: the ``milliseconds`` of the fastest other library, or a ``ratio`` with
+        its quartiles: above 1, ours takes longer or more.
     """
     for (kind, size, mode), (count, channels, side), layout in product(
         layers, inputs, formats
@@ -121,29 +123,31 @@ def measure(
         found = candidates(kind, size, mode, channels)
         for layer in found.values():
             torch.testing.assert_close(layer(x), found["ours"](x))
-        name = f"{kind} {size}, {mode}, {count}x{channels} of {side}x{side}, {layout}"
-        yield from compare(name, found, x, rounds)
+        case = {"kind": kind, "size": size, "mode": mode, "count": count}
+        case |= {"channels": channels, "side": side, "layout": layout}
+        yield from compare(case | {"compiled": False}, found, x, rounds)
         peaks = {key: peak_memory(training(f, x)) for key, f in found.items()}
         least = min(peak for key, peak in peaks.items() if key != "ours")
-        yield f"memory | {name} | ours/least", peaks["ours"] / least
+        axes = case | {"work": "memory", "of": "ours/least"}
+        yield from rows({"ratio": peaks["ours"] / least}, **axes)
         if [kind, size, mode] in compiled and [count, channels, side] == inputs[0]:
             torch.compiler.reset()
             fused = {
                 k: torch.compile(found[k], fullgraph=True) for k in ("ours", "torch")
             }
-            yield from compare(f"{name}, compiled", fused, x, rounds)
+            yield from compare(case | {"compiled": True}, fused, x, rounds)
 
 
 def compare(
-    name: str, layers: dict[str, nn.Module], x: Tensor, rounds: int
-) -> Iterator[tuple[str, float]]:
+    case: dict, layers: dict[str, nn.Module], x: Tensor, rounds: int
+) -> Iterator[Row]:
     """Ours beside the fastest of the others, in evaluation and in training."""
-    for what, make in (("forward", forward), ("training", training)):
+    for work, make in (("forward", forward), ("training", training)):
         times = paired(
             {k: make(layer, x) for k, layer in layers.items()}, rounds=rounds
         )
         middle = {k: sorted(t)[rounds // 2] for k, t in times.items()}
         fastest = min((k for k in times if k != "ours"), key=middle.get)
-        key = f"{what} | {name}"
-        yield f"{key} | {fastest} ms", 1000 * middle[fastest]
-        yield from ratio(times, "ours", fastest).named(f"{key} | ours/fastest")
+        axes = case | {"work": work}
+        yield from rows({"milliseconds": 1000 * middle[fastest]}, **axes, of=fastest)
+        yield from ratio(times, "ours", fastest).rows(**axes, of="ours/fastest")

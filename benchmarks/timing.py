@@ -5,11 +5,13 @@ here says how long a thing takes; it says how much longer than another thing tha
 timed a moment before and a moment after.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from statistics import median, quantiles
 from time import perf_counter
+
+from coordlib.lab.record.result import Row, rows
 
 __all__ = ["Ratio", "paired", "ratio"]
 
@@ -31,10 +33,10 @@ class Ratio:
     low: float
     high: float
 
-    def named(self, name: str) -> Iterator[tuple[str, float]]:
-        """Yield each part under ``name`` and its own: ``name median`` and so on."""
-        for part, value in vars(self).items():
-            yield f"{name} {part}", value
+    def rows(self, **axes: object) -> list[Row]:
+        """The median as ``ratio``, and the quartiles with ``_low`` and ``_high``."""
+        parts = {"ratio": self.median, "ratio_low": self.low, "ratio_high": self.high}
+        return rows(parts, **axes)
 
 
 def paired(

@@ -4,13 +4,21 @@ import argparse
 import os
 import sys
 
-from coordlib.lab import experiments
-from coordlib.lab.record import results
-from coordlib.lab.record.results import Where
+try:
+    from coordlib.lab import experiments
+    from coordlib.lab.record import results
+    from coordlib.lab.record.result import spread
+    from coordlib.lab.record.results import Where
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"error: {missing.name} is missing: the command line measures in the book's "
+        "laboratory; pip install 'coordlib[lab]'"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors of the user end in one line, not in a traceback."""
+    # Three commands with a few options: argparse does, and needs no installing.
     parser = argparse.ArgumentParser(prog="python -m coordlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the experiments and their presets")
@@ -36,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
             case "list":
                 _list()
             case "run":
-                preset = options.preset or experiments.presets(options.name)[0]
+                preset = options.preset or experiments.find(options.name).sizes[0]
                 if options.seeds < 1:
                     raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
                 experiments.run(
@@ -69,8 +77,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _list() -> None:
     for name in experiments.NAMES:
-        purpose = experiments.find(name).__doc__.splitlines()[0]
-        print(f"{name}  [{', '.join(experiments.presets(name))}]\n    {purpose}")
+        experiment = experiments.find(name)
+        question = experiment.question.splitlines()[0]
+        print(f"{name}  [{', '.join(experiment.sizes)}]\n    {question}")
 
 
 def _show(name: str, preset: str | None, where: Where) -> None:
@@ -78,7 +87,7 @@ def _show(name: str, preset: str | None, where: Where) -> None:
 
     What is only begun is named, too.
     """
-    known = experiments.presets(name)
+    known = experiments.find(name).sizes
     if preset and preset not in known:
         raise ValueError(f"{name} has no preset {preset!r}; it has {', '.join(known)}")
     for p in [preset] if preset else known[::-1]:
@@ -93,11 +102,13 @@ def _show(name: str, preset: str | None, where: Where) -> None:
         print(f"{name} at {p} size")
         if result.runs:
             print(trained)
-        shared = set.intersection(*map(set, result.seeds.values()))
-        for metric in sorted(shared):
-            mean, spread = result.mean(metric), result.spread(metric)
-            count = f"({len(result.seeds)} seeds)"
-            print(f"{metric:48s} {mean:12.5g} ± {spread:.2g}  {count}")
+        count = f"({len(result.seeds)} seeds)"
+        for row in result.select(seed=result.seeds[0]):
+            axes = {k: v for k, v in row.items() if k not in ("seed", "value")}
+            what = ", ".join(map(str, [axes.pop("metric"), *axes.values()]))
+            values = result.alike(row)
+            middle, around = values.mean(), spread(values)
+            print(f"{what:48s} {middle:12.5g} ± {around:.2g}  {count}")
         return
     elsewhere = f" --results {where}" if where else ""
     raise ValueError(

@@ -1,13 +1,28 @@
-"""What every page of the book needs."""
+"""What every page of the book needs: who ran it, results, verdicts, exercises."""
 
 import platform
+from collections.abc import Callable
 from datetime import date
+from html import escape
+from typing import Any
 
 import numpy as np
 import torch
 
 import coordlib
+from coordlib.lab.record import ledger, results
+from coordlib.lab.record.result import Result
 from coordlib.lab.training.device import best_device
+
+
+class Html:
+    """A piece of a page; notebooks show it, and need no package for that."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def _repr_html_(self) -> str:
+        return self.text
 
 
 def about() -> None:
@@ -22,4 +37,57 @@ def about() -> None:
         f"coordlib {coordlib.__version__} · Python {platform.python_version()}"
         f" · torch {torch.__version__.split('+')[0]}"
         f" · numpy {np.__version__} · {best_device()} · {date.today()}"
+    )
+
+
+def read(name: str) -> Result:
+    """Give the largest result of an experiment, and print what it is.
+
+    Raises
+    ------
+    ValueError
+        If it was not measured.
+    """
+    result = results.best(name)
+    if result is None:
+        raise ValueError(f"{name} was not measured: 'python -m coordlib run {name}'")
+    seeds = len(result.seeds)
+    print(f"{name}: {result.preset} size, {seeds} seed{'s' * (seeds > 1)}")
+    return result
+
+
+def verdicts(*claims: str) -> Html:
+    """Show the rows of the ledger with these ids."""
+    return Html(ledger.to_html([e for e in ledger.ledger() if e.claim.id in claims]))
+
+
+def check(answer: Any, is_right: Callable[[Any], bool], hint: str) -> None:
+    """Say whether the answer to an exercise is right, and help if it is not.
+
+    Parameters
+    ----------
+    answer : object
+        None until the reader has answered.
+    is_right : callable
+        Takes the answer.
+    hint : str
+    """
+    if answer is None:
+        print("Not answered yet.")
+    else:
+        print("Correct." if is_right(answer) else f"Not yet. {hint}")
+
+
+def table(caption: str, head: list[str], rows: list[list]) -> Html:
+    """Show a table with a caption; the first cell of a row is its heading."""
+    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "".join(
+        f'<tr><th scope="row">{escape(str(first))}</th>'
+        + "".join(f"<td>{escape(str(cell))}</td>" for cell in rest)
+        + "</tr>"
+        for first, *rest in rows
+    )
+    return Html(
+        f'<table class="dataframe"><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
     )

@@ -1,21 +1,19 @@
-"""Games, agents, and what they learn: the same numbers whatever comes between."""
+"""Agents, and what they learn: the same numbers whatever comes between."""
 
-import sys
-from types import ModuleType, SimpleNamespace
-
-import numpy as np
 import pytest
 import torch
+from learners import LEARNERS, follow_the_ball, learners, make
 
 from coordlib.lab import experiments
-from coordlib.lab.data import games as games_module
-from coordlib.lab.data.games import Catch, MinAtarGames, board, open_games
+from coordlib.lab.data.games import (
+    Catch,
+)
 from coordlib.lab.experiments.play import play as experiment
-from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
-from coordlib.lab.models.painters import parameter_count
-from coordlib.lab.record import sweeps
+from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk
+from coordlib.lab.models.common import parameter_count
+from coordlib.lab.record import results, sweep
 from coordlib.lab.training import resume
-from coordlib.lab.training.actor_critic import actor_critic, discounted_returns
+from coordlib.lab.training.actor_critic import discounted_returns
 from coordlib.lab.training.playing import (
     GamesInPlay,
     epsilon_greedy_policy,
@@ -24,168 +22,6 @@ from coordlib.lab.training.playing import (
     sampling_policy,
 )
 from coordlib.lab.training.q_learning import ReplayMemory, q_learning
-
-SMALL = {"frames": 640, "measures": 4}
-LEARNERS = {
-    "actor-critic": (actor_critic, ActorCritic, SMALL),
-    "q-learning": (
-        q_learning,
-        QNetwork,
-        SMALL | {"memory": 320, "warmup": 64, "batch_size": 16, "target_interval": 3},
-    ),
-}
-learners = pytest.mark.parametrize("learner", LEARNERS)
-
-
-def make(learner, games, **network):
-    torch.manual_seed(0)
-    return LEARNERS[learner][1](MiniTrunk(games.shape, **network), games.actions)
-
-
-def follow_the_ball(seen):
-    """The right play of Catch: left, stay or right, as the ball lies."""
-    ball, paddle = (seen[:, k].flatten(1).argmax(1) % seen.shape[-1] for k in (0, 1))
-    return (ball - paddle).sign() + 1
-
-
-# Games
-
-
-def test_every_ball_of_catch_can_be_caught():
-    assert play(follow_the_ball, Catch(500)).returns.eq(1).all()
-
-
-def test_a_paddle_that_does_not_move_catches_one_ball_in_ten():
-    still = play(lambda seen: torch.ones(len(seen), dtype=torch.long), Catch(5000))
-    assert abs(float(still.returns.mean()) - 0.1) < 0.02
-    assert still.lengths.eq(9).all()
-
-
-def test_catch_shows_one_ball_and_one_paddle():
-    games = Catch(4, seed=1, size=6)
-    for _ in range(12):
-        seen, _, _ = games.step(torch.randint(3, (4,)))
-        assert seen.dtype == torch.uint8 and seen.shape == (4, 2, 6, 6)
-        assert seen.flatten(2).sum(2).eq(1).all()
-        assert seen[:, 1, -1].sum(1).eq(1).all()
-
-
-@pytest.mark.parametrize(
-    ("actions", "message"),
-    [
-        ([0, 1, 3], r"actions must be in \[0, 3\), got 3"),
-        ([0, -1, 1], r"in \[0, 3\), got -1"),
-        ([0, 1], r"shape \(3,\), not \(2,\)"),
-        (1, r"shape \(3,\), not \(\)"),
-    ],
-)
-def test_actions_that_there_are_not_are_refused(actions, message):
-    games = Catch(3)
-    games.reset()
-    with pytest.raises(ValueError, match=message):
-        games.step(torch.tensor(actions))
-
-
-def test_the_seed_decides_the_balls():
-    first, again, other = (Catch(50, seed=seed).reset() for seed in (3, 3, 4))
-    assert torch.equal(first, again) and not torch.equal(first, other)
-
-
-def test_a_board_names_the_last_thing_of_each_cell():
-    seen = torch.zeros(1, 3, 2, 2)
-    seen[0, 0, 0] = seen[0, 2, 0, 1] = seen[0, 1, 1, 1] = 1
-    assert board(seen).tolist() == [[[1, 3], [0, 2]]]
-
-
-@pytest.mark.parametrize("name", ["pong", "catch2", ""])
-def test_an_unknown_game_is_named(name):
-    with pytest.raises(ValueError, match="name must be one of 'catch', 'asterix'"):
-        open_games(name, 1)
-
-
-@pytest.mark.parametrize(
-    ("name", "package"), [("breakout", "minatar"), ("atari-ms_pacman", "ale_py")]
-)
-def test_a_missing_package_is_named_with_the_remedy(monkeypatch, name, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.setitem(sys.modules, f"{package}.vector_env", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'coordlib\[play\]'"):
-        open_games(name, 1)
-
-
-class Countdown:
-    """A game as MinAtar makes them: it ends, and pays, after three actions."""
-
-    def __init__(self, name):
-        self.env = SimpleNamespace(channels={"other": 1, "own": 0})
-        self.left, self.done = 3, []
-
-    def seed(self, seed):
-        self.seeded = seed
-
-    def state_shape(self):
-        return [10, 10, 2]
-
-    def minimal_action_set(self):
-        return [0, 2, 5]
-
-    def reset(self):
-        self.left = 3
-
-    def state(self):
-        state = np.zeros((10, 10, 2), bool)
-        state[self.left, 7, 1] = True
-        return state
-
-    def act(self, action):
-        self.done.append(action)
-        self.left -= 1
-        return (action, True) if self.left == 0 else (0, False)
-
-
-def test_games_of_minatar_are_stepped_together(monkeypatch):
-    fake = ModuleType("minatar")
-    fake.Environment = Countdown
-    monkeypatch.setitem(sys.modules, "minatar", fake)
-    games = MinAtarGames("breakout", 2, seed=5)
-    assert (games.shape, games.actions) == ((2, 10, 10), 3)
-    assert games.objects == ("own", "other")
-    assert games._games[0].seeded != games._games[1].seeded
-    assert games.reset()[:, 1, 3, 7].tolist() == [1, 1]
-    for _ in range(2):
-        _, rewards, ended = games.step(torch.tensor([0, 2]))
-        assert not rewards.any() and not ended.any()
-    seen, rewards, ended = games.step(torch.tensor([1, 2]))
-    assert games._games[1].done == [5, 5, 5]  # of six actions, these do something
-    assert rewards.tolist() == [2, 5] and ended.all()
-    assert seen[:, 1, 3, 7].tolist() == [1, 1]  # a new game has begun
-
-
-@pytest.mark.parametrize("name", games_module.MINATAR)
-def test_the_games_of_minatar_go_the_same_way_again(name):
-    pytest.importorskip("minatar")
-    steps = torch.randint(3, (40, 2), generator=torch.Generator().manual_seed(0))
-    runs = []
-    for _ in range(2):
-        games = MinAtarGames(name, 2, seed=1)
-        seen = [games.reset(), *(games.step(actions)[0] for actions in steps)]
-        runs.append(torch.stack(seen))
-    assert torch.equal(*runs)
-    assert runs[0].shape[2:] == games.shape and runs[0].max() == 1
-    assert len(games.objects) == games.shape[0]
-
-
-def test_ms_pacman_is_seen_as_four_pictures():
-    pytest.importorskip("ale_py")
-    pytest.importorskip("gymnasium")
-    games = open_games("atari-ms_pacman", 2)
-    assert (games.shape, games.actions) == ((4, 84, 84), 9)
-    start = games.reset()
-    seen, rewards, ended = games.step(torch.tensor([1, 2]))
-    assert seen.shape == start.shape == (2, 4, 84, 84) and seen.dtype == torch.uint8
-    assert torch.equal(seen[:, :3], start[:, 1:])  # a new picture comes last
-    assert rewards.dtype == torch.float32 and ended.dtype == torch.bool
-
 
 # Agents
 
@@ -362,16 +198,17 @@ def test_the_sweep_tells_what_coordinates_add(monkeypatch, tmp_path):
     monkeypatch.setitem(experiment.PRESETS, "quick", SWEEP)
     options = {"where": tmp_path, "report": lambda _: None, "device": "cpu"}
     result = experiments.run("play", "quick", seeds=[0, 1], **options)
-    found = result.seeds["0"]
-    gain = experiment.relative_gain(
-        found["catch_plain_return"], found["catch_coordconv_return"]
+    plain, coords = (
+        result.values("return", game="catch", arm=a) for a in experiment.ARMS
     )
-    assert found["gain"] == found["catch_gain"] == pytest.approx(gain)
-    assert found["better"] + found["worse"] <= 1
+    gain = experiment.relative_gain(plain[0], coords[0])
+    assert result.values("mean_gain")[0] == pytest.approx(gain)
+    assert result.values("gain", game="catch")[0] == pytest.approx(gain)
+    assert result.values("better")[0] + result.values("worse")[0] <= 1
     assert {(run["arm"], run["seed"]) for run in result.runs} == {
         (arm, seed) for arm in experiment.ARMS for seed in (0, 1)
     }
-    kept = experiments.results.load_weights("play", "quick", "plain_catch", tmp_path)
+    kept = results.load_weights("play", "quick", "plain_catch", tmp_path)
     assert kept["pictures"].shape == (9, 10, 10)
 
 
@@ -396,10 +233,10 @@ def test_a_coordified_agent_begins_as_the_plain_one():
 
 @pytest.mark.parametrize("name", ["play", "play-q", "play-coordified", "atari"])
 def test_the_arms_of_every_preset_differ_in_their_network_only(name):
-    for config in experiments.find(name).PRESETS.values():
+    for config in experiments.find(name).presets.values():
         recipes = [arm["training"] for arm in config["arms"].values()]
         assert all(recipe == recipes[0] for recipe in recipes)
-        assert sweeps.jobs(config["arms"], config["games"], 0, True)
+        assert sweep.jobs(config["arms"], config["games"], 0, True)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,21 +14,26 @@ from numpy.typing import ArrayLike
 from coordlib.lab.figures.plots import bare
 from coordlib.lab.figures.style import COLORS, WIDTH
 from coordlib.lab.figures.tables import Table
-from coordlib.lab.record.results import Result
+from coordlib.lab.record.result import Result, interval
 
 _MARKS = "os^DvPX"
+_SERIES = ("blue", "vermilion", "green", "purple")
 
 
-def estimate(result: Result, metric: str) -> tuple[float, float, float]:
-    """The mean of a metric over the seeds, and its 95 % interval.
+Quantity = Mapping[str, Any] | tuple[Mapping[str, Any], Mapping[str, Any]]
+"""What :meth:`~coordlib.lab.record.result.Result.values` selects, a ``metric`` and
+perhaps axes; or two of these, for their difference seed by seed."""
+
+
+def estimate(result: Result, quantity: Quantity) -> tuple[float, float, float]:
+    """The mean of a quantity over the seeds, and its 95 % interval.
 
     Parameters
     ----------
     result : Result
-    metric : str
-        A metric, or a difference ``"a - b"``. Where the result holds ``metric_low``
-        and ``metric_high``, they are the interval, and it is over pictures; otherwise
-        it is over the seeds.
+    quantity : Quantity
+        Where the result holds its metric with ``_low`` and ``_high`` too, they are the
+        interval, and it is over pictures; otherwise it is over the seeds.
 
     Returns
     -------
@@ -37,37 +43,48 @@ def estimate(result: Result, metric: str) -> tuple[float, float, float]:
     Raises
     ------
     KeyError
-        If the metric was not measured.
+        If it was not measured.
     """
-    ends = [f"{metric}_{end}" for end in ("low", "high")]
-    if all(end in numbers for end in ends for numbers in result.seeds.values()):
-        return result.mean(metric), *map(result.mean, ends)
-    return result.mean(metric), *result.interval(metric)
+    if isinstance(quantity, tuple):
+        first, second = (result.values(**one) for one in quantity)
+        return float((first - second).mean()), *interval(first - second)
+    low, high = (
+        quantity | {"metric": f"{quantity['metric']}_{end}"} for end in ("low", "high")
+    )
+    if result.select(**low):
+        return tuple(result.mean(**one) for one in (quantity, low, high))
+    return result.mean(**quantity), *result.interval(**quantity)
 
 
 def interval_text(
-    result: Result, metric: str, *, percent: bool = True, digits: int = 1
+    result: Result,
+    quantity: Quantity,
+    *,
+    percent: bool = True,
+    digits: int = 1,
+    signed: bool = False,
 ) -> str:
-    """Write a metric with its interval, as ``"68.2 % [67.0, 69.4]"``.
+    """Write a quantity with its interval, as ``"68.2 % [67.0, 69.4]"``.
 
     Parameters
     ----------
     result : Result
-    metric : str
-        As for :func:`estimate`. A difference, and what ends in "gain", has a sign.
+    quantity : Quantity
     percent : bool
-        Whether the metric is a share.
+        Whether it is a share.
     digits : int
         After the point.
+    signed : bool
+        Whether to write a plus; always with a difference.
 
     Returns
     -------
     str
         Without an interval for a single seed.
     """
-    sign = "+" if " - " in metric or metric.endswith("gain") else ""
+    sign = "+" if signed or isinstance(quantity, tuple) else ""
     scale, unit = (100, " %") if percent else (1, "")
-    numbers = [scale * number for number in estimate(result, metric)]
+    numbers = [scale * number for number in estimate(result, quantity)]
     middle, low, high = (f"{number:{sign}.{digits}f}" for number in numbers)
     known = all(map(math.isfinite, numbers))
     return f"{middle}{unit} [{low}, {high}]" if known else f"{middle}{unit}"
@@ -75,23 +92,25 @@ def interval_text(
 
 def measured_table(
     result: Result,
-    rows: Mapping[str, str],
-    columns: Mapping[str, str],
+    rows: Mapping[str, Mapping[str, Any]],
+    columns: Mapping[str, Mapping[str, Any]],
     *,
     percent: bool | Collection[str] = True,
+    signed: Collection[str] = (),
     digits: int = 1,
 ) -> Table:
-    """Set out metrics with their intervals: one prefix a row, one suffix a column.
+    """Set out numbers with their intervals.
 
     Parameters
     ----------
     result : Result
-    rows : mapping of str to str
-        For each row its name and how its metrics begin.
-    columns : mapping of str to str
-        For each column its name and how its metrics end. What a row lacks stays empty.
+    rows, columns : mapping of str to mapping
+        By name the axes of a row, and the metric and axes of a column; together they
+        select what stands in a cell. What a row lacks stays empty.
     percent : bool or collection of str
-        Whether the metrics are shares, or the names of the columns that are.
+        Whether the numbers are shares, or the names of the columns where they are.
+    signed : collection of str
+        Names of the columns of gains, which are written with a sign.
     digits : int
         After the point.
 
@@ -99,25 +118,27 @@ def measured_table(
     -------
     Table
     """
-    known = {name for numbers in result.seeds.values() for name in numbers}
     shares = (columns if percent else ()) if isinstance(percent, bool) else percent
     cells = [
         [
             interval_text(
-                result, f"{start}_{end}", percent=name in shares, digits=digits
+                *(result, row | column),
+                percent=name in shares,
+                signed=name in signed,
+                digits=digits,
             )
-            if f"{start}_{end}" in known
+            if result.select(**row, **column)
             else ""
-            for name, end in columns.items()
+            for name, column in columns.items()
         ]
-        for start in rows.values()
+        for row in rows.values()
     ]
     named = [[name, *line] for name, line in zip(rows, cells, strict=True)]
     return Table(["", *columns], named)
 
 
 def intervals_beside(
-    ax: Axes, result: Result, points: Mapping[str, tuple[str, str]]
+    ax: Axes, result: Result, points: Mapping[str, tuple[Quantity, Quantity]]
 ) -> Axes:
     """Draw points with their intervals in two directions, each in its own shape.
 
@@ -125,8 +146,8 @@ def intervals_beside(
     ----------
     ax : Axes
     result : Result
-    points : mapping of str to (str, str)
-        For each point its name and the metrics to the right and upwards.
+    points : mapping of str to (Quantity, Quantity)
+        For each point its name, and what it shows to the right and upwards.
 
     Returns
     -------
@@ -135,8 +156,8 @@ def intervals_beside(
     """
     colors = [COLORS[name] for name in COLORS if name != "yellow"]
     places = []
-    for k, (name, metrics) in enumerate(points.items()):
-        x, y = (estimate(result, metric) for metric in metrics)
+    for k, (name, quantities) in enumerate(points.items()):
+        x, y = (estimate(result, quantity) for quantity in quantities)
         places.append((x[0], y[0]))
         ax.errorbar(
             *places[-1],
@@ -158,7 +179,7 @@ def intervals_beside(
 def effects(
     ax: Axes,
     result: Result,
-    metrics: Mapping[str, Mapping[str, str]],
+    quantities: Mapping[str, Mapping[str, Quantity]],
     *,
     reference: float = 0.0,
 ) -> Axes:
@@ -168,20 +189,27 @@ def effects(
     ----------
     ax : Axes
     result : Result
-    metrics : mapping of str to mapping of str to str
-        For each series, drawn in its own colour and shape, the metric of every row.
+    quantities : mapping of str to mapping of str to Quantity
+        For each series, drawn in its own colour and shape, what every row shows.
     reference : float
         Where the line for no effect is.
 
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If there are more than four series.
     """
-    rows = list(dict.fromkeys(row for series in metrics.values() for row in series))
-    names = ("blue", "vermilion", "green", "purple")
-    for k, (name, series) in enumerate(metrics.items()):
-        found = [estimate(result, metric) for metric in series.values()]
-        height = [rows.index(row) + (k - (len(metrics) - 1) / 2) / 4 for row in series]
+    rows = list(dict.fromkeys(row for series in quantities.values() for row in series))
+    _check_count("quantities", quantities)
+    for k, (name, series) in enumerate(quantities.items()):
+        found = [estimate(result, quantity) for quantity in series.values()]
+        height = [
+            rows.index(row) + (k - (len(quantities) - 1) / 2) / 4 for row in series
+        ]
         ax.errorbar(
             [middle for middle, *_ in found],
             height,
@@ -189,7 +217,7 @@ def effects(
             fmt=_MARKS[k],
             ms=4,
             lw=1,
-            color=COLORS[names[k]],
+            color=COLORS[_SERIES[k]],
             label=name,
         )
     ax.axvline(reference, color="0.5", lw=1, zorder=0)
@@ -218,10 +246,14 @@ def curve_bands(
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If there are more than four lines.
     """
-    styles = zip(
-        ("blue", "vermilion", "green", "purple"), ("-", "--", ":", "-."), strict=True
-    )
+    _check_count("curves", curves)
+    styles = zip(_SERIES, ("-", "--", ":", "-."), strict=True)
     for (name, trainings), (color, style) in zip(curves.items(), styles, strict=False):
         steps = [point["step"] for point in trainings[0]]
         values = np.array([[p[metric] for p in curve] for curve in trainings], float)
@@ -235,6 +267,14 @@ def curve_bands(
             band = {"color": COLORS[color], "alpha": 0.2, "lw": 0}
             ax.fill_between(steps, middle - half, middle + half, **band)
     return ax
+
+
+def _check_count(name: str, series: Mapping) -> None:
+    """Refuse more series than there are colours: some would not be drawn."""
+    if len(series) > len(_SERIES):
+        raise ValueError(
+            f"{name} must hold at most {len(_SERIES)} series, got {list(series)}"
+        )
 
 
 def _arms(numbers: tuple[float, float, float]) -> np.ndarray:

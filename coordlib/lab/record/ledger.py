@@ -3,7 +3,7 @@
 import operator
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from string import Formatter
@@ -11,7 +11,7 @@ from string import Formatter
 from coordlib.arguments import check_instance, check_sequence
 from coordlib.lab import checkout
 from coordlib.lab.record import results
-from coordlib.lab.record.results import Result
+from coordlib.lab.record.result import Result, interval
 
 VERDICTS = (
     "reproduced",
@@ -35,7 +35,7 @@ _OPERATORS = {
     ">": operator.gt,
 }
 _FIELDS = {"id", "source", "claim", "figure", "page"}
-_EVIDENCE = {"experiment", "measured", "rule"}
+_EVIDENCE = {"experiment", "quantities", "measured", "rule"}
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,16 @@ class Claim:
         The page of the book that treats it.
     experiment : str or None
         The experiment that answers it; None while nothing does.
+    quantities : dict of str to dict
+        By a short name what :meth:`~coordlib.lab.record.result.Result.values` selects:
+        a ``metric``, and perhaps axes. A metric without axes need not be listed.
     measured : str
-        A format string over the experiment's metrics: ``{gain}`` is the mean over
-        the seeds, ``{low(gain)}`` and ``{high(gain)}`` are the ends of its 95 %
-        interval, ``{least(gain)}`` and ``{most(gain)}`` its worst and best seed.
+        A format string over the quantities: ``{gain}`` is the mean over the seeds,
+        ``{low(gain)}`` and ``{high(gain)}`` are the ends of its 95 % interval,
+        ``{least(gain)}`` and ``{most(gain)}`` its worst and best seed.
     rule : tuple of str
         Comparisons such as ``"test_accuracy >= 0.99"``, of the mean, or
-        ``"low(gain) > 0"``. In place of a metric may stand the difference of two,
+        ``"low(gain) > 0"``. In place of a quantity may stand the difference of two,
         ``"low(late - early) > 0"``. All must hold.
     """
 
@@ -70,6 +73,7 @@ class Claim:
     figure: str
     page: str
     experiment: str | None = None
+    quantities: dict[str, dict] = field(default_factory=dict)
     measured: str = ""
     rule: tuple[str, ...] = ()
 
@@ -124,14 +128,14 @@ def decide(claim: Claim, result: Result | None) -> Entry:
     Raises
     ------
     KeyError
-        If the rule names a metric that the result does not hold.
+        If the rule names a quantity that the result does not hold.
     """
     check_instance("claim", claim, Claim, "a Claim")
     if result is not None:
         check_instance("result", result, Result, "a Result or None")
     if result is None or not result.seeds:
         return Entry(claim, "not yet measured", "", 0, "")
-    holds = all(_holds(comparison, result) for comparison in claim.rule)
+    holds = all(_holds(comparison, claim, result) for comparison in claim.rule)
     if len(result.seeds) == 1 and any("(" in comparison for comparison in claim.rule):
         verdict = "not yet measured"
     elif claim.source == OURS:
@@ -143,7 +147,9 @@ def decide(claim: Claim, result: Result | None) -> Entry:
     else:
         verdict = "reproduced at smaller size"
     names = [name for _, name, _, _ in Formatter().parse(claim.measured) if name]
-    text = claim.measured.format(**{name: _value(name, result) for name in names})
+    text = claim.measured.format(
+        **{name: _value(name, claim, result) for name in names}
+    )
     return Entry(claim, verdict, text, len(result.seeds), result.preset)
 
 
@@ -212,8 +218,10 @@ def _claim(entry: dict, file: Path) -> Claim:
     evidence = entry.get("evidence", {})
     for what, have, need in (
         ("fields", set(entry) - {"evidence"}, _FIELDS),
-        ("evidence", set(evidence), _EVIDENCE if evidence else set()),
+        ("evidence", set(evidence) | {"quantities"}, _EVIDENCE),
     ):
+        if what == "evidence" and not evidence:
+            continue
         if have != need:
             raise ValueError(
                 f"{file}: claim {name}: {what} must be {sorted(need)}, "
@@ -229,25 +237,30 @@ def _claim(entry: dict, file: Path) -> Claim:
     return Claim(
         **{key: str(entry[key]).strip() for key in _FIELDS},
         experiment=evidence.get("experiment"),
+        quantities=evidence.get("quantities", {}),
         measured=evidence.get("measured", ""),
         rule=rule,
     )
 
 
-def _holds(comparison: str, result: Result) -> bool:
-    metric, symbol, number = _COMPARISON.fullmatch(comparison).groups()
-    return _OPERATORS[symbol](_value(metric, result), float(number))
+def _holds(comparison: str, claim: Claim, result: Result) -> bool:
+    quantity, symbol, number = _COMPARISON.fullmatch(comparison).groups()
+    return _OPERATORS[symbol](_value(quantity, claim, result), float(number))
 
 
-def _value(name: str, result: Result) -> float:
-    """Read a metric's mean, the end of its interval or its extreme off a result."""
-    end, _, metric = name.rstrip(")").rpartition("(")
+def _value(name: str, claim: Claim, result: Result) -> float:
+    """Read a quantity's mean, the end of its interval or its extreme off a result."""
+    end, _, quantity = name.rstrip(")").rpartition("(")
+    first, *others = (
+        result.values(**claim.quantities.get(part, {"metric": part}))
+        for part in quantity.split(" - ")
+    )
+    values = first - others[0] if others else first
     match end:
-        case "":
-            return result.mean(metric)
         case "least":
-            return min(result.values(metric))
+            return float(values.min())
         case "most":
-            return max(result.values(metric))
-    low, high = result.interval(metric)
-    return low if end == "low" else high
+            return float(values.max())
+        case "low" | "high":
+            return interval(values)[end == "high"]
+    return float(values.mean())

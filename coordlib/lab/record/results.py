@@ -10,10 +10,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import mean, stdev
 
 import numpy as np
 import torch
@@ -23,12 +22,13 @@ import coordlib
 from coordlib.arguments import check_choice, check_instance, check_number
 from coordlib.lab import checkout
 from coordlib.lab.files import replace_file
-from coordlib.lab.record import weights as checkpoints
+from coordlib.lab.record import arrays
+from coordlib.lab.record.result import Result
 
 PRESETS = ("quick", "cpu", "paper")
 """Sizes of a run, from seconds on a page to the source's own."""
 
-FORMAT = 2
+FORMAT = 3
 FREE_BYTES = 200_000_000  # a run wants this much, or it does not start
 
 Where = str | Path | None
@@ -37,82 +37,6 @@ Where = str | Path | None
 
 class ResultError(ValueError):
     """A result file that cannot be read as one."""
-
-
-@dataclass
-class Result:
-    """Measurements of one experiment at one preset.
-
-    Attributes
-    ----------
-    experiment : str
-    preset : {"quick", "cpu", "paper"}
-    config : dict
-        What the preset fixes.
-    seeds : dict of str to dict of str to float
-        The metrics of each seed, by name.
-    provenance : dict of str to dict
-        For each seed: commit, versions, device, seconds, date.
-    runs : list of dict
-        For a sweep: each network that was trained, with its seed, its recipe, its
-        numbers and its ``curve`` over the training.
-    """
-
-    experiment: str
-    preset: str
-    config: dict
-    seeds: dict[str, dict[str, float]] = field(default_factory=dict)
-    provenance: dict[str, dict] = field(default_factory=dict)
-    runs: list[dict] = field(default_factory=list)
-
-    def values(self, metric: str) -> list[float]:
-        """The values of one metric, in the order of the seeds.
-
-        Parameters
-        ----------
-        metric : str
-            A name, or the difference of two: ``"late_error - early_error"`` is taken
-            seed by seed.
-
-        Raises
-        ------
-        KeyError
-            If the metric was not measured; the message lists those that were.
-        """
-        first, _, second = metric.partition(" - ")
-        if second:
-            pairs = zip(self.values(first), self.values(second), strict=True)
-            return [a - b for a, b in pairs]
-        try:
-            return [measured[metric] for _, measured in sorted(self.seeds.items())]
-        except KeyError:
-            known = sorted({name for m in self.seeds.values() for name in m})
-            raise KeyError(
-                f"{self.experiment} ({self.preset}) has no metric {metric!r}; "
-                f"it has {', '.join(known) or 'none'}"
-            ) from None
-
-    def mean(self, metric: str) -> float:
-        """The mean of one metric over the seeds."""
-        return mean(self.values(metric))
-
-    def spread(self, metric: str) -> float:
-        """The standard deviation over the seeds; 0 for a single seed."""
-        values = self.values(metric)
-        return stdev(values) if len(values) > 1 else 0.0
-
-    def interval(self, metric: str) -> tuple[float, float]:
-        """The 95 % interval of the mean, by Student's t over the seeds.
-
-        Without end in both directions for a single seed.
-        """
-        values = self.values(metric)
-        if len(values) == 1:
-            return -math.inf, math.inf
-        from scipy.stats import t  # slow to import, and few need it
-
-        half = t.ppf(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values))
-        return mean(values) - half, mean(values) + half
 
 
 def folder() -> Path:
@@ -238,12 +162,15 @@ def save(result: Result, where: Where = None) -> Path:
     """
     check_instance("result", result, Result, "a Result")
     check_writable(where)
-    for seed, measured in result.seeds.items():
-        for name, value in measured.items():
-            if not _is_number(value):
-                raise ValueError(f"seed {seed}: metric {name!r} is {value}")
+    for row in result.rows:
+        if not _is_number(row["value"]):
+            raise ValueError(f"a value must be a finite number, got {row}")
     target = path(result.experiment, result.preset, where)
-    text = json.dumps({"format": FORMAT, **asdict(result)}, indent=1, sort_keys=True)
+    content = {"format": FORMAT, **asdict(result), "rows": []}
+    text = json.dumps(content, indent=1, sort_keys=True)
+    # One row a line, for whoever compares two versions.
+    lines = ",\n".join(f"  {json.dumps(row)}" for row in result.rows)
+    text = text.replace('"rows": []', f'"rows": [\n{lines}\n ]', 1)
     replace_file(target, f"{text}\n".encode())
     return target
 
@@ -265,7 +192,7 @@ def save_weights(
     Path
     """
     file = weights_path(experiment, preset, where)
-    checkpoints.save(file, weights, {"experiment": experiment, "preset": preset})
+    arrays.save(file, weights, {"experiment": experiment, "preset": preset})
     return file
 
 
@@ -298,8 +225,8 @@ def load_weights(
     file = weights_path(experiment, preset, where)
     facts = {"experiment": experiment, "preset": preset}
     try:
-        weights = checkpoints.load(file, facts)
-    except checkpoints.CheckpointError as error:
+        weights = arrays.load(file, facts)
+    except arrays.CheckpointError as error:
         raise ResultError(
             f"{file} is damaged or not what its name says; restore it from the "
             f"repository, or {_again(file)}"
@@ -336,14 +263,17 @@ def load(file: Path) -> Result:
     try:
         result = Result(**content)
         valid = result.preset in PRESETS and all(
-            _is_number(value)
-            for measured in result.seeds.values()
-            for value in measured.values()
+            _is_number(row["value"])
+            and isinstance(row["metric"], str)
+            and "seed" in row
+            for row in result.rows
         )
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, KeyError) as error:
         raise ResultError(f"{file} lacks or adds fields ({error}); {remedy}") from None
     if not valid:
-        raise ResultError(f"{file} holds an unknown preset or a non-number; {remedy}")
+        raise ResultError(
+            f"{file} holds an unknown preset or a row without a number; {remedy}"
+        )
     if file.name != f"{result.experiment}.{result.preset}.json":
         raise ResultError(
             f"{file} holds {result.experiment} at {result.preset}; {remedy}"

@@ -10,8 +10,7 @@ from coordlib.lab.experiments.aliasing.pictures import (
     summarise,
     task,
 )
-
-__all__ = ["PRESETS", "contest", "summarise", "task"]
+from coordlib.lab.record.sweep import Sweep
 
 _NARROW = {
     "resnet": {"width": 0.25},
@@ -47,3 +46,13 @@ PRESETS = {
         ),
     },
 }
+
+
+EXPERIMENT = Sweep(
+    name="architectures",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

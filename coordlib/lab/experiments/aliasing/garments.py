@@ -5,8 +5,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from coordlib.lab.data import garments
-from coordlib.lab.measures.metrics import consistency, pixel_accuracy
+from coordlib.lab.measures import consistency, pixel_accuracy
 from coordlib.lab.models import GarmentNet
+from coordlib.lab.record.experiment import Setting, Trial
+from coordlib.lab.record.result import Row, rows
 from coordlib.lab.training.loop import fit
 
 PRESETS = {
@@ -20,26 +22,26 @@ PRESETS = {
 
 def measure(
     seed: int,
-    device: torch.device,
+    setting: Setting,
     *,
     pools: list[str],
     epochs: int,
     places: list[list[int]],
-) -> dict[str, float]:
+) -> list[Row]:
     """Train one network for each kind of pooling, from the same weights.
 
     Returns
     -------
-    dict
-        For each kind of pooling the accuracy on the test pictures, and for each
-        meaning of "moved" how often two of the places agree on the label.
+    list of Row
+        By pooling the ``accuracy`` on the test pictures, and by mode, the meaning of
+        "moved", the ``consistency``: how often two of the places agree on the label.
     """
     images, labels = garments("test")
-    images, shifts = images.to(device), [tuple(place) for place in places]
-    metrics = {}
+    images = images.to(setting.device)
+    shifts, found = [tuple(place) for place in places], []
     for pool in pools:
         torch.manual_seed(seed)
-        net = GarmentNet(pool).to(device)
+        net = GarmentNet(pool).to(setting.device)
         fit(
             net,
             *garments("train"),
@@ -50,15 +52,17 @@ def measure(
             schedule="one-cycle",
             seed=seed,
         )
-        metrics[f"{pool}_accuracy"] = _accuracy(net, images, labels)
+        found += rows({"accuracy": _accuracy(net, images, labels)}, pool=pool)
         for mode in ("circular", "zero", "cropped"):
-            metrics[f"{pool}_{mode}"] = consistency(
-                net, images, shifts, mode=mode, batch_size=100
-            )
-    return metrics
+            share = consistency(net, images, shifts, mode=mode, batch_size=100)
+            found += rows({"consistency": share}, pool=pool, mode=mode)
+    return found
 
 
 @torch.no_grad()
 def _accuracy(net: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
     logits = torch.cat([net(part).cpu() for part in images.split(100)])
     return pixel_accuracy(logits, labels)
+
+
+EXPERIMENT = Trial(name="garments", question=__doc__, presets=PRESETS, measure=measure)

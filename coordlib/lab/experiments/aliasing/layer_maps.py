@@ -12,7 +12,9 @@ from coordlib.lab.data import photograph
 from coordlib.lab.experiments.aliasing import pictures
 from coordlib.lab.models import DenseMax2d
 from coordlib.lab.models.cifar import VGG
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_run
+from coordlib.lab.record.result import Row, rows
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_runs
 from coordlib.probe import shift
 
 PERIOD = 32
@@ -21,6 +23,8 @@ WINDOW = 96
 MARGIN = 8
 EXACT = 1e-8
 """Distances below are rounding: one part in ten thousand of a feature's length."""
+
+DESCRIBED = ("exact", "distance", "odd", "even")
 
 _BORDERS = {"ring": "circular", "zeros": "zeros"}
 _WAYS = ("plain", "bin5")
@@ -31,6 +35,7 @@ def _arms(preset: str, width: float, borders: Iterable[str]) -> dict[str, dict]:
     training = next(iter(pictures.PRESETS[preset]["arms"].values()))["training"]
     return {
         f"{border}_{way}": {
+            "axes": {"border": border, "way": way},
             "network": {"width": width, "padding_mode": _BORDERS[border]}
             | pictures.WAYS[way],
             "training": training | {"augment": "flip"},
@@ -61,7 +66,7 @@ PRESETS = {
 }
 
 
-def contest() -> Contest:
+def contest(**_) -> Contest:
     """VGG with and without blur, on two kinds of border, by its accuracy."""
     networks = {arm: _make for arm in PRESETS["paper"]["arms"]}
     return replace(pictures.contest(), networks=networks)
@@ -280,29 +285,38 @@ def described(distances: Tensor) -> dict[str, float]:
     }
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """The numbers of every layer of every network.
 
     Returns
     -------
-    dict
-        ``ring_plain_accuracy``, ``ring_plain_pool1_exact`` and so on, as
-        :func:`described`; for the layers of blurred networks also, as
-        ``ring_bin5_pool1_remaining``, the mean distance divided by that of the plain
-        network with the same border, where that is not 0.
+    list of Row
+        By border and way ``accuracy``; by layer too what :func:`described` tells, and
+        for blurred networks ``remaining``, the mean distance divided by that of the
+        plain network with the same border, where that is not 0.
     """
     layers = [key.removesuffix("_exact") for key in runs[0] if key.endswith("_exact")]
-    arms = dict.fromkeys(run["arm"] for run in runs)
-    measured = {arm: best_run(task, runs, arm=arm, split="test") for arm in arms}
-    metrics = {}
-    for arm, best in measured.items():
-        metrics[f"{arm}_accuracy"] = best["test_accuracy"]
-        border, way = arm.split("_")
+    best = {}
+    for axes, run in best_runs(contest, arms, runs):
+        best[axes["border"], axes["way"]] = run
+    found = []
+    for (border, way), run in best.items():
+        axes = {"border": border, "way": way}
+        found += rows({"accuracy": run["test_accuracy"]}, **axes)
         for layer in layers:
-            for name in ("exact", "distance", "odd", "even"):
-                metrics[f"{arm}_{layer}_{name}"] = best[f"{layer}_{name}"]
-            plain = measured[f"{border}_plain"][f"{layer}_distance"]
+            numbers = {name: run[f"{layer}_{name}"] for name in DESCRIBED}
+            plain = best[border, "plain"][f"{layer}_distance"]
             if way != "plain" and plain > EXACT:
-                remaining = best[f"{layer}_distance"] / plain
-                metrics[f"{arm}_{layer}_remaining"] = remaining
-    return metrics
+                numbers["remaining"] = numbers["distance"] / plain
+            found += rows(numbers, **axes, layer=layer)
+    return found
+
+
+EXPERIMENT = Sweep(
+    name="layer-maps",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

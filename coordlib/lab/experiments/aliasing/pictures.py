@@ -8,9 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.lab.data import cifar10
-from coordlib.lab.measures.metrics import consistency, pixel_accuracy
+from coordlib.lab.measures import consistency, pixel_accuracy
 from coordlib.lab.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_run
+from coordlib.lab.record.result import Row, rows
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_runs
 
 NETWORKS = {
     "vgg": VGG,
@@ -31,6 +33,11 @@ SHIFT = 4
 """Pixels that augmentation moves a picture by, at most, and that consistency tries."""
 SHIFTED_PICTURES = 2000
 """Test pictures that consistency is measured on, each in four pairs of places."""
+MODES = ("circular", "zero")
+MEASURED = [("accuracy", "test_accuracy", {})] + [
+    ("consistency", f"consistency_{mode}", {"mode": mode}) for mode in MODES
+]
+"""Of each run: the metric, what the run calls it, and the axis that it adds."""
 
 
 def arms(
@@ -58,6 +65,7 @@ def arms(
     shared = {"schedule": "one-cycle", "measures": 5, **training}
     return {
         f"{network}_{way}_{name}": {
+            "axes": {"network": network, "way": way, "augmentation": name},
             "network": options | WAYS[way],
             "training": shared | {"augment": augmentation},
         }
@@ -102,7 +110,7 @@ PRESETS = {
 }
 
 
-def contest() -> Contest:
+def contest(**_) -> Contest:
     """Every kind of network with every way of downsampling, by its accuracy."""
     networks = {
         f"{network}_{way}_{name}": partial(_make, network)
@@ -140,7 +148,7 @@ def task(samples: int) -> Task:
             f"consistency_{mode}": consistency(
                 model, shifted.to(device), max_shift=SHIFT, pairs=4, mode=mode
             )
-            for mode in ("circular", "zero")
+            for mode in MODES
         }
 
     return Task(
@@ -219,30 +227,36 @@ def flip_and_shift(x: Tensor, generator: torch.Generator) -> Tensor:
     return found.movedim(-1, 1)
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """Accuracy and consistency of every arm, and what each way adds to "plain".
 
     Returns
     -------
-    dict
-        ``vgg_tri3_still_accuracy``, ``..._consistency_circular``,
-        ``..._consistency_zero``; the same with ``_gain`` for the difference from the
-        plain network of that kind and augmentation.
+    list of Row
+        By network, way and augmentation ``accuracy``, and by mode ``consistency``; the
+        same with ``_gain`` for the difference from the plain network of that kind and
+        augmentation.
     """
-    measured = {}
-    for arm in dict.fromkeys(run["arm"] for run in runs):
-        best = best_run(task, runs, arm=arm, split="test")
-        measured[arm] = {
-            "accuracy": best["test_accuracy"],
-            "consistency_circular": best["consistency_circular"],
-            "consistency_zero": best["consistency_zero"],
-        }
-    metrics = {}
-    for arm, numbers in measured.items():
-        network, way, augmented = arm.split("_")
-        plain = measured[f"{network}_plain_{augmented}"]
-        for name, value in numbers.items():
-            metrics[f"{arm}_{name}"] = value
+    best = {}
+    for axes, run in best_runs(contest, arms, runs):
+        name = axes["network"], axes["augmentation"], axes["way"]
+        best[name] = {k: axes[k] for k in ("network", "way", "augmentation")}, run
+    found = []
+    for (network, augmentation, way), (axes, run) in best.items():
+        _, plain = best[network, augmentation, "plain"]
+        for metric, key, mode in MEASURED:
+            place = axes | mode
+            found += rows({metric: run[key]}, **place)
             if way != "plain":
-                metrics[f"{arm}_{name}_gain"] = value - plain[name]
-    return metrics
+                found += rows({f"{metric}_gain": run[key] - plain[key]}, **place)
+    return found
+
+
+EXPERIMENT = Sweep(
+    name="pictures",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -1,26 +1,24 @@
 """Labels of networks trained on ImageNet, along a shift, with and without blur."""
 
 import copy
-import json
 import math
-from collections.abc import Iterator, Sequence
-from io import BytesIO
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.lab.data.photographs import SIZE, Photographs, photographs
+from coordlib.lab.data.photographs import SIZE, photographs
+from coordlib.lab.experiments.aliasing.along_shift import kept_answers
 from coordlib.lab.models.pretrained import NETWORKS, class_names
-from coordlib.lab.record import results
+from coordlib.lab.record.experiment import Setting, Trial
+from coordlib.lab.record.result import Row, rows
 from coordlib.probe import shift
 from coordlib.surgery import antialias
 
 WINDOW = 224
 """Side of what the networks see. It moves along the diagonal, from the corner."""
-CLASSES = 4
-"""How many classes of a picture are shown at least, beside those that are a label."""
 VARIANTS = ("plain", "control", "blurred", "recalibrated", "tuned")
 
 _EVERY = list(range(SIZE - WINDOW + 1))
@@ -62,14 +60,14 @@ PRESETS = {
 
 def measure(
     seed: int,
-    device: torch.device,
+    setting: Setting,
     *,
     networks: list[str],
     variants: list[str],
     sources: dict[str, dict[str, Any]],
     border_shifts: list[int],
     tuning: dict[str, Any],
-) -> dict[str, float | Tensor]:
+) -> list[Row]:
     """Ask networks about every photograph while their window moves.
 
     ============  ====================================================================
@@ -87,7 +85,7 @@ def measure(
     ----------
     seed : int
         Draws which samples are tested, and what is trained on.
-    device : torch.device
+    setting : Setting
     networks : list of str
         Of :data:`coordlib.lab.models.pretrained.NETWORKS`.
     variants : list of str
@@ -106,21 +104,22 @@ def measure(
 
     Returns
     -------
-    dict
-        For each network, variant and source, such as ``lite0_blurred_foolbox``:
+    list of Row
+        By network, variant and source:
 
-        - ``_flips``, the share of the shifts after which the label is another one;
-        - ``_flipping``, the share of the pictures of which one is;
-        - ``_moved``, the mean change of the probability of the first label;
-        - ``_consistency``, the share of pairs of shifts with the same label, as in
-          :func:`coordlib.lab.measures.metrics.consistency`;
-        - ``_accuracy`` at shift 0, if there are labels;
-        - ``_flips_gain``, the flips less those of the plain network: negative if there
+        - ``flips``, the share of the shifts after which the label is another one;
+        - ``flipping``, the share of the pictures of which one is;
+        - ``moved``, the mean change of the probability of the first label;
+        - ``consistency``, the share of pairs of shifts with the same label, as in
+          :func:`coordlib.lab.measures.consistency`;
+        - ``accuracy`` at shift 0, if there are labels;
+        - ``flips_gain``, the flips less those of the plain network: negative if there
           are fewer;
         - for all of these ``_low`` and ``_high``, intervals of 95 % over the pictures;
-        - ``_flips_zero`` and ``_flips_circular``, for the other borders.
+        - by border, "zero" and "circular", ``border_flips``: where the content moves in
+          place of the window.
 
-        Beside these numbers, tensors for :func:`along_shift`.
+        Kept are tensors for :func:`.along_shift.along_shift`.
     """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(1000, generator=generator).tolist()
@@ -132,17 +131,17 @@ def measure(
     # What is trained on is never tested.
     assert not set(unseen) & set(order[: sources.get("samples", {}).get("count", 0)])
     first = next(iter(chosen))
-    metrics: dict[str, float | Tensor] = {}
+    measured_rows: list[Row] = []
     answers: dict[str, dict[str, Tensor]] = {source: {} for source in chosen}
     for name in networks:
-        plain = NETWORKS[name]().to(device, memory_format=torch.channels_last)
+        plain = NETWORKS[name]().to(setting.device, memory_format=torch.channels_last)
         plain.requires_grad_(False)
         flips: dict[str, Tensor] = {}
         for variant, network in _variants(plain, variants, unseen, tuning, seed):
-            numbers: dict[str, float] = {}
+            axes = {"network": name, "variant": variant}
             for source, found in chosen.items():
                 shifts = sources[source]["shifts"]
-                asked = _along(network, found.images, shifts, device)
+                asked = _along(network, found.images, shifts, setting.device)
                 answers[source][f"{name}_{variant}"] = asked
                 flipped = _flipped(asked)
                 measured = _numbers(asked, found.labels)
@@ -151,62 +150,21 @@ def measure(
                 else:
                     gain = flipped - flips[source]
                     measured |= _with_interval("flips_gain", gain)
-                numbers |= {f"{source}_{k}": value for k, value in measured.items()}
-            for mode in ("zero", "circular"):
-                images = chosen[first].images
-                share = _border_flips(network, images, border_shifts, mode, device)
-                numbers[f"{first}_flips_{mode}"] = share
-            for key, value in numbers.items():
-                metrics[f"{name}_{variant}_{key}".replace("-", "_")] = value
+                measured_rows += rows(measured, **axes, source=source)
+            for border in ("zero", "circular"):
+                share = _border_flips(
+                    *(network, chosen[first].images, border_shifts, border),
+                    setting.device,
+                )
+                measured_rows += rows(
+                    {"border_flips": share}, **axes, source=first, border=border
+                )
     names = class_names()
     for source, found in chosen.items():
         free = source == "scikit-image"
         shifts = sources[source]["shifts"]
-        metrics |= _kept(found, answers[source], shifts, names, free)
-    return metrics
-
-
-def along_shift(
-    networks: Sequence[str] = ("resnet50_plain", "resnet50_tuned"), preset: str = "cpu"
-) -> dict[str, Any]:
-    """What :class:`coordlib.lab.figures.interactive.LabelAlongShift` shows.
-
-    Parameters
-    ----------
-    networks : sequence of str
-        Names and variants.
-    preset : {"quick", "cpu", "paper"}
-
-    Returns
-    -------
-    dict
-        For the photographs that are free to use (chelsea and coffee are CC0, astronaut
-        by NASA and rocket by SpaceX in the public domain), by name: ``pictures``, the
-        bytes of a JPEG file; ``classes``, the names of all that is a label at some
-        shift, and of the most probable others; ``probabilities``, a tensor of shape
-        (networks, shifts, classes). Beside these, ``networks`` and ``shifts``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it was not measured.
-    ValueError
-        If a network was not measured.
-    """
-    shown: dict[str, Any] = {"pictures": {}, "classes": {}, "probabilities": {}}
-    for picture in ("astronaut", "chelsea", "coffee", "rocket"):
-        kept = results.load_weights("pretrained", preset, picture)
-        known = _read(kept["networks"])
-        if not set(networks) <= set(known):
-            raise ValueError(f"networks must be of {known}, got {list(networks)}")
-        asked = kept["probabilities"][[known.index(name) for name in networks]]
-        chosen = _that_matter(asked)
-        names = _read(kept["classes"])
-        shown["pictures"][picture] = kept["thumbnail"].numpy().tobytes()
-        shown["classes"][picture] = [names[k] for k in chosen.tolist()]
-        shown["probabilities"][picture] = asked[..., chosen]
-    shifts = kept["shifts"].tolist()
-    return shown | {"networks": list(networks), "shifts": shifts}
+        setting.kept.update(kept_answers(found, answers[source], shifts, names, free))
+    return measured_rows
 
 
 def _variants(
@@ -389,74 +347,13 @@ def _with_interval(name: str, values: Tensor, draws: int = 10_000) -> dict[str, 
 
 def _share(name: str, hits: Tensor) -> dict[str, float]:
     """A share of pictures, with its interval after Wilson (1927)."""
-    count, z = len(hits), 1.96
+    from scipy.stats import binomtest  # slow to import
+
+    ends = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
     share = float(hits.float().mean())
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    spread = math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    half = z * spread / (1 + z**2 / count)
-    return {name: share, f"{name}_low": middle - half, f"{name}_high": middle + half}
+    return {name: share, f"{name}_low": ends.low, f"{name}_high": ends.high}
 
 
-def _kept(
-    found: Photographs,
-    answers: dict[str, Tensor],
-    shifts: list[int],
-    names: tuple[str, ...],
-    free: bool,
-) -> dict[str, Tensor]:
-    """For each picture the probabilities of the classes that matter in it."""
-    asked = torch.stack(list(answers.values()), 1)  # pictures, networks, shifts, all
-    kept = {}
-    for k, name in enumerate(found.names):
-        chosen = _that_matter(asked[k])
-        kept[f"{name}/probabilities"] = asked[k][..., chosen]
-        kept[f"{name}/classes"] = _written([names[c] for c in chosen.tolist()])
-        kept[f"{name}/networks"] = _written(list(answers))
-        kept[f"{name}/shifts"] = torch.tensor(shifts)
-        if free:
-            kept[f"{name}/thumbnail"] = _thumbnail(found.images[k])
-    return kept
-
-
-def _that_matter(asked: Tensor) -> Tensor:
-    """Classes that are the label somewhere, filled up with the most probable others.
-
-    Parameters
-    ----------
-    asked : Tensor, shape (networks, shifts, classes)
-
-    Returns
-    -------
-    LongTensor
-        The most probable first.
-    """
-    peaks = asked.amax((0, 1))
-    labels = asked.argmax(2).unique()
-    likely = peaks.topk(min(CLASSES, len(peaks))).indices
-    # A class that is no label may have a higher peak than one that is.
-    missing = likely[~torch.isin(likely, labels)][: max(CLASSES - len(labels), 0)]
-    chosen = torch.cat([labels, missing])
-    return chosen[peaks[chosen].argsort(descending=True)]
-
-
-def _thumbnail(image: Tensor, side: int = 160) -> Tensor:
-    """A small JPEG file of a picture, as bytes."""
-    from PIL import Image
-
-    stream = BytesIO()
-    whole = Image.fromarray(image.permute(1, 2, 0).numpy())
-    small = whole.resize((side, side), Image.Resampling.LANCZOS)
-    small.save(stream, "jpeg", quality=70)
-    return _bytes(stream.getvalue())
-
-
-def _written(words: list[str]) -> Tensor:
-    return _bytes(json.dumps(words).encode())
-
-
-def _read(stored: Tensor) -> list[str]:
-    return json.loads(stored.numpy().tobytes())
-
-
-def _bytes(content: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8)
+EXPERIMENT = Trial(
+    name="pretrained", question=__doc__, presets=PRESETS, measure=measure
+)

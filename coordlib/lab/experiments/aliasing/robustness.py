@@ -12,7 +12,9 @@ from coordlib.lab.data import cifar10
 from coordlib.lab.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from coordlib.lab.data.perturbations import NOISES, PERTURBATIONS, perturb
 from coordlib.lab.experiments.aliasing import pictures
-from coordlib.lab.record.sweeps import Run, Task, all_outputs, best_run
+from coordlib.lab.record.result import Row, rows
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, all_outputs, best_runs
 
 WAYS = ("plain", "rect2", "tri3", "bin5")
 SEED = 0
@@ -159,53 +161,72 @@ def flips(answers: Tensor, *, from_first: bool = False) -> float:
     return float((answers[1:] != before).float().mean())
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """Errors and flips of every network, and their ratios to those of "plain".
 
     Returns
     -------
-    dict
-        For each way of downsampling: ``tri3_clean_error``; ``tri3_{corruption}_error``,
-        the mean over the severities; ``tri3_{perturbation}_flips``;
-        ``tri3_mean_error``, ``tri3_added_error`` (what corruption adds to the clean
-        error) and ``tri3_mean_flips``. For each way but "plain" also the first two
-        with ``_ratio``, and the means of these ratios: ``tri3_mce``, the mean
-        corruption error, and ``tri3_mfr``, the mean flip rate. A perturbation that
-        never makes the plain network flip has no ratio.
+    list of Row
+        For each way of downsampling: ``error`` by corruption, the mean over the
+        severities, and of the "clean" pictures; ``flips`` by perturbation;
+        ``mean_error``, ``added_error`` (what corruption adds to the clean error) and
+        ``mean_flips``. For each way but "plain" also ``error_ratio`` and
+        ``flips_ratio``, and the means of these ratios: ``mce``, the mean corruption
+        error, and ``mfr``, the mean flip rate. A perturbation that never makes the
+        plain network flip has no ratio.
     """
-    measured = {
-        arm.split("_")[1]: _means(best_run(task, runs, arm=arm, split="test"))
-        for arm in dict.fromkeys(run["arm"] for run in runs)
+    best = {axes["way"]: run for axes, run in best_runs(contest, arms, runs)}
+    plain_errors, plain_flips = _errors(best["plain"]), _flips(best["plain"])
+    found = []
+    for way, run in best.items():
+        errors, flips, clean = _errors(run), _flips(run), run["clean_error"]
+        found += rows({"error": clean}, way=way, corruption="clean")
+        found += rows(
+            {
+                "mean_error": mean(errors.values()),
+                "added_error": mean(errors.values()) - clean,
+                "mean_flips": mean(flips.values()),
+            },
+            way=way,
+        )
+        for name, value in errors.items():
+            found += rows({"error": value}, way=way, corruption=name)
+        for name, value in flips.items():
+            found += rows({"flips": value}, way=way, perturbation=name)
+        if way == "plain":
+            continue
+        worse, jumpier = _ratios(errors, plain_errors), _ratios(flips, plain_flips)
+        found += rows(
+            {"mce": mean(worse.values()), "mfr": mean(jumpier.values())}, way=way
+        )
+        for name, value in worse.items():
+            found += rows({"error_ratio": value}, way=way, corruption=name)
+        for name, value in jumpier.items():
+            found += rows({"flips_ratio": value}, way=way, perturbation=name)
+    return found
+
+
+def _errors(run: Run) -> dict[str, float]:
+    """By corruption, the mean error over the severities."""
+    return {
+        name: mean(run[f"{name}_{severity}_error"] for severity in SEVERITIES)
+        for name in CORRUPTIONS
     }
-    metrics = {}
-    for way, numbers in measured.items():
-        errors = {f"{name}_error": numbers[f"{name}_error"] for name in CORRUPTIONS}
-        turns = {f"{name}_flips": numbers[f"{name}_flips"] for name in PERTURBATIONS}
-        found = dict(numbers)
-        found["mean_error"] = mean(errors.values())
-        found["added_error"] = mean(errors.values()) - numbers["clean_error"]
-        found["mean_flips"] = mean(turns.values())
-        if way != "plain":
-            for kind, name in ((errors, "mce"), (turns, "mfr")):
-                ratios = _ratios(kind, measured["plain"])
-                found |= ratios
-                found[name] = mean(ratios.values())
-        metrics |= {f"{way}_{name}": value for name, value in found.items()}
-    return metrics
 
 
-def _means(run: Run) -> dict[str, float]:
-    """The numbers of one network, those of a corruption as mean over severities."""
-    numbers = {"clean_error": run["clean_error"]}
-    for name in CORRUPTIONS:
-        errors = [run[f"{name}_{severity}_error"] for severity in SEVERITIES]
-        numbers[f"{name}_error"] = mean(errors)
-    return numbers | {f"{name}_flips": run[f"{name}_flips"] for name in PERTURBATIONS}
+def _flips(run: Run) -> dict[str, float]:
+    return {name: run[f"{name}_flips"] for name in PERTURBATIONS}
 
 
 def _ratios(numbers: dict[str, float], plain: dict[str, float]) -> dict[str, float]:
-    return {
-        f"{name}_ratio": value / plain[name]
-        for name, value in numbers.items()
-        if plain[name]
-    }
+    return {name: value / plain[name] for name, value in numbers.items() if plain[name]}
+
+
+EXPERIMENT = Sweep(
+    name="robustness",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

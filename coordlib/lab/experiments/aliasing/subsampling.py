@@ -5,6 +5,8 @@ from itertools import product
 import torch
 from torch import nn
 
+from coordlib.lab.record.experiment import Setting, Trial
+from coordlib.lab.record.result import Row, rows
 from coordlib.layers import MaxBlurPool1d
 from coordlib.probe import Probe, probe
 
@@ -13,34 +15,31 @@ PRESETS = {"paper": {"size": 64, "images": 2}}
 PUZZLE = torch.tensor([[[0.0, 0, 1, 1, 0, 0, 1, 1]]])
 
 
-def measure(
-    seed: int, device: torch.device, *, size: int, images: int
-) -> dict[str, float]:
+def measure(seed: int, setting: Setting, *, size: int, images: int) -> list[Row]:
     """Probe pooling layers and a strided convolution with random weights, on a ring.
 
     Returns
     -------
-    dict
+    list of Row
         ``puzzle_changed``: share of the pooled puzzle that a shift by one
         changes; ``blurred_puzzle_change``: by how much, at most, where it is blurred.
-        ``*_odd_error`` and ``*_even_error``: worst relative errors over the shifts
-        with an odd entry and over those without.
+        ``error`` by layer and shifts: the worst relative error over the "odd" shifts,
+        those with an odd entry, and over the "even" ones.
     """
     torch.manual_seed(seed)
-    x = torch.rand(images, 3, size, size, device=device)
-    strided = nn.Conv2d(3, 8, 3, 2, 1, padding_mode="circular").to(device)
-    strided_probe, average_probe = (
-        probe(f, x, list(product(range(4), repeat=2))[1:], stride=2)
-        for f in (strided, nn.AvgPool2d(2))
-    )
-    return {
+    x = torch.rand(images, 3, size, size, device=setting.device)
+    strided = nn.Conv2d(3, 8, 3, 2, 1, padding_mode="circular").to(setting.device)
+    puzzle = {
         "puzzle_changed": _puzzle_changed(),
         "blurred_puzzle_change": _blurred_puzzle_change(),
-        "strided_odd_error": _worst(strided_probe, odd=True),
-        "strided_even_error": _worst(strided_probe, odd=False),
-        "average_odd_error": _worst(average_probe, odd=True),
-        "average_even_error": _worst(average_probe, odd=False),
     }
+    found = rows(puzzle)
+    for layer, f in (("strided", strided), ("average", nn.AvgPool2d(2))):
+        seen = probe(f, x, list(product(range(4), repeat=2))[1:], stride=2)
+        for shifts in ("odd", "even"):
+            error = _worst(seen, odd=shifts == "odd")
+            found += rows({"error": error}, layer=layer, shifts=shifts)
+    return found
 
 
 def _worst(result: Probe, *, odd: bool) -> float:
@@ -57,3 +56,8 @@ def _puzzle_changed() -> float:
 def _blurred_puzzle_change() -> float:
     pool = MaxBlurPool1d(2, 2, padding="same", padding_mode="circular")
     return float((pool(PUZZLE) - pool(PUZZLE.roll(1, -1))).abs().max())
+
+
+EXPERIMENT = Trial(
+    name="subsampling", question=__doc__, presets=PRESETS, measure=measure
+)

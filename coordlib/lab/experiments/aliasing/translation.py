@@ -8,9 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.lab.data import fashion_mnist, garments
-from coordlib.lab.measures.metrics import decibels, psnr
+from coordlib.lab.measures import decibels, psnr
 from coordlib.lab.models.unet import UNet
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_run
+from coordlib.lab.record.result import Row, rows
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_runs
 from coordlib.probe import shift
 
 WAYS = {
@@ -33,7 +35,11 @@ CEILING = 100.0
 def _arms(width: int, **training) -> dict[str, dict]:
     shared = {"batch_size": 32, "schedule": "one-cycle", "measures": 1, "lr": 0.003}
     return {
-        way: {"network": options | {"width": width}, "training": shared | training}
+        way: {
+            "axes": {"way": way},
+            "network": options | {"width": width},
+            "training": shared | training,
+        }
         for way, options in WAYS.items()
     }
 
@@ -60,7 +66,7 @@ PRESETS = {
 }
 
 
-def contest() -> Contest:
+def contest(**_) -> Contest:
     """Networks that differ in how they downsample, by the fit of their pictures."""
     return Contest(networks=dict.fromkeys(WAYS, UNet), best="psnr")
 
@@ -242,23 +248,40 @@ def stability(
     return float(each.clamp(max=CEILING).mean())
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+MEASURED = [
+    ("psnr", "test_psnr", {}),
+    ("l1", "test_l1", {}),
+    ("stability", "stability_ring", {"mode": "ring"}),
+    ("stability", "stability_cropped", {"mode": "cropped"}),
+]
+"""Of each run: the metric, what the run calls it, and the axis that it adds."""
+
+
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """Quality and stability of every arm, and what each way adds to "plain".
 
     Returns
     -------
-    dict
-        ``tri3_psnr`` and ``tri3_l1`` against the photographs, ``tri3_stability_ring``
-        and ``tri3_stability_cropped`` in decibels; the same with ``_gain`` for the
-        difference from the plain network.
+    list of Row
+        By way ``psnr`` and ``l1`` against the photographs, and by mode ``stability`` in
+        decibels; the same with ``_gain`` for the difference from the plain network.
     """
-    names = {name: f"test_{name}" for name in ("psnr", "l1")}
-    names |= {name: name for name in ("stability_ring", "stability_cropped")}
-    best = {arm: best_run(task, runs, arm=arm, split="test") for arm in WAYS}
-    metrics = {}
-    for arm, run in best.items():
-        for name, key in names.items():
-            metrics[f"{arm}_{name}"] = run[key]
-            if arm != "plain":
-                metrics[f"{arm}_{name}_gain"] = run[key] - best["plain"][key]
-    return metrics
+    best = {axes["way"]: run for axes, run in best_runs(contest, arms, runs)}
+    found = []
+    for way, run in best.items():
+        for metric, key, mode in MEASURED:
+            found += rows({metric: run[key]}, way=way, **mode)
+            if way != "plain":
+                gain = run[key] - best["plain"][key]
+                found += rows({f"{metric}_gain": gain}, way=way, **mode)
+    return found
+
+
+EXPERIMENT = Sweep(
+    name="translation",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -7,9 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.lab.experiments.aliasing.pictures import flip_and_shift, standardised
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.models.cifar import ResNet
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+from coordlib.lab.record.result import Row, rows
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows
 from coordlib.layers import CoordConv2d
 
 CLASSES = 10
@@ -24,6 +26,7 @@ def _arms(width: float, epochs: int) -> dict[str, dict]:
     recipe |= {"epochs": epochs, "schedule": "one-cycle", "measures": 5}
     return {
         f"{first}_{name}": {
+            "axes": {"first": first, "augmentation": name},
             "network": {"width": width},
             "training": recipe | {"augment": augmentation},
         }
@@ -39,7 +42,7 @@ PRESETS = {
 }
 
 
-def contest() -> Contest:
+def contest(**_) -> Contest:
     """Networks that differ in their first layer, by their accuracy."""
     networks = {
         f"{first}_{name}": partial(network, layer)
@@ -143,19 +146,32 @@ def place(pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return canvases, (labels + right) % CLASSES
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """Accuracy with and without coordinates, and the difference.
 
     Returns
     -------
-    dict
-        ``coordconv_still_natural_accuracy`` and so on for each arm and split;
-        ``still_natural_gain`` and so on for CoordConv minus convolution.
+    list of Row
+        By first layer, augmentation and split ``accuracy``; by augmentation and split
+        ``gain``, CoordConv minus convolution.
     """
-    metrics = best_numbers(task, runs, accuracy="test_accuracy")
-    for name in _AUGMENTATIONS:
-        for split in task.splits(0):
-            with_coordinates = metrics[f"coordconv_{name}_{split}_accuracy"]
-            without = metrics[f"conv_{name}_{split}_accuracy"]
-            metrics[f"{name}_{split}_gain"] = with_coordinates - without
-    return metrics
+    found = best_rows(contest, arms, runs, accuracy="test_accuracy")
+    accuracy = {
+        (row["first"], row["augmentation"], row["split"]): row["value"] for row in found
+    }
+    for first, augmentation, split in accuracy:
+        if first == "coordconv":
+            without = accuracy["conv", augmentation, split]
+            gain = accuracy[first, augmentation, split] - without
+            found += rows({"gain": gain}, augmentation=augmentation, split=split)
+    return found
+
+
+EXPERIMENT = Sweep(
+    name="classification",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

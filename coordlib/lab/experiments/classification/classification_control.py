@@ -8,22 +8,25 @@ from torch import Tensor
 
 from coordlib.lab.experiments.classification import classification
 from coordlib.lab.models.detector import ConstantConv2d
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+from coordlib.lab.record.result import Row
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows
 
 PRESETS = {
     name: preset
     | {
         "arms": {
-            arm.replace("coordconv", "constant"): options
-            for arm, options in preset["arms"].items()
-            if arm.startswith("coordconv")
+            f"constant_{arm['axes']['augmentation']}": arm
+            | {"axes": arm["axes"] | {"first": "constant"}}
+            for arm in preset["arms"].values()
+            if arm["axes"]["first"] == "coordconv"
         }
     }
     for name, preset in classification.PRESETS.items()
 }
 
 
-def contest() -> Contest:
+def contest(**_) -> Contest:
     """Networks with ones in place of coordinates, by their accuracy."""
     make = partial(classification.network, partial(ConstantConv2d, ones=3))
     networks = dict.fromkeys(PRESETS["paper"]["arms"], make)
@@ -47,6 +50,16 @@ def _natural(
     return {"natural": splits(seed)["natural"]}
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
-    """Accuracy on test pictures of each arm: ``constant_still_natural_accuracy``."""
-    return best_numbers(task, runs, accuracy="test_accuracy")
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
+    """Accuracy on test pictures by augmentation."""
+    return best_rows(contest, arms, runs, accuracy="test_accuracy")
+
+
+EXPERIMENT = Sweep(
+    name="classification-control",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

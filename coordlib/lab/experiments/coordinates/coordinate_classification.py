@@ -7,9 +7,11 @@ from torch import Tensor
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import Squares, splits, squares
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers, best_run
+from coordlib.lab.record.result import Row, rows
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows, best_run
 from coordlib.lab.training.losses import pixel_cross_entropy
 
 PAPER_EPOCHS = 1000
@@ -128,34 +130,36 @@ def task(size: int) -> Task:
     )
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """The best network of each arm and split, by its accuracy on test positions.
 
     Returns
     -------
-    dict
-        For each arm and split the accuracies, the share of wrong test answers within
-        two pixels of the truth, and the seconds of training (seconds of processor
-        time on a CPU); the ratios of parameters and of seconds.
+    list of Row
+        By arm and split the accuracies, the share of wrong test answers within two
+        pixels of the truth, and the seconds of training (seconds of processor time on
+        a CPU); the ratios of parameters and of seconds.
     """
-    metrics = best_numbers(
-        *(task, runs, "seconds", "train_accuracy", "test_accuracy"),
-        near_miss_share="test_near_miss_share",
-    )
-    deconv = best_run(task, runs, arm="deconv", split="uniform")
-    coordconv = best_run(task, runs, arm="coordconv", split="uniform")
+    deconv = best_run(contest, runs, arm="deconv", split="uniform")
+    coordconv = best_run(contest, runs, arm="coordconv", split="uniform")
     rounds = deconv["training"]["epochs"]
-    return metrics | {
-        "deconv_hours_at_paper_length": deconv["seconds"]
-        * (PAPER_EPOCHS / rounds / 3600),
-        "deconv_uniform_best_train_accuracy": max(
-            run["train_accuracy"]
-            for run in runs
-            if (run["arm"], run["split"]) == ("deconv", "uniform")
-        ),
-        "parameter_ratio": deconv["parameters"] / coordconv["parameters"],
-        "time_ratio": deconv["seconds"] / coordconv["seconds"],
-    }
+    hours = deconv["seconds"] * (PAPER_EPOCHS / rounds / 3600)
+    uniform = [r for r in runs if (r["arm"], r["split"]) == ("deconv", "uniform")]
+    highest = max(run["train_accuracy"] for run in uniform)
+    return (
+        best_rows(
+            *(contest, arms, runs, "seconds", "train_accuracy", "test_accuracy"),
+            near_miss_share="test_near_miss_share",
+        )
+        + rows({"hours_at_paper_length": hours}, arm="deconv")
+        + rows({"best_train_accuracy": highest}, arm="deconv", split="uniform")
+        + rows(
+            {
+                "parameter_ratio": deconv["parameters"] / coordconv["parameters"],
+                "time_ratio": deconv["seconds"] / coordconv["seconds"],
+            }
+        )
+    )
 
 
 def near_miss_share(logits: Tensor, world: Squares, index: Tensor) -> float:
@@ -178,3 +182,13 @@ def near_miss_share(logits: Tensor, world: Squares, index: Tensor) -> float:
     distance = (places - world.positions[index]).abs().amax(1)
     wrong = distance[distance > 0]
     return float((wrong <= 2).float().mean()) if len(wrong) else 0.0
+
+
+EXPERIMENT = Sweep(
+    name="coordinate-classification",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

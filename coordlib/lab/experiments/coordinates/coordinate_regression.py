@@ -7,14 +7,16 @@ from torch import Tensor
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import splits, squares
-from coordlib.lab.measures.metrics import pixel_distance
+from coordlib.lab.measures import pixel_distance
 from coordlib.lab.models.regressors import (
     ConvRegressor,
     CoordConvRegressor,
     DenseRegressor,
     from_fractions,
 )
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers, best_run
+from coordlib.lab.record.result import Row, rows
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows, best_run
 
 
 def _training(lr, weight_decay=0.0, epochs=15, batch_size=32, schedule="one-cycle"):
@@ -91,18 +93,28 @@ def task(size: int) -> Task:
     )
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """The best network of each arm and split, by its distance on test pictures.
 
     Returns
     -------
-    dict
-        For each arm and split the mean distance in pixels from the true centre, on
-        training and test pictures, and the seconds of training (processor time on
-        a CPU); for each arm its parameters.
+    list of Row
+        By arm and split the mean distance in pixels from the true centre, on training
+        and test pictures, and the seconds of training (processor time on a CPU); by
+        arm its parameters.
     """
-    metrics = best_numbers(task, runs, "seconds", "train_pixels", "test_pixels")
-    return metrics | {
-        f"{arm}_parameters": best_run(task, runs, arm=arm)["parameters"]
-        for arm in task.networks
-    }
+    found = best_rows(contest, arms, runs, "seconds", "train_pixels", "test_pixels")
+    for arm in arms:
+        size = best_run(contest, runs, arm=arm)["parameters"]
+        found += rows({"parameters": size}, arm=arm)
+    return found
+
+
+EXPERIMENT = Sweep(
+    name="coordinate-regression",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

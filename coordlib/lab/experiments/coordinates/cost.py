@@ -1,9 +1,8 @@
 """What the measurements of the coordinate tasks cost, all together (P06)."""
 
-import torch
-
 from coordlib.lab.record import results
-from coordlib.lab.record.results import Where
+from coordlib.lab.record.experiment import Setting, Trial
+from coordlib.lab.record.result import Row, rows
 
 COORDINATE_TASKS = (
     "coordinate-classification",
@@ -15,14 +14,12 @@ COORDINATE_TASKS = (
 PRESETS = {"cpu": {"of": "cpu"}, "paper": {"of": "paper"}}
 
 
-def measure(
-    seed: int, device: torch.device, *, of: str, where: Where = None
-) -> dict[str, float]:
+def measure(seed: int, setting: Setting, *, of: str) -> list[Row]:
     """Add up what the results say of themselves.
 
     Returns
     -------
-    dict
+    list of Row
         ``device_hours`` of training over all seeds (of one processor core on a CPU),
         and how many ``networks`` were trained.
 
@@ -33,10 +30,13 @@ def measure(
     """
     found = []
     for name in COORDINATE_TASKS:
-        file = results.path(name, of, where)
+        file = results.path(name, of, setting.where)
         if not file.exists() or not (result := results.load(file)).seeds:
             raise FileNotFoundError(f"measure {name} at {of} first: no {file}")
         found.append(result)
     runs = [run for result in found for run in result.runs]
     seconds = sum(run["seconds"] for run in runs)
-    return {"device_hours": seconds / 3600, "networks": len(runs)}
+    return rows({"device_hours": seconds / 3600, "networks": len(runs)})
+
+
+EXPERIMENT = Trial(name="cost", question=__doc__, presets=PRESETS, measure=measure)

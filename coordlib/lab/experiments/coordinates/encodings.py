@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import splits, squares
-from coordlib.lab.measures.metrics import iou
+from coordlib.lab.measures import iou
 from coordlib.lab.models.painters import EncodedPainter
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+from coordlib.lab.record.result import Row
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows
 from coordlib.layers import FourierFeatures, LearnedEncoding, SinusoidalEncoding
 
 ENCODINGS: dict[str, Callable[..., nn.Module | None]] = {
@@ -69,14 +71,23 @@ def _painter(name: str, size: int) -> EncodedPainter:
     return EncodedPainter(ENCODINGS[name](size), size)
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
-    """IOU on training and test positions for each encoding and split.
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
+    """IOU on training and test positions by encoding and split.
 
     Returns
     -------
-    dict
-        ``coordinates_uniform_test_iou`` and so on, with the seconds of training; for
-        each encoding its parameters.
+    list of Row
+        Also the seconds of training, and the parameters.
     """
     names = ("seconds", "train_iou", "test_iou", "parameters")
-    return best_numbers(task, runs, *names)
+    return best_rows(contest, arms, runs, *names)
+
+
+EXPERIMENT = Sweep(
+    name="encodings",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

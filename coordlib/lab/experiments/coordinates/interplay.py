@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from coordlib.arguments import check_choice
 from coordlib.grid import to_unit
 from coordlib.lab.data import digits, mnist
-from coordlib.lab.measures.metrics import consistency, pixel_accuracy, pixel_distance
-from coordlib.lab.models.painters import he_normal_
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+from coordlib.lab.measures import consistency, pixel_accuracy, pixel_distance
+from coordlib.lab.models.common import he_normal_
+from coordlib.lab.record.result import Row, rows
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows
 from coordlib.layers import BlurPool2d, CoordConv2d, PolyphasePool2d
 
 COORDINATES = {"off": False, "on": True}
@@ -43,7 +45,11 @@ PLACE_WEIGHT = 10.0
 def _arms(width: int, **training) -> dict[str, dict]:
     shared = {"batch_size": 32, "schedule": "one-cycle", "measures": 1, "lr": 0.005}
     return {
-        cell: {"network": options | {"width": width}, "training": shared | training}
+        cell: {
+            "axes": options,
+            "network": options | {"width": width},
+            "training": shared | training,
+        }
         for cell, options in CELLS.items()
     }
 
@@ -121,7 +127,7 @@ class WhatAndWhere(nn.Sequential):
         he_normal_(self)
 
 
-def contest() -> Contest:
+def contest(**_) -> Contest:
     """A network for each cell of the table, by the share of digits it names."""
     return Contest(networks=dict.fromkeys(CELLS, WhatAndWhere), best="accuracy")
 
@@ -242,19 +248,20 @@ def place(pictures: Tensor, corners: Tensor, size: int) -> Tensor:
     return canvases
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+def summarise(task: Task, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """The four numbers of every cell, and what a guess would score.
 
     Returns
     -------
-    dict
-        ``{cell}_test_accuracy``, ``..._pixels`` (mean distance of the place named from
-        the true one), ``..._circular`` and ``..._cropped`` (consistency of the digit
-        under shifts on a ring, and of a window over a larger canvas);
-        ``guess_test_pixels``, of always naming the mean of the training places.
+    list of Row
+        By coordinates, downsampling and padding ``accuracy``, ``pixels`` (mean distance
+        of the place named from the true one), ``circular`` and ``cropped`` (consistency
+        of the digit under shifts on a ring, and of a window over a larger canvas);
+        ``pixels`` of the arm "guess", which always names the mean of the training
+        places.
     """
-    metrics = best_numbers(
-        *(task, runs, "circular", "cropped"),
+    found = best_rows(
+        *(task, arms, runs, "circular", "cropped"),
         accuracy="test_accuracy",
         pixels="test_pixels",
     )
@@ -262,5 +269,15 @@ def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
     guess = task.targets[train].mean(0).expand(len(test), 3)
     # Which digit does not matter here.
     outputs = torch.cat([torch.zeros(len(test), CLASSES), guess[:, 1:]], 1)
-    metrics["guess_test_pixels"] = task.score({}, outputs, test)["pixels"]
-    return metrics
+    distance = task.score({}, outputs, test)["pixels"]
+    return found + rows({"pixels": distance}, arm="guess", split="test")
+
+
+EXPERIMENT = Sweep(
+    name="interplay",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

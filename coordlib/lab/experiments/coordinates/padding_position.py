@@ -5,7 +5,9 @@ from dataclasses import replace
 from coordlib.lab.experiments.coordinates import coordinate_regression
 from coordlib.lab.models.classifiers import PositionNet
 from coordlib.lab.models.regressors import ConvRegressor
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+from coordlib.lab.record.result import Row, rows
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows
 
 MODES = ("zeros", "reflect", "circular")
 
@@ -22,6 +24,7 @@ def _arms(epochs: int, full_epochs: int, depth: int) -> dict[str, dict]:
 
     strided = {
         f"strided_{mode}": {
+            "axes": {"network": "strided", "padding_mode": mode},
             "network": {"padding_mode": mode},
             "training": training(epochs, 0.002),
         }
@@ -29,6 +32,7 @@ def _arms(epochs: int, full_epochs: int, depth: int) -> dict[str, dict]:
     }
     full = {
         f"full_{mode}": {
+            "axes": {"network": "full", "padding_mode": mode},
             "network": {"padding_mode": mode, "width": 8, "depth": depth},
             "training": training(full_epochs, 0.003),
         }
@@ -55,19 +59,29 @@ def task(size: int) -> Task:
     return replace(coordinate_regression.task(size), **vars(contest(size)))
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
-    """For each network, padding and split the distance in pixels.
+def summarise(task: Task, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
+    """The distance in pixels by network, padding and split.
 
     Returns
     -------
-    dict
-        Also ``guess_{split}_test_pixels``: of always naming the mean of the training
-        positions, which is all that a shift-invariant network can do.
+    list of Row
+        Also that of the network "guess", which always names the mean of the training
+        positions: all that a shift-invariant network can do.
     """
-    metrics = best_numbers(task, runs, "train_pixels", "test_pixels")
+    found = best_rows(task, arms, runs, "train_pixels", "test_pixels")
     seed = runs[0]["seed"]
     for split, (train, test) in task.splits(seed).items():
         mean = task.targets[train].mean(0).expand(len(test), 2)
         distance = task.score({}, mean, test)["pixels"]
-        metrics[f"guess_{split}_test_pixels"] = distance
-    return metrics
+        found += rows({"test_pixels": distance}, network="guess", split=split)
+    return found
+
+
+EXPERIMENT = Sweep(
+    name="padding-position",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from coordlib.lab.experiments.coordinates import coordinate_regression
 from coordlib.lab.models.regressors import READOUTS, CoordConvRegressor, from_fractions
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+from coordlib.lab.record.result import Row
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows
 
 HALVINGS = (0, 2, 4)
 
@@ -18,24 +20,29 @@ def _arms(epochs: int, rates: list[float]) -> dict[str, dict]:
         "lr": rates,
     }
     readouts = {
-        f"{readout}_{name}": {"rectifier": rectifier, "readout": readout}
+        f"{readout}_{name}": {
+            "axes": {"readout": readout, "rectifier": name},
+            "network": {"rectifier": rectifier, "readout": readout},
+            "training": training,
+        }
         for readout in READOUTS
         for name, rectifier in (("linear", False), ("relu", True))
     }
     halved = {
         f"halved_{halvings}_{name}": {
-            "rectifier": True,
-            "halvings": halvings,
-            "coordinates": coordinates,
+            "axes": {"halvings": halvings, "coordinates": coordinates},
+            "network": {
+                "rectifier": True,
+                "halvings": halvings,
+                "coordinates": coordinates,
+            },
+            "training": training,
         }
         for halvings in HALVINGS
         for name, coordinates in (("coordinates", True), ("plain", False))
         if halvings or not coordinates  # else it is max_relu
     }
-    return {
-        arm: {"network": network, "training": training}
-        for arm, network in (readouts | halved).items()
-    }
+    return readouts | halved
 
 
 PRESETS = {
@@ -65,11 +72,16 @@ def make_regressor(**options):
     return regressor if regressor.readout == "softargmax" else from_fractions(regressor)
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
-    """For each variant and split the distance in pixels at the best learning rate.
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
+    """The distance in pixels at the best learning rate, by variant and split."""
+    return best_rows(contest, arms, runs, "train_pixels", "test_pixels")
 
-    Returns
-    -------
-    dict
-    """
-    return best_numbers(task, runs, "train_pixels", "test_pixels")
+
+EXPERIMENT = Sweep(
+    name="regression-readouts",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -8,9 +8,11 @@ from torch import Tensor
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import splits, squares
 from coordlib.lab.experiments.coordinates.coordinate_classification import PAPER_DECONV
-from coordlib.lab.measures.metrics import iou
+from coordlib.lab.measures import iou
 from coordlib.lab.models.painters import CoordConvSquarePainter, DeconvPainter
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+from coordlib.lab.record.result import Row
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows
 
 PRESETS = {
     "quick": {
@@ -115,14 +117,24 @@ def task(size: int, side: int = 9) -> Task:
     )
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """The best network of each arm and split, by its IOU on test positions.
 
     Returns
     -------
-    dict
-        For each arm and split the mean IOU on training and test positions and the
-        seconds of training (processor time on a CPU); for each arm its parameters.
+    list of Row
+        By arm and split the mean IOU on training and test positions, the seconds of
+        training (processor time on a CPU) and the parameters.
     """
     names = ("seconds", "train_iou", "test_iou", "parameters")
-    return best_numbers(task, runs, *names)
+    return best_rows(contest, arms, runs, *names)
+
+
+EXPERIMENT = Sweep(
+    name="rendering",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -25,7 +25,9 @@ from coordlib.lab.models.detector import (
     moved,
     proposals,
 )
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_run
+from coordlib.lab.record.result import Row, rows
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_run
 
 NETWORKS = {
     "plain": {"places": ()},
@@ -66,7 +68,7 @@ PRESETS = {
 }
 
 
-def contest() -> Contest:
+def contest(**_) -> Contest:
     """Detectors, by how well their boxes fit the digits."""
     return Contest(networks={name: _maker(name) for name in NETWORKS}, best="iou")
 
@@ -188,26 +190,34 @@ def _mean(values: Tensor, counted: Tensor) -> float:
     return float(values[counted].mean())
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """All scores of every arm on test canvases, and what it adds to the plain network.
 
     Returns
     -------
-    dict
-        ``coordconv_iou`` and so on, as :func:`detection_scores` names them, for each
-        arm; ``coordconv_parameters``; and for each but "plain" ``coordconv_iou_gain``
-        and the like of ``found``, ``whole`` and ``cut``: how much larger than the plain
-        network's of the same seed, as a share of it.
+    list of Row
+        By arm what :func:`detection_scores` names, and ``parameters``; for each but
+        "plain" also ``iou_gain`` and the like of ``found``, ``whole`` and ``cut``: how
+        much larger than the plain network's of the same seed, as a share of it.
     """
-    arms = dict.fromkeys(run["arm"] for run in runs)
-    best = {arm: best_run(task, runs, arm=arm, split="test") for arm in arms}
-    metrics = {}
+    best = {arm: best_run(contest, runs, arm=arm, split="test") for arm in arms}
+    found = []
     for arm, run in best.items():
         scores = {k: v for k, v in run.items() if k.startswith("test_")}
-        metrics |= {f"{arm}_{k.removeprefix('test_')}": v for k, v in scores.items()}
-        metrics[f"{arm}_parameters"] = run["parameters"]
+        found += rows({k.removeprefix("test_"): v for k, v in scores.items()}, arm=arm)
+        found += rows({"parameters": run["parameters"]}, arm=arm)
         if arm != "plain":
             for name in ("iou", "found", "whole", "cut"):
                 mine, plain = run[f"test_{name}"], best["plain"][f"test_{name}"]
-                metrics[f"{arm}_{name}_gain"] = mine / plain - 1
-    return metrics
+                found += rows({f"{name}_gain": mine / plain - 1}, arm=arm)
+    return found
+
+
+EXPERIMENT = Sweep(
+    name="detection",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

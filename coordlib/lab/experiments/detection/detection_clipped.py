@@ -2,8 +2,7 @@
 
 from coordlib.lab.experiments.detection import detection
 from coordlib.lab.experiments.detection.detection import contest, summarise, task
-
-__all__ = ["PRESETS", "contest", "summarise", "task"]
+from coordlib.lab.record.sweep import Sweep
 
 PRESETS = {
     name: preset
@@ -15,3 +14,13 @@ PRESETS = {
 }
 # A second question, for half the time.
 PRESETS["cpu"]["samples"] //= 2
+
+
+EXPERIMENT = Sweep(
+    name="detection-clipped",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -8,13 +8,15 @@ from torch import Tensor, nn
 
 from coordlib.lab.data.shapes import shapes
 from coordlib.lab.measures.scenes import cloud, examine
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.models.generators import (
     CoordConvGenerator,
     DCGANGenerator,
     Discriminator,
 )
-from coordlib.lab.models.painters import parameter_count
 from coordlib.lab.record import results
+from coordlib.lab.record.experiment import Setting, Trial
+from coordlib.lab.record.result import Row, rows
 from coordlib.lab.training.adversarial import draw_latents, fit_gan
 
 GENERATORS = {"conv": DCGANGenerator, "coordconv": CoordConvGenerator}
@@ -68,7 +70,7 @@ PRESETS = {
 
 def measure(
     seed: int,
-    device: torch.device,
+    setting: Setting,
     *,
     size: int,
     arms: dict[str, dict],
@@ -78,9 +80,7 @@ def measure(
     training: dict,
     pictures: int,
     pairs: int,
-    folder: Path | None = None,
-    progress: bool = False,
-) -> dict[str, float | Tensor]:
+) -> list[Row]:
     """Train both GANs on the same pictures, and measure what they draw.
 
     Parameters
@@ -88,7 +88,7 @@ def measure(
     seed : int
         Of the pictures, the weights at the start and the training. What is measured
         starts from the same random numbers for every seed.
-    device : torch.device
+    setting : Setting
     size : int
         Side of the canvas.
     arms : dict of str to dict
@@ -104,40 +104,36 @@ def measure(
         Other options of :func:`coordlib.lab.training.adversarial.fit_gan`.
     pictures, pairs : int
         What :func:`coordlib.lab.measures.scenes.examine` looks at.
-    folder : Path, optional
-        Where to keep checkpoints.
-    progress : bool
 
     Returns
     -------
-    dict
-        For each arm what :func:`coordlib.lab.measures.scenes.examine` tells, the number
-        of parameters of the generator, the seconds of training, the discriminator's
-        loss over the last 500 steps, and the generator's weights; the dimension of the
-        cloud of the pictures themselves.
+    list of Row
+        By arm what :func:`coordlib.lab.measures.scenes.examine` tells, the number of
+        parameters of the generator, the seconds of training, and the discriminator's
+        loss over the last 500 steps; of the arm "drawn" the ``dimension`` of the cloud
+        of the pictures themselves. The generators' weights are kept.
     """
     data = shapes(samples, size, seed)
     drawn = data.images()
     latents = draw_latents(pictures, latent, torch.Generator().manual_seed(0))
-    measured = {"drawn_dimension": cloud(data.centres[:pictures].float(), size)[0]}
+    dimension = cloud(data.centres[:pictures].float(), size)[0]
+    found = rows({"dimension": dimension}, arm="drawn")
     trained_arms = trainings(
-        *(seed, device, arms, training),
+        *(seed, setting, arms, training),
         drawn=drawn,
         size=size,
         latent=latent,
         judge_width=judge_width,
-        folder=folder,
-        progress=progress,
     )
     for arm, generator, numbers in trained_arms:
-        found = examine(decoder(generator), latents, size, pairs=pairs)
-        measured |= numbers | {f"{arm}_{name}": value for name, value in found.items()}
-    return measured
+        numbers |= examine(decoder(generator), latents, size, pairs=pairs)
+        found += rows(numbers, arm=arm)
+    return found
 
 
 def trainings(
     seed: int,
-    device: torch.device,
+    setting: Setting,
     arms: dict[str, dict],
     training: dict,
     *,
@@ -145,47 +141,48 @@ def trainings(
     size: int,
     latent: int,
     judge_width: int,
-    folder: Path | None,
-    progress: bool,
-) -> Iterator[tuple[str, nn.Module, dict[str, float | Tensor]]]:
+) -> Iterator[tuple[str, nn.Module, dict[str, float]]]:
     """Train the generator of every arm on the same pictures, each when it is asked for.
 
     Parameters
     ----------
     drawn : Tensor, shape (N, 3, size, size), in [-1, 1]
-    seed, device, arms, training, size, latent, judge_width, folder, progress
-        As for :func:`measure`.
+    seed, setting, arms, training, size, latent, judge_width
+        As for :func:`measure`. The setting keeps the generators' weights.
 
     Yields
     ------
     arm : str
     generator : nn.Module
-    numbers : dict
-        The number of its parameters, the seconds of training, the discriminator's loss
-        over the last 500 steps, and its weights, each after the name of the arm.
+    numbers : dict of str to float
+        Its parameters, the seconds of training, and the discriminator's loss over the
+        last 500 steps.
     """
     for arm, options in arms.items():
         torch.manual_seed(seed)
-        generator = GENERATORS[arm](options["width"], size, latent).to(device)
+        generator = GENERATORS[arm](options["width"], size, latent).to(setting.device)
         discriminator = Discriminator(arm == "coordconv", judge_width, size)
         history = fit_gan(
             generator,
-            discriminator.to(device),
+            discriminator.to(setting.device),
             drawn,
             lr=options["lr"],
             seed=seed,
-            checkpoint=folder and folder / f"{arm}-{seed}.pt",
-            progress=progress and arm,
+            checkpoint=setting.folder and setting.folder / f"{arm}-{seed}.pt",
+            progress=setting.progress and arm,
             **training,
         )
-        numbers = {
-            f"{arm}_parameters": parameter_count(generator),
-            f"{arm}_seconds": history.seconds,
-            f"{arm}_judged": float(history.losses[-500:, 1].mean()),
-        }
-        weights = generator.state_dict().items()
-        numbers |= {f"{arm}/{name}": value.cpu() for name, value in weights}
-        yield arm, generator, numbers
+        for name, value in generator.state_dict().items():
+            setting.kept[f"{arm}/{name}"] = value.cpu()
+        yield (
+            arm,
+            generator,
+            {
+                "parameters": parameter_count(generator),
+                "seconds": history.seconds,
+                "discriminator_loss": float(history.losses[-500:, 1].mean()),
+            },
+        )
 
 
 def decoder(generator: nn.Module):
@@ -226,3 +223,6 @@ def trained(arm: str, experiment: str = "gan", where: Path | None = None) -> nn.
     weights = results.load_weights(experiment, result.preset, arm, where)
     generator.load_state_dict(weights)
     return generator.eval()
+
+
+EXPERIMENT = Trial(name="gan", question=__doc__, presets=PRESETS, measure=measure)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from math import cos, pi, sin
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -10,10 +9,12 @@ from torch import Tensor, nn
 
 from coordlib.lab.data import PICTURES, cifar10
 from coordlib.lab.experiments.generation.gan import GENERATORS, decoder, trainings
-from coordlib.lab.measures.metrics import frechet_distance
+from coordlib.lab.measures import frechet_distance
 from coordlib.lab.measures.motion import foretell, triples
 from coordlib.lab.measures.scenes import walks
 from coordlib.lab.models.pretrained import efficientnet
+from coordlib.lab.record.experiment import Setting, Trial
+from coordlib.lab.record.result import Row, rows
 from coordlib.lab.training.adversarial import draw_latents
 
 KIND, OTHER = "ship", "airplane"
@@ -64,7 +65,7 @@ PRESETS = {
 
 def measure(
     seed: int,
-    device: torch.device,
+    setting: Setting,
     *,
     size: int,
     arms: dict[str, dict],
@@ -73,9 +74,7 @@ def measure(
     training: dict,
     pictures: int,
     pairs: int,
-    folder: Path | None = None,
-    progress: bool = False,
-) -> dict[str, float | Tensor]:
+) -> list[Row]:
     """Train both GANs on the same photographs, and measure how their pictures change.
 
     Parameters
@@ -83,7 +82,7 @@ def measure(
     seed : int
         Of the weights at the start and the training. What is measured starts from the
         same random numbers for every seed.
-    device : torch.device
+    setting : Setting
     size : int
         Side of the pictures.
     arms : dict of str to dict
@@ -99,44 +98,41 @@ def measure(
         For each distance between two sets of pictures.
     pairs : int
         Walks, and photographs for each of the :func:`controls`.
-    folder : Path, optional
-        Where to keep checkpoints.
-    progress : bool
 
     Returns
     -------
-    dict
-        For each arm what :func:`examine` tells, the number of parameters of the
-        generator, the seconds of training, the discriminator's loss over the last 500
-        steps, and the generator's weights. The distance of other pictures from the
-        same photographs: "held", those of the same kind that nobody learned from;
-        "other", of another kind; "linear", drawn with means and covariances only. And
-        what :attr:`coordlib.lab.measures.motion.Foretold.moved` says of each of
-        :func:`controls`.
+    list of Row
+        By arm what :func:`examine` tells, the number of parameters of the generator,
+        the seconds of training, and the discriminator's loss over the last 500 steps.
+        The ``distance`` of other pictures from the same photographs: of the arm
+        "held", those of the same kind that nobody learned from; "other", of another
+        kind; "linear", drawn with means and covariances only. And as ``moved`` what
+        :attr:`coordlib.lab.measures.motion.Foretold.moved` says of each of
+        :func:`controls`. The generators' weights are kept.
     """
     known, held = photographs(KIND, size), photographs(KIND, size, "test")
     other = photographs(OTHER, size)
     away = distance_from(known[:pictures])
-    measured = {
-        "held_distance": away(held[:pictures]),
-        "other_distance": away(other[:pictures]),
-        "linear_distance": away(linear_painter(known, pictures)),
-    }
-    for name, three in controls(photographs(KIND)[:pairs], size).items():
-        measured[f"{name}_moved"] = foretell(*three).moved
+    linear = linear_painter(known, pictures)
+    compared = {"held": held[:pictures], "other": other[:pictures], "linear": linear}
+    found = []
+    for arm, others in compared.items():
+        found += rows({"distance": away(others)}, arm=arm)
+    for arm, three in controls(photographs(KIND)[:pairs], size).items():
+        found += rows({"moved": foretell(*three).moved}, arm=arm)
     trained_arms = trainings(
-        *(seed, device, arms, training),
+        *(seed, setting, arms, training),
         drawn=known,
         size=size,
         latent=latent,
         judge_width=judge_width,
-        folder=folder,
-        progress=progress,
     )
     for arm, generator, numbers in trained_arms:
-        found = examine(decoder(generator), latent, away, pictures, pairs)
-        measured |= numbers | {f"{arm}_{name}": value for name, value in found.items()}
-    return measured
+        told = examine(decoder(generator), latent, away, pictures, pairs)
+        for span in SPANS:
+            found += rows({"moved": told.pop(f"moved_{span}")}, arm=arm, span=span)
+        found += rows(numbers | told, arm=arm)
+    return found
 
 
 def photographs(kind: str, size: int = 32, split: str = "train") -> Tensor:
@@ -300,3 +296,8 @@ def controls(known: Tensor, size: int) -> dict[str, tuple[Tensor, Tensor, Tensor
 
 def _in_parts(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return torch.cat([function(part) for part in x.split(100)])
+
+
+EXPERIMENT = Trial(
+    name="photographs", question=__doc__, presets=PRESETS, measure=measure
+)

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from coordlib.lab.data.shapes import shapes
 from coordlib.lab.measures.scenes import examine, look
 from coordlib.lab.models.generators import DECODERS, VAE, evidence_bound, with_noise
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+from coordlib.lab.record.result import Row
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows
 
 HELD_OUT_SEED = 1_000_000
 """Of the pictures that no network has seen; those to learn from have seed 0."""
@@ -58,7 +60,7 @@ PRESETS = {
 }
 
 
-def contest(size: int) -> Contest:
+def contest(size: int, **_) -> Contest:
     """Autoencoders that differ in their decoder, by the error of what they rebuild."""
     networks = dict.fromkeys(DECODERS, partial(VAE, size=size))
     return Contest(networks=networks, best="l1", smaller_is_better=True)
@@ -112,17 +114,25 @@ def task(size: int, samples: int, tested: int, pictures: int, pairs: int) -> Tas
     )
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """What every network rebuilds, and what it draws by itself.
 
     Returns
     -------
-    dict
-        For each arm ``{arm}_test_l1`` (mean absolute error, of 1) and
-        ``{arm}_test_pixels`` (distance of the rebuilt centres) on pictures that it did
-        not see; what :func:`coordlib.lab.measures.scenes.examine` tells; parameters and
-        seconds.
+    list of Row
+        By arm ``test_l1`` (mean absolute error, of 1) and ``test_pixels`` (distance of
+        the rebuilt centres) on pictures that it did not see; what
+        :func:`coordlib.lab.measures.scenes.examine` tells; parameters and seconds.
     """
     names = ("test_l1", "test_pixels", "parameters", "seconds", *MEASURED)
-    found = best_numbers(task, runs, *names)
-    return {name.replace("_test_", "_", 1): value for name, value in found.items()}
+    return best_rows(contest, arms, runs, *names)
+
+
+EXPERIMENT = Sweep(
+    name="vae",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

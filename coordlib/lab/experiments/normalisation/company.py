@@ -8,8 +8,7 @@ from coordlib.lab.experiments.normalisation.painters import (
     summarise,
     task,
 )
-
-__all__ = ["PRESETS", "contest", "summarise", "task"]
+from coordlib.lab.record.sweep import Sweep
 
 STEPS = {"deconv": 1176, "coordconv": 1254}
 """How many steps the recipes of half size take."""
@@ -31,14 +30,21 @@ def _arms() -> dict[str, dict]:
     held = {"epochs": {}, "updates": {"epochs": None, "steps": STEPS["deconv"]}}
     sizes = {
         f"deconv_batch_{name}_{batch_size}": half_size_arm(
-            "deconv", "batch", batch_size=batch_size, **length
+            "deconv",
+            "batch",
+            axes={"held": name, "batch_size": batch_size},
+            batch_size=batch_size,
+            **length,
         )
         for name, length in held.items()
         for batch_size in (8, 128)
     }
     sizes |= {
         f"deconv_none_epochs_{batch_size}": half_size_arm(
-            "deconv", "none", batch_size=batch_size
+            "deconv",
+            "none",
+            axes={"held": "epochs", "batch_size": batch_size},
+            batch_size=batch_size,
         )
         for batch_size in (8, 128)
     }
@@ -50,3 +56,13 @@ def _arms() -> dict[str, dict]:
 # batch statistics a batch of 128 gives each sample steadier company than one of 32:
 # better where updates are held, though not as good as none; one of 8 is worse.
 PRESETS = {"cpu": HALF_SIZE | {"arms": _arms()}}
+
+
+EXPERIMENT = Sweep(
+    name="normalisation-company",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -14,7 +14,9 @@ from coordlib.lab.experiments.normalisation.painters import (
     half_size_arm,
 )
 from coordlib.lab.experiments.normalisation.painters import task as task_of
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
+from coordlib.lab.record.experiment import Setting, Trial
+from coordlib.lab.record.result import Row, rows
 from coordlib.lab.training.loop import fit
 from coordlib.lab.training.losses import pixel_cross_entropy
 
@@ -29,38 +31,42 @@ DOTS, COMPANIES, DRAWN = 24, 6, 30
 PRESETS = {"cpu": HALF_SIZE}
 
 
-def measure(seed: int, device: torch.device, *, size: int, side: int) -> dict:
+def measure(seed: int, setting: Setting, *, size: int, side: int) -> list[Row]:
     """Train both painters with batch normalisation and without; move their company.
 
     Returns
     -------
-    dict
-        By arm, ``{painter}_{kind}``.
+    list of Row
+        By painter and kind:
 
-        ``{arm}_{when}_layer{n}``: how far the output of the n-th rectifier moves when
+        ``moved``, by layer and time: how far the output of that rectifier moves when
         the other dots of the batch are drawn anew, as a multiple of how far it moves
-        when the dot goes to the next pixel and its company stays; at the ``start``,
-        after a ``tenth`` and at the ``end`` of the training.
+        when the dot goes to the next pixel and its company stays; at the "start", after
+        a "tenth" and at the "end" of the training.
 
-        ``{arm}_{side}_{statistics}``: the share of exact dots among those trained and
-        held out, by running statistics and by those of random batches.
+        ``exact``, by dots and statistics: the share of exact dots among those "trained"
+        and "held_out", by "running" statistics and by those of a random "batch".
 
-        ``cloud/{arm}``: the last hidden layer of nine neighbouring dots in thirty
-        companies each, on its two principal axes; shape (9, 30, 2).
+        Kept is ``cloud/{painter}_{kind}``: the last hidden layer of nine neighbouring
+        dots in thirty companies each, on its two principal axes; shape (9, 30, 2).
     """
     world = squares(size, side)
     train, test = uniform_split(world, seed=seed)
-    found: dict = {}
+    found = []
     for painter, kind in product(PAINTERS, KINDS):
-        name = f"{painter}_{kind}"
-        network, moved = _trained(world, painter, kind, train, seed, device)
-        found |= {f"{name}_{key}": value for key, value in moved.items()}
-        for which, index in (("trained", train), ("held_out", test)):
+        axes = {"painter": painter, "kind": kind}
+        network, moved = _trained(world, painter, kind, train, seed, setting.device)
+        for time, by_layer in moved.items():
+            for layer, ratio in enumerate(by_layer, 1):
+                found += rows({"moved": ratio}, **axes, layer=layer, time=time)
+        for dots, index in (("trained", train), ("held_out", test)):
             for statistics in ("running", "batch"):
-                found[f"{name}_{which}_{statistics}"] = _exact(
-                    network, world, index, train, seed, statistics
+                share = _exact(network, world, index, train, seed, statistics)
+                found += rows(
+                    {"exact": share}, **axes, dots=dots, statistics=statistics
                 )
-        found[f"cloud/{name}"] = _cloud(network, world, train, seed)
+        cloud = _cloud(network, world, train, seed)
+        setting.kept[f"cloud/{painter}_{kind}"] = cloud
     return found
 
 
@@ -71,7 +77,7 @@ def _trained(
     train: Tensor,
     seed: int,
     device: torch.device,
-) -> tuple[nn.Module, dict[str, float]]:
+) -> tuple[nn.Module, dict[str, list[float]]]:
     """A painter, trained, and how far its layers moved on the way."""
     task = task_of(world.size, world.side)
     faster = {"lr": FAST[painter]} if kind == "fast" else {}
@@ -81,11 +87,11 @@ def _trained(
     options = {k: v for k, v in recipe["training"].items() if k != "measures"}
     steps = round(options["epochs"] * len(train) / options["batch_size"])
     when = {steps // 10: "tenth", steps: "end"}
-    moved = _moved(network, world, train, seed, "start")
+    moved = {"start": _moved(network, world, train, seed)}
 
     def look(step: int, model: nn.Module) -> None:
         if step in when:
-            moved.update(_moved(model, world, train, seed, when[step]))
+            moved[when[step]] = _moved(model, world, train, seed)
 
     inputs, targets = task.inputs[train], task.targets[train]
     loss = pixel_cross_entropy
@@ -93,9 +99,7 @@ def _trained(
     return network, moved
 
 
-def _moved(
-    network: nn.Module, world: Squares, train: Tensor, seed: int, when: str
-) -> dict[str, float]:
+def _moved(network: nn.Module, world: Squares, train: Tensor, seed: int) -> list[float]:
     """By layer, the movement with the company over that to the next pixel."""
     generator = torch.Generator().manual_seed(seed)
     inner = world.positions[train][:, 1] < world.positions[:, 1].max()
@@ -106,15 +110,14 @@ def _moved(
     next_door = [
         [look(torch.cat((dot[None] + 1, c))) for c in companies] for dot in dots
     ]
-    ratios = {}
+    ratios = []
     for layer in range(len(here[0][0])):
         a = torch.stack([torch.stack([c[layer] for c in row]) for row in here])
         b = torch.stack([torch.stack([c[layer] for c in row]) for row in next_door])
         # Two companies drawn independently differ by twice the variance.
         by_company = 2 * a.var(dim=1).sum(-1).mean()
         by_pixel = (b - a).square().sum(-1).mean()
-        ratio = float((by_company / by_pixel).sqrt())
-        ratios[f"{when}_layer{layer + 1}"] = ratio
+        ratios.append(float((by_company / by_pixel).sqrt()))
     return ratios
 
 
@@ -190,3 +193,8 @@ def _cloud(network: nn.Module, world: Squares, train: Tensor, seed: int) -> Tens
     flat = flat - flat.mean(0)
     axes = torch.linalg.svd(flat, full_matrices=False).Vh[:2]
     return (flat @ axes.T).view(*points.shape[:2], 2)
+
+
+EXPERIMENT = Trial(
+    name="normalisation-mechanism", question=__doc__, presets=PRESETS, measure=measure
+)

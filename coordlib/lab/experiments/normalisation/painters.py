@@ -15,9 +15,18 @@ from torch import Tensor, nn
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import Squares, quadrant_split, squares, uniform_split
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
-from coordlib.lab.record.sweeps import Contest, Run, Task, all_outputs, best_run
+from coordlib.lab.record.result import Row, rows
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import (
+    Contest,
+    Run,
+    Task,
+    all_outputs,
+    best_rows,
+    best_run,
+)
 from coordlib.lab.training.losses import pixel_cross_entropy
 
 SHARED_RATE = {"deconv": 0.002, "coordconv": 0.01}
@@ -36,6 +45,7 @@ def arm(
     normalisation: str,
     *,
     splits: tuple[str, ...] = ("uniform",),
+    axes: dict | None = None,
     network: dict | None = None,
     **training,
 ) -> dict:
@@ -48,6 +58,8 @@ def arm(
         As :func:`coordlib.lab.models.normalisation.normalisation_layer` knows it.
     splits : tuple of str
         On which splits it trains.
+    axes : dict, optional
+        What it is, beside its painter and its normalisation.
     network : dict, optional
         More options of the network.
     **training
@@ -60,6 +72,7 @@ def arm(
     """
     recipe = {"schedule": "one-cycle", "lr": SHARED_RATE[painter]}
     return {
+        "axes": {"painter": painter, "normalisation": normalisation} | (axes or {}),
         "network": {"painter": painter, "normalisation": normalisation}
         | (network or {}),
         "training": RECIPES[painter] | recipe | training,
@@ -244,30 +257,38 @@ def validation_split(world: Squares, seed: int) -> tuple[Tensor, Tensor]:
     return train[order[held:]].sort().values, train[order[:held]].sort().values
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
-    """Of each arm and split the shares of exact dots, and the seconds.
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
+    """The shares of exact dots and the seconds, by arm and split.
 
     Returns
     -------
-    dict
-        ``{arm}_{split}_train_accuracy``, ``_test_accuracy``, ``_seconds`` (processor
-        time on a CPU) and ``_parameters``. Where an arm has several rates, the best
-        on the dots held out. Where both painters were trained without normalisation
-        on the uniform split, the ratios of their parameters and seconds.
+    list of Row
+        ``train_accuracy``, ``test_accuracy``, ``seconds`` (processor time on a CPU) and
+        ``parameters``. Where an arm has several rates, of the best on the dots held
+        out. Where both painters were trained without normalisation on the uniform
+        split, the ratios of their parameters and seconds.
     """
     names = ("train_accuracy", "test_accuracy", "seconds", "parameters")
-    places = dict.fromkeys((run["arm"], run["split"]) for run in runs)
-    best = {
-        place: best_run(task, runs, arm=place[0], split=place[1]) for place in places
-    }
-    metrics = {
-        f"{arm}_{split}_{name}": run[name]
-        for (arm, split), run in best.items()
-        for name in names
-    }
-    compared = [best.get((f"{painter}_none", "uniform")) for painter in PAINTERS]
-    if all(compared):
-        deconv, coordconv = compared
-        metrics["parameter_ratio"] = deconv["parameters"] / coordconv["parameters"]
-        metrics["time_ratio"] = deconv["seconds"] / coordconv["seconds"]
-    return metrics
+    found = best_rows(contest, arms, runs, *names)
+    there = {(run["arm"], run["split"]) for run in runs}
+    compared = [f"{painter}_none" for painter in PAINTERS]
+    if all((arm, "uniform") in there for arm in compared):
+        deconv, coordconv = (
+            best_run(contest, runs, arm=arm, split="uniform") for arm in compared
+        )
+        ratios = {
+            "parameter_ratio": deconv["parameters"] / coordconv["parameters"],
+            "time_ratio": deconv["seconds"] / coordconv["seconds"],
+        }
+        found += rows(ratios)
+    return found
+
+
+EXPERIMENT = Sweep(
+    name="normalisation",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -9,14 +9,13 @@ from coordlib.lab.experiments.normalisation.painters import (
     task,
 )
 from coordlib.lab.experiments.normalisation.tuning import RATES
-
-__all__ = ["PRESETS", "RATES", "contest", "summarise", "task"]
+from coordlib.lab.record.sweep import Sweep
 
 
 def _arms() -> dict[str, dict]:
     return {
         f"{painter}_{kind}_{str(rate).removeprefix('0.')}": half_size_arm(
-            painter, kind, lr=rate
+            painter, kind, lr=rate, axes={"lr": rate}
         )
         for painter in PAINTERS
         for kind in ("batch", "none")
@@ -26,3 +25,13 @@ def _arms() -> dict[str, dict]:
 
 
 PRESETS = {"cpu": HALF_SIZE | {"arms": _arms()}}
+
+
+EXPERIMENT = Sweep(
+    name="normalisation-rates",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -4,7 +4,9 @@ from itertools import product
 
 from coordlib.lab.experiments.coordinates import coordinate_regression
 from coordlib.lab.models.regressors import ConvRegressor
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+from coordlib.lab.record.result import Row
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows
 
 
 def _arms() -> dict[str, dict]:
@@ -17,6 +19,7 @@ def _arms() -> dict[str, dict]:
     }
     return {
         f"{name}_{kind}": {
+            "axes": {"network": name, "normalisation": kind},
             "network": {"normalisation": kind, "coordinates": name == "coordinates"},
             "training": training,
         }
@@ -40,6 +43,16 @@ def task(size: int) -> Task:
     return Task(**{**vars(plain), **own})
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
-    """For each arm and split the mean distance in pixels from the true centre."""
-    return best_numbers(task, runs, "train_pixels", "test_pixels", "seconds")
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
+    """The mean distance in pixels from the true centre, by arm and split."""
+    return best_rows(contest, arms, runs, "train_pixels", "test_pixels", "seconds")
+
+
+EXPERIMENT = Sweep(
+    name="normalisation-regression",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -8,7 +8,9 @@ from coordlib.lab.experiments.normalisation.painters import (
     half_size_arm,
     make_painter,
 )
-from coordlib.lab.record.sweeps import Contest, Run, Task, best_numbers
+from coordlib.lab.record.result import Row
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Contest, Run, Task, best_rows
 
 PRESETS = {
     "cpu": HALF_SIZE
@@ -34,6 +36,16 @@ def task(size: int, side: int) -> Task:
     return Task(**{**vars(plain), **own})
 
 
-def summarise(task: Task, runs: list[Run]) -> dict[str, float]:
-    """For each arm and split the mean IOU on training and test positions."""
-    return best_numbers(task, runs, "train_iou", "test_iou", "seconds")
+def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
+    """The mean IOU on training and test positions, by arm and split."""
+    return best_rows(contest, arms, runs, "train_iou", "test_iou", "seconds")
+
+
+EXPERIMENT = Sweep(
+    name="normalisation-rendering",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

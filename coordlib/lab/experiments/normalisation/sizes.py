@@ -9,19 +9,29 @@ from coordlib.lab.experiments.normalisation.painters import (
     summarise,
     task,
 )
-
-__all__ = ["PRESETS", "contest", "summarise", "task"]
+from coordlib.lab.record.sweep import Sweep
 
 PRESETS = {
     "cpu": HALF_SIZE
     | {
         "arms": {
             f"{kind}_{width}_{kernel_size}": half_size_arm(
-                "deconv", kind, network={"width": width, "kernel_size": kernel_size}
+                "deconv", kind, axes=size, network=size
             )
             for kind, width, kernel_size in product(
                 ("batch", "none"), (1, 2, 3), (2, 3, 4)
             )
+            for size in [{"width": width, "kernel_size": kernel_size}]
         }
     }
 }
+
+
+EXPERIMENT = Sweep(
+    name="normalisation-sizes",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -7,8 +7,7 @@ from coordlib.lab.experiments.normalisation.painters import (
     summarise,
     task,
 )
-
-__all__ = ["PRESETS", "contest", "summarise", "task"]
+from coordlib.lab.record.sweep import Sweep
 
 SOURCE_RATES = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05]
 
@@ -41,3 +40,13 @@ def _arms() -> dict[str, dict]:
 
 
 PRESETS = {"cpu": HALF_SIZE | {"arms": _arms()}}
+
+
+EXPERIMENT = Sweep(
+    name="normalisation-suspects",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -6,8 +6,7 @@ from coordlib.lab.experiments.normalisation.painters import (
     summarise,
     task,
 )
-
-__all__ = ["PRESETS", "RATES", "contest", "summarise", "task"]
+from coordlib.lab.record.sweep import Sweep
 
 RATES = {
     "deconv": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1],
@@ -29,3 +28,13 @@ PRESETS = {
         },
     },
 }
+
+
+EXPERIMENT = Sweep(
+    name="normalisation-tuning",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+    contest=contest,
+)

@@ -1,8 +1,7 @@
 """Ms. Pac-Man on the Atari 2600, with and without coordinates."""
 
 from coordlib.lab.experiments.play.play import ARMS, arms, summarise, task
-
-__all__ = ["PRESETS", "summarise", "task"]
+from coordlib.lab.record.sweep import Sweep
 
 NETWORKS = ARMS | {"everywhere": {"coordconv": "all"}}
 """No coordinates, in place of the first convolution, and of every convolution."""
@@ -28,3 +27,12 @@ PRESETS = {
         "arms": arms(NETWORKS, frames=10_000_000, lr=0.0007, clip_rewards=True),
     },
 }
+
+
+EXPERIMENT = Sweep(
+    name="atari",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+)

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from coordlib.lab.data.games import MINATAR, Games, open_games
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
+from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
-from coordlib.lab.record.sweeps import Run, identity
+from coordlib.lab.record.sweep import Sweep
+from coordlib.lab.record.task import Run, identity
 from coordlib.lab.training.actor_critic import actor_critic
 from coordlib.lab.training.device import best_device
 from coordlib.lab.training.playing import (
@@ -66,7 +68,7 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class Arcade:
-    """What the agents of a sweep play: a :class:`~.sweeps.Task` of another kind.
+    """What agents play: a :class:`~coordlib.lab.record.task.Task` of another kind.
 
     Each game is a split of the sweep, and what is kept of the best agent of each arm
     is a game that it played.
@@ -266,41 +268,46 @@ def changed_by_a_move(
     return float(torch.cat(changed).float().mean())
 
 
-def summarise(task: Arcade, runs: list[Run]) -> dict[str, float]:
+def summarise(task: Arcade, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     """Every agent of one seed, and what coordinates add.
 
     Returns
     -------
-    dict
-        ``{game}_{arm}_return`` in the test, ``..._curve`` its mean over the training,
-        ``..._moved`` as :func:`changed_by_a_move`, ``..._seconds``; for each game
-        ``{game}_random`` and ``{game}_gain``, the difference of the two returns as a
-        share of their mean; over the games the mean ``gain``, the same of the curves
-        as ``curve_gain``, and ``better`` and ``worse``, how many games are. There is
-        no gain without both of :data:`ARMS`.
+    list of Row
+        By game and arm the ``return`` in the test, ``curve``, its mean over the
+        training, ``moved`` as :func:`changed_by_a_move`, ``seconds``, ``parameters``,
+        and the return of a ``random`` player after the agent's test; by game the
+        ``gain``, the difference of the two returns as a share of their mean; over the
+        games the ``mean_gain``, the same of the curves as ``mean_curve_gain``, and
+        ``better`` and ``worse``, how many games are. There is no gain without both of
+        :data:`ARMS`.
     """
     names = {"return": "test_return", "curve": "curve_return"}
     names |= {name: name for name in ("moved", "seconds", "parameters")}
-    metrics = {}
+    names["random"] = "random_return"
+    found = []
     gains: dict[str, list[float]] = {"return": [], "curve": []}
     for game in task.games:
-        found = {run["arm"]: run for run in runs if run["split"] == game}
+        played = {run["arm"]: run for run in runs if run["split"] == game}
         label = game.removeprefix("atari-")
-        for arm, run in found.items():
-            metrics[f"{label}_random"] = run["random_return"]
-            for name, key in names.items():
-                metrics[f"{label}_{arm}_{name}"] = run[key]
-        if not found.keys() >= ARMS.keys():
+        for arm, run in played.items():
+            numbers = {name: run[key] for name, key in names.items()}
+            found += rows(numbers, game=label, arm=arm)
+        if not played.keys() >= ARMS.keys():
             continue
         for name, values in gains.items():
-            values.append(relative_gain(*(found[arm][names[name]] for arm in ARMS)))
-        metrics[f"{label}_gain"] = gains["return"][-1]
+            values.append(relative_gain(*(played[arm][names[name]] for arm in ARMS)))
+        found += rows({"gain": gains["return"][-1]}, game=label)
     if gains["return"]:
-        metrics["gain"] = mean(gains["return"])
-        metrics["curve_gain"] = mean(gains["curve"])
-        metrics["better"] = sum(value > 0 for value in gains["return"])
-        metrics["worse"] = sum(value < 0 for value in gains["return"])
-    return metrics
+        found += rows(
+            {
+                "mean_gain": mean(gains["return"]),
+                "mean_curve_gain": mean(gains["curve"]),
+                "better": sum(value > 0 for value in gains["return"]),
+                "worse": sum(value < 0 for value in gains["return"]),
+            }
+        )
+    return found
 
 
 def relative_gain(before: float, after: float) -> float:
@@ -311,3 +318,12 @@ def relative_gain(before: float, after: float) -> float:
     """
     size = (abs(before) + abs(after)) / 2
     return (after - before) / size if size else 0.0
+
+
+EXPERIMENT = Sweep(
+    name="play",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+)

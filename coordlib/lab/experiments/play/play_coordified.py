@@ -2,8 +2,7 @@
 
 from coordlib.lab.experiments.play import play
 from coordlib.lab.experiments.play.play import arms, summarise, task
-
-__all__ = ["PRESETS", "summarise", "task"]
+from coordlib.lab.record.sweep import Sweep
 
 NETWORKS = {"coordified": {"coordified": True}}
 """With the same seed it begins as the plain agent of "play": they belong together."""
@@ -15,3 +14,12 @@ def _with_these(preset: dict) -> dict:
 
 
 PRESETS = {name: _with_these(preset) for name, preset in play.PRESETS.items()}
+
+
+EXPERIMENT = Sweep(
+    name="play-coordified",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+)

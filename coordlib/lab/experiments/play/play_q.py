@@ -2,8 +2,7 @@
 
 from coordlib.lab.data.games import MINATAR
 from coordlib.lab.experiments.play.play import ARMS, arms, summarise, task
-
-__all__ = ["PRESETS", "summarise", "task"]
+from coordlib.lab.record.sweep import Sweep
 
 # Of the learning rates .0005, .001 and .002 the best for plain agents in two games; a
 # trial as in "play", of 60,000 frames.
@@ -23,3 +22,12 @@ PRESETS = {
         "arms": arms(ARMS, frames=100_000, memory=60_000, batch_size=64, lr=0.001),
     },
 }
+
+
+EXPERIMENT = Sweep(
+    name="play-q",
+    question=__doc__,
+    presets=PRESETS,
+    task=task,
+    summarise=summarise,
+)

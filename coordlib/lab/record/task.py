@@ -1,39 +1,34 @@
-"""Sweeps: every arm of a comparison, on every split, with every recipe of a grid.
-
-A sweep is written down as arms, each with the options of its network and of its
-training. An option that is a list is an axis of the grid. Networks of one shape that
-differ in ``lr`` and ``weight_decay`` only make one job, and train side by side where
-there is an accelerator.
-"""
+"""What the networks of a sweep learn, how one is trained, and which is the best."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from inspect import signature
-from itertools import product
 from math import inf, isfinite
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from coordlib.lab.models.painters import parameter_count
-from coordlib.lab.record import weights as checkpoints
+from coordlib.lab.models.common import parameter_count
+from coordlib.lab.record.experiment import options
+from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
 from coordlib.lab.training.device import best_device
 from coordlib.lab.training.loop import Augment, Draw, Loss
 from coordlib.lab.training.stacked import fit_many
 
 RECIPE = ("lr", "weight_decay")
-DASK_TIMEOUT = "20s"
+"""What networks of one shape may differ in, and still train side by side."""
 
 Run = dict[str, Any]
 """One trained network: arm, split, seed, network, training, lr, weight_decay, and
 what was measured; None for what is no number because the training diverged."""
+
+Trained = tuple[Run, dict[str, Tensor]]
+"""A run, and the tensors that are kept of its network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,56 +108,9 @@ class Task(Contest):
         device: torch.device | str = "auto",
         folder: Path | None = None,
         progress: str | bool = False,
-    ) -> list[tuple[Run, dict[str, Tensor]]]:
+    ) -> list[Trained]:
         """Train the networks of one job, as :func:`train` tells."""
         return train(self, job, device, folder, progress)
-
-
-def grid(options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every combination of the options that are lists.
-
-    Examples
-    --------
-    >>> grid({"width": [1, 2], "size": 64})
-    [{'width': 1, 'size': 64}, {'width': 2, 'size': 64}]
-    """
-    axes = [value if isinstance(value, list) else [value] for value in options.values()]
-    return [dict(zip(options, point, strict=True)) for point in product(*axes)]
-
-
-def jobs(
-    arms: dict[str, dict], splits: Iterable[str], seed: int, side_by_side: bool
-) -> list[dict]:
-    """Cut a sweep into jobs, each of networks of one shape on one split.
-
-    Parameters
-    ----------
-    arms : dict of str to dict
-        Each with ``network`` and ``training``, the options of an arm; perhaps with
-        ``splits``, the names of those it is for, all if not given.
-    splits : iterable of str
-    seed : int
-    side_by_side : bool
-        Whether all recipes of a shape make one job, or each its own.
-
-    Returns
-    -------
-    list of dict
-        With arm, split, seed, network, training and recipes.
-    """
-    found, splits = [], list(splits)
-    for arm, options in arms.items():
-        training = options["training"]
-        shared = {k: v for k, v in training.items() if k not in RECIPE}
-        recipes = grid({k: training.get(k, 0.0) for k in RECIPE})
-        own = options.get("splits", splits)
-        shapes = product(own, grid(options["network"]), grid(shared))
-        for split, network, fixed in shapes:
-            job = {"arm": arm, "split": split, "seed": seed}
-            job |= {"network": network, "training": fixed}
-            batches = [recipes] if side_by_side else [[one] for one in recipes]
-            found += [job | {"recipes": batch} for batch in batches]
-    return found
 
 
 def identity(run: Run) -> str:
@@ -173,20 +121,13 @@ def identity(run: Run) -> str:
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def without(job: dict, done: set[str]) -> dict | None:
-    """The job without the trainings that are done; None if nothing is left."""
-    common = {k: v for k, v in job.items() if k != "recipes"}
-    left = [r for r in job["recipes"] if identity(common | r) not in done]
-    return common | {"recipes": left} if left else None
-
-
 def train(
     task: Task,
     job: dict,
     device: torch.device | str = "auto",
     folder: Path | None = None,
     progress: str | bool = False,
-) -> list[tuple[Run, dict[str, Tensor]]]:
+) -> list[Trained]:
     """Train the networks of one job.
 
     Parameters
@@ -231,7 +172,7 @@ def train(
     loss = task.losses[options.pop("loss", next(iter(task.losses)))]
     augment = options.pop("augment", None)
     names = [identity(job | recipe) for recipe in job["recipes"]]
-    checkpoint = folder and folder / f"{names[0]}-{len(names)}.npz"
+    checkpoint = folder and folder / f"{names[0]}-{len(names)}.pt"
     histories = fit_many(
         models,
         task.inputs[train_index],
@@ -303,105 +244,63 @@ def best_run(contest: Contest, runs: list[Run], **which: Any) -> Run:
             for k in which
         )
         raise ValueError(f"no run with {wanted}; there are {there}")
-    return max(fitting, key=partial(_place, contest))
+    return max(fitting, key=partial(place, contest))
 
 
-def best_numbers(
-    task: Task, runs: list[Run], *names: str, **renamed: str
-) -> dict[str, float]:
-    """Some numbers of the best run of every arm on every split.
+def best_runs(
+    contest: Contest, arms: dict[str, dict], runs: list[Run]
+) -> Iterator[tuple[dict[str, Any], Run]]:
+    """The best run of every arm on every split, with the axes that name it.
 
     Parameters
     ----------
-    task : Task
+    contest : Contest
+    arms : dict of str to dict
+        Of the configuration. An arm may have ``axes``: what it is, by name.
     runs : list of Run
+        Of one seed.
+
+    Yields
+    ------
+    axes : dict of str to Any
+        ``arm``, the axes of the arm, and ``split``.
+    run : Run
+    """
+    # In an order that does not depend on which was finished first.
+    for arm, split in sorted({(run["arm"], run["split"]) for run in runs}):
+        axes = {"arm": arm} | arms[arm].get("axes", {}) | {"split": split}
+        yield axes, best_run(contest, runs, arm=arm, split=split)
+
+
+def best_rows(
+    contest: Contest,
+    arms: dict[str, dict],
+    runs: list[Run],
+    *names: str,
+    **renamed: str,
+) -> list[Row]:
+    """Some numbers of the best run of every arm on every split, as rows.
+
+    Parameters
+    ----------
+    contest, arms, runs
+        As for :func:`best_runs`.
     *names : str
         Of numbers of a run.
     **renamed : str
         The same, each under another name.
-
-    Returns
-    -------
-    dict of str to float
-        By ``{arm}_{split}_{name}``.
     """
     keys = dict(zip(names, names, strict=True)) | renamed
-    return {
-        f"{arm}_{split}_{name}": best[key]
-        for arm in task.networks
-        for split in task.splits(0)
-        for best in [best_run(task, runs, arm=arm, split=split)]
-        for name, key in keys.items()
-    }
+    return [
+        row
+        for axes, run in best_runs(contest, arms, runs)
+        for row in rows({name: run[key] for name, key in keys.items()}, **axes)
+    ]
 
 
-def _place(contest: Contest, run: Run) -> tuple[float, str]:
+def place(contest: Contest, run: Run) -> tuple[float, str]:
     # Equals are told apart by name, not by which of them was finished first.
     return contest.rank(run), identity(run)
-
-
-def here(
-    task: Task, todo: list[dict], device: str | torch.device, folder: Path, bar: bool
-) -> Iterator[list[tuple[Run, dict[str, Tensor]]]]:
-    """Do the jobs one after another in this process."""
-    for number, job in enumerate(todo, 1):
-        name = f"{job['arm']} {job['split']} {number}/{len(todo)}"
-        yield task.train(job, device, folder, progress=bar and name)
-
-
-def on_dask(
-    address: str, make_task: Callable[..., Task], config: dict, todo: list[dict]
-) -> Iterator[list[tuple[Run, dict[str, Tensor]]]]:
-    """Spread the jobs over a Dask cluster, and give their results as they come.
-
-    A job whose worker dies is done again by another.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If Dask is not installed.
-    OSError
-        If there is no scheduler at the address.
-    """
-    try:
-        from distributed import Client, as_completed
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "a sweep over a cluster needs Dask: pip install 'coordlib[dask]'"
-        ) from None
-    try:
-        client = Client(address, timeout=DASK_TIMEOUT)
-    except (OSError, ValueError) as error:
-        raise OSError(f"no Dask scheduler answers at {address} ({error})") from None
-    with client:
-        futures = [
-            client.submit(_train_remotely, make_task, config, job, pure=False)
-            for job in todo
-        ]
-        for future in as_completed(futures):
-            yield future.result()
-
-
-def _train_remotely(make_task: Callable[..., Task], config: dict, job: dict):
-    return made(make_task, config).train(job)
-
-
-def contest_of(module: ModuleType, config: dict) -> Contest:
-    """Give the contest of a configuration. No data are read or fetched for it.
-
-    Parameters
-    ----------
-    module : module
-        A sweep, with its function ``contest``.
-    config : dict
-        One of its presets, or the configuration of a result.
-
-    Returns
-    -------
-    Contest
-    """
-    asked = signature(module.contest).parameters
-    return module.contest(**{k: v for k, v in config.items() if k in asked})
 
 
 def made(make_task: Callable[..., Task], config: dict) -> Task:
@@ -418,30 +317,9 @@ def made(make_task: Callable[..., Task], config: dict) -> Task:
     -------
     Task
     """
-    options = {name: value for name, value in config.items() if name != "arms"}
-    return _made(make_task, json.dumps(options, sort_keys=True))
+    return _made(make_task, json.dumps(options(config), sort_keys=True))
 
 
 @lru_cache(maxsize=1)
-def _made(make_task: Callable[..., Task], options: str) -> Task:
-    return make_task(**json.loads(options))
-
-
-def keep_weights(
-    folder: Path, task: Task, run: Run, weights: dict[str, Tensor], others: list[Run]
-) -> None:
-    """Keep the weights of a run if no other of its arm and split is better."""
-    name = f"{run['arm']}_{run['split']}"
-    rivals = [other for other in others if f"{other['arm']}_{other['split']}" == name]
-    if all(_place(task, run) > _place(task, other) for other in rivals):
-        checkpoints.save(folder / f"best-{name}.npz", weights, {"best": name})
-
-
-def kept_weights(folder: Path) -> dict[str, Tensor]:
-    """What :func:`keep_weights` kept, as ``arm_split/name``."""
-    weights = {}
-    for file in sorted(folder.glob("best-*.npz")):
-        name = file.stem.removeprefix("best-")
-        kept = checkpoints.load(file, {"best": name})
-        weights |= {f"{name}/{key}": value for key, value in kept.items()}
-    return weights
+def _made(make_task: Callable[..., Task], written: str) -> Task:
+    return make_task(**json.loads(written))

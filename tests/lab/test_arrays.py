@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from coordlib.lab.record import weights
-from coordlib.lab.record.weights import CheckpointError
+from coordlib.lab.record import arrays
+from coordlib.lab.record.arrays import CheckpointError
 
 TENSORS = {
     "weight": torch.arange(6.0).reshape(2, 3),
@@ -19,12 +19,12 @@ FACTS = {"lr": [0.1, 0.2], "steps": 5}
 
 def saved(tmp_path):
     file = tmp_path / "new" / "kept.npz"
-    weights.save(file, TENSORS, FACTS)
+    arrays.save(file, TENSORS, FACTS)
     return file
 
 
 def test_tensors_come_back_with_their_shapes_and_types(tmp_path):
-    found = weights.load(saved(tmp_path), FACTS)
+    found = arrays.load(saved(tmp_path), FACTS)
     assert found.keys() == TENSORS.keys()
     for name, tensor in TENSORS.items():
         assert found[name].dtype == tensor.dtype
@@ -32,21 +32,21 @@ def test_tensors_come_back_with_their_shapes_and_types(tmp_path):
 
 
 def test_no_file_is_no_error(tmp_path):
-    assert weights.load(tmp_path / "none.npz", FACTS) is None
+    assert arrays.load(tmp_path / "none.npz", FACTS) is None
 
 
 def test_other_facts_are_refused_by_name(tmp_path):
     file = saved(tmp_path)
     with pytest.raises(CheckpointError, match="differs in lr, seed") as caught:
-        weights.load(file, {"lr": [0.1], "steps": 5, "seed": 0})
+        arrays.load(file, {"lr": [0.1], "steps": 5, "seed": 0})
     assert str(file) in str(caught.value) and "delete" in str(caught.value)
 
 
 def test_a_file_of_another_version_is_refused(tmp_path, monkeypatch):
     file = saved(tmp_path)
-    monkeypatch.setattr(weights, "FORMAT", weights.FORMAT + 1)
+    monkeypatch.setattr(arrays, "FORMAT", arrays.FORMAT + 1)
     with pytest.raises(CheckpointError, match="differs in format"):
-        weights.load(file, FACTS)
+        arrays.load(file, FACTS)
 
 
 @pytest.mark.parametrize("keep", [0, 10, 200, -20])
@@ -54,7 +54,7 @@ def test_a_truncated_file_is_named_with_the_remedy(tmp_path, keep):
     file = saved(tmp_path)
     file.write_bytes(file.read_bytes()[:keep])
     with pytest.raises(CheckpointError, match="damaged") as caught:
-        weights.load(file, FACTS)
+        arrays.load(file, FACTS)
     assert f"delete {file}" in str(caught.value)
 
 
@@ -62,7 +62,7 @@ def test_a_foreign_file_is_refused_without_unpickling(tmp_path):
     file = tmp_path / "kept.npz"
     torch.save({"weight": TENSORS["weight"]}, file)
     with pytest.raises(CheckpointError):
-        weights.load(file, FACTS)
+        arrays.load(file, FACTS)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
@@ -73,8 +73,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="no space left"):
-        weights.save(file, {"weight": torch.zeros(1)}, FACTS)
-    assert torch.equal(weights.load(file, FACTS)["weight"], TENSORS["weight"])
+        arrays.save(file, {"weight": torch.zeros(1)}, FACTS)
+    assert torch.equal(arrays.load(file, FACTS)["weight"], TENSORS["weight"])
     assert [p.name for p in file.parent.iterdir()] == ["kept.npz"]
 
 

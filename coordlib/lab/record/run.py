@@ -1,0 +1,116 @@
+"""Measuring an experiment: what is there stays, and what was begun goes on."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+
+from coordlib.arguments import check_integer
+from coordlib.lab.record import results
+from coordlib.lab.record.experiment import Experiment, Setting
+from coordlib.lab.record.result import Result
+from coordlib.lab.record.results import Where
+from coordlib.lab.training.device import best_device
+
+
+def run(
+    experiment: Experiment,
+    preset: str,
+    *,
+    seeds: Iterable[int] = (0,),
+    device: str = "auto",
+    where: Where = None,
+    report: Callable[[str], None] = print,
+    progress: bool = False,
+    dask: str | None = None,
+    force: bool = False,
+) -> Result:
+    """Measure an experiment for each seed, and keep what is already measured.
+
+    The result file is written after every seed, and in a sweep after every job. A
+    run that was killed goes on where it was, inside a training too, and ends with
+    the numbers it would have had.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    preset : {"quick", "cpu", "paper"}
+    seeds : iterable of int
+        At least one, none negative.
+    device : str
+        As for :func:`coordlib.lab.training.device.best_device`.
+    where : str or Path, optional
+        The folder of results; that of the checkout if not given.
+    report : callable
+        Takes one line of text at a time.
+    progress : bool
+        Show a bar for each training.
+    dask : str, optional
+        The address of a Dask scheduler, to spread a sweep over its workers.
+    force : bool
+        Measure again what was measured. A result that is there, damaged or of another
+        configuration perhaps, is renamed to end in ``.old``.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    TypeError
+        If a seed is no integer.
+    ValueError
+        If the preset is unknown, there is no seed, the file holds a run of another
+        configuration, an experiment that is no sweep is to be spread, or no folder is
+        given and there is no checkout.
+    OSError
+        If the folder cannot be written, is nearly full, or another process is at it.
+    """
+    config = experiment.config(preset)
+    if dask and not experiment.spreads:
+        raise ValueError(
+            f"{experiment.name} is no sweep: there is nothing to spread over Dask"
+        )
+    seeds = [check_integer("seeds", seed, at_least=0) for seed in seeds]
+    if not seeds:
+        raise ValueError("seeds must hold at least one seed, got none")
+    results.check_writable(where)
+    chosen = best_device(device)
+    name = f"{experiment.name} {preset}"
+    # The folder is held, and written once, before any work is done.
+    with results.alone(experiment.name, preset, where) as folder:
+        if force:
+            for old in results.put_aside(experiment.name, preset, where):
+                report(f"kept as {old}")
+            for begun in (*folder.glob("*.npz"), *folder.glob("*.pt")):
+                begun.unlink()
+        result = _begun(experiment.name, preset, config, where)
+        results.save(result, where)
+        for seed in seeds:
+            if seed in result.seeds:
+                report(f"{name} seed {seed}: measured before")
+                continue
+            setting = Setting(
+                device=chosen,
+                folder=folder,
+                where=where,
+                progress=progress,
+                report=report,
+                dask=dask,
+            )
+            seconds = experiment.fill(result, seed, setting)
+            result.provenance[str(seed)] = results.provenance(chosen, seconds)
+            results.save(result, where)
+            report(f"{name} seed {seed}: {seconds:.1f} s")
+        shutil.rmtree(folder, ignore_errors=True)
+    return result
+
+
+def _begun(name: str, preset: str, config: dict, where: Where) -> Result:
+    file = results.path(name, preset, where)
+    result = results.load(file) if file.exists() else Result(name, preset, config)
+    if result.config != json.loads(json.dumps(config)):
+        raise ValueError(
+            f"{file} was measured with another configuration; move it away, or "
+            "measure again with --force"
+        )
+    return result
