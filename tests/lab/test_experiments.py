@@ -141,6 +141,24 @@ def test_measuring_again_twice_does_not_lose_the_finished_result(
     assert results.json.loads(old.read_text())["rows"]
 
 
+def test_measuring_again_throws_away_what_was_begun(tmp_path, monkeypatch):
+    folder = results.partial_folder("zero-weights", "paper", tmp_path)
+    folder.mkdir(parents=True)
+    for name in ("state.pt", "best-arm_split.npz"):
+        (folder / name).touch()
+    found = []
+
+    def measure(seed, setting, **config):
+        found.extend(file.suffix for file in setting.folder.iterdir())
+        raise KeyboardInterrupt
+
+    put(monkeypatch, measure)
+    options = {"device": "cpu", "where": tmp_path, "report": lambda line: None}
+    with pytest.raises(KeyboardInterrupt):
+        experiments.run("zero-weights", "paper", force=True, **options)
+    assert not {".pt", ".npz"} & set(found)
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1}', "9" * 5000])
 def test_the_remedy_for_a_damaged_file_works(tmp_path, counted, capsys, damage):
     file = results.path("zero-weights", "paper", tmp_path)

@@ -150,7 +150,7 @@ def test_a_gan_stopped_between_two_arms_goes_on_there(
         run(name, tmp_path / "parts")
     again = run(name, tmp_path / "parts")
     assert without_clocks(again.rows) == without_clocks(whole.rows)
-    assert trained == ["conv-0.npz", "coordconv-0.npz"] * 2
+    assert trained == ["conv-0.pt", "coordconv-0.pt"] * 2
     assert not results.partial_folder(name, "quick", tmp_path / "parts").exists()
 
 

@@ -14,7 +14,8 @@ from coordlib.lab.models import (
 from coordlib.lab.models.common import he_normal_
 from coordlib.lab.models.normalisation import FreezingBatchNorm2d
 from coordlib.lab.models.painters import SameConvTranspose2d
-from coordlib.lab.training.loop import fit, pixel_cross_entropy
+from coordlib.lab.training.loop import fit
+from coordlib.lab.training.losses import pixel_cross_entropy
 
 PUBLISHED = {
     (1, 2): 46_465,

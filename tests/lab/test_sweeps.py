@@ -19,10 +19,9 @@ from coordlib.lab.experiments.coordinates import (
     regression_readouts,
 )
 from coordlib.lab.models.common import parameter_count
-from coordlib.lab.record import results, spread, sweep, task
+from coordlib.lab.record import arrays, results, spread, sweep, task
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.sweep import Sweep
-from coordlib.lab.training import checkpoints
 
 NAME = "coordinate-classification"
 READOUT_ARMS = regression_readouts.PRESETS["quick"]["arms"]
@@ -204,7 +203,7 @@ def without_data(monkeypatch, name):
 def test_every_kept_network_is_known_without_its_data(name, monkeypatch):
     without_data(monkeypatch, name)
     result = results.best(name)
-    kept = checkpoints.load(
+    kept = arrays.load(
         results.weights_path(name, result.preset),
         {"experiment": name, "preset": result.preset},
     )
@@ -273,8 +272,8 @@ def start(where, code):
 import json, pathlib, sys
 from coordlib.lab import experiments
 from coordlib.lab.experiments.coordinates import coordinate_classification as module
-from coordlib.lab.training import loop
-loop.CHECKPOINT_SECONDS = 0
+from coordlib.lab.training import resume
+resume.CHECKPOINT_SECONDS = 0
 module.PRESETS["quick"] = json.loads(sys.argv[1])
 {code}
 experiments.run({NAME!r}, "quick", where=pathlib.Path({str(where)!r}), device="cpu")
@@ -301,7 +300,7 @@ def test_a_sweep_that_is_killed_again_and_again_ends_with_the_same_numbers(
             process.stdout.readline()
         partial = results.partial_folder(NAME, "quick", where)
         until = time.monotonic() + 60
-        while time.monotonic() < until and not any(partial.glob("*-1.npz")):
+        while time.monotonic() < until and not any(partial.glob("*-1.pt")):
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()

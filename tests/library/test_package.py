@@ -51,6 +51,20 @@ def test_a_module_that_moved_is_found_by_its_old_name_with_a_warning(old):
     assert told == f"coordlib.{old} is now coordlib.lab.{MOVED[old]}"
 
 
+def test_what_a_module_was_split_into_is_found_by_its_old_name():
+    pytest.importorskip("scipy")
+    told = printed(
+        "import warnings\n"
+        "warnings.simplefilter('ignore')\n"
+        "from coordlib.playing import actor_critic, play, q_learning, random_policy\n"
+        "from coordlib.training import History, denormals_flushed, fit, fit_many\n"
+        "from coordlib.training import pixel_cross_entropy, schedule_factor\n"
+        "from coordlib.checkpoints import CheckpointError, load, save\n"
+        "print(*{callable(f) for f in (actor_critic, play, q_learning, fit, load)})"
+    )
+    assert told == "True"
+
+
 def test_what_lies_in_a_package_that_moved_is_not_loaded_twice():
     pytest.importorskip("scipy")
     with pytest.warns(FutureWarning):

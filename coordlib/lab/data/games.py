@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from coordlib.arguments import check_choice, check_integer
+from coordlib.lab.seeds import SEED_STEP
 
 __all__ = [
     "MINATAR",
@@ -28,8 +29,6 @@ __all__ = [
 
 MINATAR = ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
 """The games of MinAtar."""
-
-_SEED_STEP = 1_000_003  # so that neighbouring seeds never meet
 
 
 class Games(Protocol):
@@ -175,7 +174,7 @@ class MinAtarGames:
             raise _missing(name, "minatar") from None
         self._games = [Environment(name) for _ in range(count)]
         for index, game in enumerate(self._games):
-            game.seed(seed * _SEED_STEP + index)
+            game.seed(seed * SEED_STEP + index)
         rows, columns, channels = self._games[0].state_shape()
         self.shape = (channels, rows, columns)
         self._minimal_actions = self._games[0].minimal_action_set()
@@ -254,7 +253,7 @@ class AtariGames:
 
     def reset(self) -> Tensor:
         """Begin all games anew."""
-        observations, _ = self._games.reset(seed=self._seed * _SEED_STEP)
+        observations, _ = self._games.reset(seed=self._seed * SEED_STEP)
         return torch.from_numpy(observations.copy())
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -306,7 +305,7 @@ class GymnasiumGames:
         self.count = check_integer("count", count)
         self._games = [make() for _ in range(count)]
         # Only once: the games that follow are drawn by the environments.
-        self._seeds: list[int | None] = [seed * _SEED_STEP + k for k in range(count)]
+        self._seeds: list[int | None] = [seed * SEED_STEP + k for k in range(count)]
         space = self._games[0].observation_space
         shape, dtype = tuple(space.shape or ()), space.dtype
         if len(shape) not in (2, 3) or dtype not in (np.uint8, np.bool_):

@@ -12,7 +12,7 @@ from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep
 from coordlib.lab.record.task import Contest, Run, Task, best_rows, best_run
-from coordlib.lab.training.loop import pixel_cross_entropy
+from coordlib.lab.training.losses import pixel_cross_entropy
 
 PAPER_EPOCHS = 1000
 

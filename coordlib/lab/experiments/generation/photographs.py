@@ -120,14 +120,14 @@ def measure(
         found += rows({"distance": away(others)}, arm=arm)
     for arm, three in controls(photographs(KIND)[:pairs], size).items():
         found += rows({"moved": foretell(*three).moved}, arm=arm)
-    rivals = trainings(
+    trained_arms = trainings(
         *(seed, setting, arms, training),
         drawn=known,
         size=size,
         latent=latent,
         judge_width=judge_width,
     )
-    for arm, generator, numbers in rivals:
+    for arm, generator, numbers in trained_arms:
         told = examine(decoder(generator), latent, away, pictures, pairs)
         for span in SPANS:
             found += rows({"moved": told.pop(f"moved_{span}")}, arm=arm, span=span)

@@ -27,7 +27,7 @@ from coordlib.lab.record.task import (
     best_rows,
     best_run,
 )
-from coordlib.lab.training.loop import pixel_cross_entropy
+from coordlib.lab.training.losses import pixel_cross_entropy
 
 SHARED_RATE = {"deconv": 0.002, "coordconv": 0.01}
 """The rate of each painter's recipe, the same with every normalisation."""
