@@ -1,4 +1,5 @@
 """Networks trained by others, real photographs, and labels along a shift."""
+# Long because all that is said of one thing stands in one place.
 
 import io
 import os

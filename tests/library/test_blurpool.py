@@ -1,3 +1,6 @@
+"""Blur pooling: filters, borders, strides, and what they keep."""
+# Long because all that is said of one thing stands in one place.
+
 import itertools
 import math
 from functools import partial
@@ -43,8 +46,7 @@ modes = st.sampled_from(list(NUMPY_MODES))
 
 
 def blurred(x, filter_size, stride, padding_mode):
-    """T# Long because all that is said of one thing stands in one place.
-    he definition, axis by axis in numpy: pad, filter, keep every s-th."""
+    """The definition, axis by axis in numpy: pad, filter, keep every s-th."""
     x = x.numpy()
     for axis, (k, s) in enumerate(zip(filter_size, stride, strict=True), start=2):
         pads = [(0, 0)] * x.ndim

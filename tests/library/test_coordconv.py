@@ -1,3 +1,6 @@
+"""CoordConv: the textbook layer, computed in another way."""
+# Long because all that is said of one thing stands in one place.
+
 import copy
 import itertools
 import pickle
@@ -26,8 +29,7 @@ TRANSPOSED = [CoordConvTranspose1d, CoordConvTranspose2d, CoordConvTranspose3d]
 
 
 def coordinates(size, with_r):
-    """T# Long because all that is said of one thing stands in one place.
-    he coordinate channels, by their definition."""
+    """The coordinate channels, by their definition."""
     axes = [np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in size]
     channels = np.stack(np.meshgrid(*axes, indexing="ij"))
     if with_r:
