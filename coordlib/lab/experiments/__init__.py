@@ -40,6 +40,7 @@ MODULES = {
     "normalisation-mechanism": "normalisation.mechanism",
     "normalisation-rates": "normalisation.rates",
     "normalisation-regression": "normalisation.regression",
+    "normalisation-replication": "normalisation.replication",
     "normalisation-rendering": "normalisation.rendering",
     "normalisation-sizes": "normalisation.sizes",
     "normalisation-suspects": "normalisation.suspects",
