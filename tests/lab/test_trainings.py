@@ -40,3 +40,9 @@ def test_the_bar_of_the_trainings_is_students_interval(ax):
 def test_a_single_training_has_no_bar(ax):
     measured.each_training(ax, {"gain": [1.0]})
     assert ax.get_legend_handles_labels()[1] == ["a training", "their mean"]
+
+
+def test_an_axis_of_steps_is_labelled_in_thousands(ax):
+    ax.set(xlim=(0, 200_000), xticks=[0, 200_000])
+    ax.xaxis.set_major_formatter(measured.in_thousands)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "200"]

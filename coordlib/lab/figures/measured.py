@@ -300,6 +300,17 @@ def curve_bands(
     return ax
 
 
+def in_thousands(value: float, _position: int | None = None) -> str:
+    """Label a number of steps on an axis: ``set_major_formatter(in_thousands)``.
+
+    Examples
+    --------
+    >>> in_thousands(50_000)
+    '50'
+    """
+    return f"{value / 1000:.0f}"
+
+
 def _arms(numbers: tuple[float, float, float]) -> np.ndarray:
     """How far an interval reaches to both sides; not at all for a single seed."""
     middle, low, high = numbers
