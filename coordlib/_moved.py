@@ -18,7 +18,7 @@ MOVED = {
     "figures": "figures",
     "handmade": "models.handmade",
     "ledger": "record.ledger",
-    "metrics": "measures.metrics",
+    "metrics": "measures",
     "models": "models",
     "motion": "measures.motion",
     "playing": "training.playing",

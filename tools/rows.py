@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 
 from coordlib.lab import experiments
-from coordlib.lab.data.corruptions import CORRUPTIONS
 from coordlib.lab.record import results
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.result import Result, Row

@@ -9,11 +9,17 @@ import torch
 
 from coordlib.lab import experiments
 from coordlib.lab.data import games as games_module
-from coordlib.lab.data.games import Catch, MinAtarGames, board, open_games
+from coordlib.lab.data.games import (
+    Catch,
+    GymnasiumGames,
+    MinAtarGames,
+    board,
+    open_games,
+)
 from coordlib.lab.experiments.play import play as experiment
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
-from coordlib.lab.models.painters import parameter_count
-from coordlib.lab.record import sweeps
+from coordlib.lab.models.common import parameter_count
+from coordlib.lab.record import results, sweep
 from coordlib.lab.training import loop as training
 from coordlib.lab.training import playing
 from coordlib.lab.training.playing import (
@@ -187,6 +193,137 @@ def test_ms_pacman_is_seen_as_four_pictures():
     assert rewards.dtype == torch.float32 and ended.dtype == torch.bool
 
 
+class Walk:
+    """An environment as gymnasium has them: a light to be walked off the board."""
+
+    def __init__(self, shape=(4, 6, 2), dtype=np.uint8, actions=None):
+        self.observation_space = SimpleNamespace(shape=shape, dtype=np.dtype(dtype))
+        self.action_space = actions or SimpleNamespace(n=2, start=3)
+        self.rng, self.seeds, self.done = None, [], []
+
+    def reset(self, seed=None, options=None):
+        self.seeds.append(seed)
+        if seed is not None:
+            self.rng = np.random.default_rng(seed)
+        self.column, self.age = int(self.rng.integers(1, 5)), 0
+        return self.picture(), {}
+
+    def step(self, action):
+        self.done.append(action)
+        self.column += 2 * (action - 3) - 1
+        self.age += 1
+        gone = not 0 <= self.column < 6
+        picture = None if gone else self.picture()
+        return picture, float(gone), gone, self.age == 7, {}
+
+    def picture(self):
+        space = self.observation_space
+        picture = np.zeros(space.shape, space.dtype)
+        picture[1, self.column] = 1
+        return picture
+
+
+def test_environments_of_gymnasium_are_stepped_together():
+    games = GymnasiumGames(Walk, 3, seed=2)
+    assert (games.shape, games.actions, games.objects) == ((2, 4, 6), 2, ())
+    observations = games.reset()
+    assert observations.shape == (3, 2, 4, 6) and observations.dtype == torch.uint8
+    columns = [game.column for game in games._games]
+    assert observations[:, :, 1].argmax(2).tolist() == [[c, c] for c in columns]
+    before = observations.clone()
+    observations, rewards, ended = games.step(torch.tensor([0, 1, 0]))
+    assert [game.done for game in games._games] == [[3], [4], [3]]
+    assert rewards.dtype == torch.float32 and ended.dtype == torch.bool
+    assert not torch.equal(observations, before)
+
+
+def test_a_game_that_ends_or_is_cut_short_begins_anew_with_its_own_draws():
+    games = GymnasiumGames(Walk, 2)
+    games.reset()
+    for game in games._games:
+        game.column = 3
+    for _ in range(3):
+        observations, rewards, ended = games.step(torch.tensor([1, 0]))
+    assert rewards.tolist() == [1, 0] and ended.tolist() == [True, False]
+    assert observations[0, 0].sum() == 1 and games._games[0].age == 0
+    for action in (1, 0, 1, 0):
+        observations, rewards, ended = games.step(torch.tensor([0, action]))
+    assert ended[1] and not rewards[1]
+    for game in games._games:
+        assert game.seeds[0] is not None and not any(game.seeds[1:])
+    assert games._games[0].seeds[0] != games._games[1].seeds[0]
+
+
+def test_the_seed_decides_the_games_of_gymnasium():
+    actions = torch.randint(2, (30, 4), generator=torch.Generator().manual_seed(0))
+
+    def observations(seed):
+        games = GymnasiumGames(Walk, 4, seed)
+        return torch.stack([games.reset(), *(games.step(a)[0] for a in actions)])
+
+    first, again, other = map(observations, (5, 5, 6))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+def test_grey_pictures_and_boards_of_truths_have_channels_too():
+    games = GymnasiumGames(lambda: Walk((4, 6), bool), 1)
+    assert games.shape == (1, 4, 6)
+    assert games.reset().sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        ("Walk", TypeError, "make must be a callable, got str"),
+        (lambda: Walk((8,)), ValueError, r"shape \(H, W, C\) or .* got \(8,\), uint8"),
+        (lambda: Walk((4, 6), np.float32), ValueError, r"got \(4, 6\), float32"),
+        (
+            lambda: Walk(actions="Box(2,)"),
+            ValueError,
+            r"discrete actions, got Box\(2,\)",
+        ),
+    ],
+)
+def test_environments_without_pictures_or_discrete_actions_are_refused(
+    make, error, message
+):
+    with pytest.raises(error, match=message):
+        GymnasiumGames(make, 1)
+
+
+@learners
+def test_what_gymnasium_has_can_be_learned(learner):
+    games = GymnasiumGames(Walk, 16)
+    learn, _, options = LEARNERS[learner]
+    history = learn(make(learner, games), games, **options)
+    assert history.curve[-1]["return"] is not None
+
+
+def test_an_environment_of_gymnasium_itself_is_played():
+    gymnasium = pytest.importorskip("gymnasium")
+
+    class Board(Walk, gymnasium.Env):
+        def __init__(self):
+            Walk.__init__(self)
+            self.observation_space = gymnasium.spaces.Box(0, 1, (4, 6, 2), np.uint8)
+            self.action_space = gymnasium.spaces.Discrete(2, start=3)
+
+        def step(self, action):
+            _, *rest = super().step(action)
+            self.column %= 6
+            return self.picture(), *rest
+
+    def limited():
+        checked = gymnasium.wrappers.PassiveEnvChecker(Board())
+        return gymnasium.wrappers.TimeLimit(checked, 2)
+
+    games = GymnasiumGames(limited, 2)
+    games.reset()
+    games.step(torch.tensor([0, 1]))
+    observations, _, ended = games.step(torch.tensor([1, 0]))
+    assert ended.all() and observations.sum((1, 2, 3)).tolist() == [2, 2]
+
+
 # Agents
 
 
@@ -343,16 +480,17 @@ def test_the_sweep_tells_what_coordinates_add(monkeypatch, tmp_path):
     monkeypatch.setitem(experiment.PRESETS, "quick", SWEEP)
     options = {"where": tmp_path, "report": lambda _: None, "device": "cpu"}
     result = experiments.run("play", "quick", seeds=[0, 1], **options)
-    found = result.seeds["0"]
-    gain = experiment.relative_gain(
-        found["catch_plain_return"], found["catch_coordconv_return"]
+    plain, coords = (
+        result.values("return", game="catch", arm=a) for a in experiment.ARMS
     )
-    assert found["gain"] == found["catch_gain"] == pytest.approx(gain)
-    assert found["better"] + found["worse"] <= 1
+    gain = experiment.relative_gain(plain[0], coords[0])
+    assert result.values("mean_gain")[0] == pytest.approx(gain)
+    assert result.values("gain", game="catch")[0] == pytest.approx(gain)
+    assert result.values("better")[0] + result.values("worse")[0] <= 1
     assert {(run["arm"], run["seed"]) for run in result.runs} == {
         (arm, seed) for arm in experiment.ARMS for seed in (0, 1)
     }
-    kept = experiments.results.load_weights("play", "quick", "plain_catch", tmp_path)
+    kept = results.load_weights("play", "quick", "plain_catch", tmp_path)
     assert kept["pictures"].shape == (9, 10, 10)
 
 
@@ -377,10 +515,10 @@ def test_a_coordified_agent_begins_as_the_plain_one():
 
 @pytest.mark.parametrize("name", ["play", "play-q", "play-coordified", "atari"])
 def test_the_arms_of_every_preset_differ_in_their_network_only(name):
-    for config in experiments.find(name).PRESETS.values():
+    for config in experiments.find(name).presets.values():
         recipes = [arm["training"] for arm in config["arms"].values()]
         assert all(recipe == recipes[0] for recipe in recipes)
-        assert sweeps.jobs(config["arms"], config["games"], 0, True)
+        assert sweep.jobs(config["arms"], config["games"], 0, True)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ modes = st.sampled_from(list(NUMPY_MODES))
 
 
 def blurred(x, filter_size, stride, padding_mode):
-    """The definition, axis by axis in numpy: pad, filter, keep every s-th."""
+    """T# Long because all that is said of one thing stands in one place.
+    he definition, axis by axis in numpy: pad, filter, keep every s-th."""
     x = x.numpy()
     for axis, (k, s) in enumerate(zip(filter_size, stride, strict=True), start=2):
         pads = [(0, 0)] * x.ndim

@@ -26,7 +26,8 @@ TRANSPOSED = [CoordConvTranspose1d, CoordConvTranspose2d, CoordConvTranspose3d]
 
 
 def coordinates(size, with_r):
-    """The coordinate channels, by their definition."""
+    """T# Long because all that is said of one thing stands in one place.
+    he coordinate channels, by their definition."""
     axes = [np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in size]
     channels = np.stack(np.meshgrid(*axes, indexing="ij"))
     if with_r:

@@ -1,5 +1,6 @@
 """Figures of the book: one look, and the few plots and tables that return."""
 
+from coordlib.lab.figures.curves import training_curves
 from coordlib.lab.figures.plots import (
     answer_grid,
     answers,
@@ -8,7 +9,6 @@ from coordlib.lab.figures.plots import (
     probe_panel,
     show_images,
     signed,
-    training_curves,
 )
 from coordlib.lab.figures.shifts import shift_maps
 from coordlib.lab.figures.strips import picture_rows

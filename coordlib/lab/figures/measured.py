@@ -17,6 +17,7 @@ from coordlib.lab.figures.tables import Table
 from coordlib.lab.record.result import Result, interval
 
 _MARKS = "os^DvPX"
+_SERIES = ("blue", "vermilion", "green", "purple")
 
 
 Quantity = Mapping[str, Any] | tuple[Mapping[str, Any], Mapping[str, Any]]
@@ -207,9 +208,14 @@ def effects(
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If there are more than four series.
     """
     rows = list(dict.fromkeys(row for series in quantities.values() for row in series))
-    names = ("blue", "vermilion", "green", "purple")
+    _check_count("quantities", quantities)
     for k, (name, series) in enumerate(quantities.items()):
         found = [estimate(result, quantity) for quantity in series.values()]
         height = [
@@ -222,7 +228,7 @@ def effects(
             fmt=_MARKS[k],
             ms=4,
             lw=1,
-            color=COLORS[names[k]],
+            color=COLORS[_SERIES[k]],
             label=name,
         )
     ax.axvline(reference, color="0.5", lw=1, zorder=0)
@@ -281,10 +287,14 @@ def curve_bands(
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If there are more than four lines.
     """
-    styles = zip(
-        ("blue", "vermilion", "green", "purple"), ("-", "--", ":", "-."), strict=True
-    )
+    _check_count("curves", curves)
+    styles = zip(_SERIES, ("-", "--", ":", "-."), strict=True)
     for (name, trainings), (color, style) in zip(curves.items(), styles, strict=False):
         steps = [point["step"] for point in trainings[0]]
         values = np.array([[p[metric] for p in curve] for curve in trainings], float)
@@ -309,6 +319,14 @@ def in_thousands(value: float, _position: int | None = None) -> str:
     '50'
     """
     return f"{value / 1000:.0f}"
+
+
+def _check_count(name: str, series: Mapping) -> None:
+    """Refuse more series than there are colours: some would not be drawn."""
+    if len(series) > len(_SERIES):
+        raise ValueError(
+            f"{name} must hold at most {len(_SERIES)} series, got {list(series)}"
+        )
 
 
 def _arms(numbers: tuple[float, float, float]) -> np.ndarray:

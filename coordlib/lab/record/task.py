@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
@@ -265,7 +265,8 @@ def best_runs(
         ``arm``, the axes of the arm, and ``split``.
     run : Run
     """
-    for arm, split in dict.fromkeys((run["arm"], run["split"]) for run in runs):
+    # In an order that does not depend on which was finished first.
+    for arm, split in sorted({(run["arm"], run["split"]) for run in runs}):
         axes = {"arm": arm} | arms[arm].get("axes", {}) | {"split": split}
         yield axes, best_run(contest, runs, arm=arm, split=split)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import Squares, splits, squares
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep

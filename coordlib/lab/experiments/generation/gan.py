@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from coordlib.lab.data.shapes import shapes
 from coordlib.lab.measures.scenes import cloud, examine
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.models.generators import (
     CoordConvGenerator,
     DCGANGenerator,
     Discriminator,
 )
-from coordlib.lab.models.painters import parameter_count
 from coordlib.lab.record import results
 from coordlib.lab.record.experiment import Setting, Trial
 from coordlib.lab.record.result import Row, rows

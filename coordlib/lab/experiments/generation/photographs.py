@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from coordlib.lab.data import PICTURES, cifar10
 from coordlib.lab.experiments.generation.gan import GENERATORS, decoder, trainings
-from coordlib.lab.measures.metrics import frechet_distance
+from coordlib.lab.measures import frechet_distance
 from coordlib.lab.measures.motion import foretell, triples
 from coordlib.lab.measures.scenes import walks
 from coordlib.lab.models.pretrained import efficientnet

@@ -14,7 +14,7 @@ from coordlib.lab.experiments.normalisation.painters import (
     half_size_arm,
 )
 from coordlib.lab.experiments.normalisation.painters import task as task_of
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.record.experiment import Setting, Trial
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.training.loop import fit, pixel_cross_entropy

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import Squares, quadrant_split, squares, uniform_split
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from coordlib.lab.data.games import MINATAR, Games, open_games
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
 from coordlib.lab.record.sweep import Sweep
@@ -278,8 +278,9 @@ def summarise(task: Arcade, arms: dict[str, dict], runs: list[Run]) -> list[Row]
         training, ``moved`` as :func:`changed_by_a_move`, ``seconds``, ``parameters``,
         and the return of a ``random`` player after the agent's test; by game the
         ``gain``, the difference of the two returns as a share of their mean; over the
-        games the ``mean_gain``, the same of the curves as ``mean_curve_gain``, and ``better`` and
-        ``worse``, how many games are. There is no gain without both of :data:`ARMS`.
+        games the ``mean_gain``, the same of the curves as ``mean_curve_gain``, and
+        ``better`` and ``worse``, how many games are. There is no gain without both of
+        :data:`ARMS`.
     """
     names = {"return": "test_return", "curve": "curve_return"}
     names |= {name: name for name in ("moved", "seconds", "parameters")}
