@@ -10,6 +10,8 @@ from coordlib.lab.figures.plots import (
     show_images,
     signed,
 )
+from coordlib.lab.figures.shifts import shift_maps
+from coordlib.lab.figures.strips import picture_rows
 from coordlib.lab.figures.style import COLORS, WIDTH, use
 from coordlib.lab.figures.tables import Linked, Table, mean_and_spread
 
@@ -22,8 +24,10 @@ __all__ = [
     "answers",
     "boxes_on",
     "mean_and_spread",
+    "picture_rows",
     "position_map",
     "probe_panel",
+    "shift_maps",
     "show_images",
     "signed",
     "training_curves",
