@@ -1,5 +1,6 @@
 """Figures of the book: one look, and the few plots and tables that return."""
 
+from coordlib.lab.figures.curves import learning_curves, mean_and_range
 from coordlib.lab.figures.plots import (
     answer_grid,
     answers,
@@ -9,6 +10,15 @@ from coordlib.lab.figures.plots import (
     show_images,
     signed,
     training_curves,
+)
+from coordlib.lab.figures.positions import (
+    close_ups,
+    frame,
+    number_grids,
+    numbered_clouds,
+    outcome_maps,
+    position_maps,
+    split_maps,
 )
 from coordlib.lab.figures.style import COLORS, WIDTH, use
 from coordlib.lab.figures.tables import Linked, Table, mean_and_spread
@@ -21,11 +31,20 @@ __all__ = [
     "answer_grid",
     "answers",
     "boxes_on",
+    "close_ups",
+    "frame",
+    "learning_curves",
+    "mean_and_range",
     "mean_and_spread",
+    "number_grids",
+    "numbered_clouds",
+    "outcome_maps",
     "position_map",
+    "position_maps",
     "probe_panel",
     "show_images",
     "signed",
+    "split_maps",
     "training_curves",
     "use",
 ]
