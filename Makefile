@@ -51,10 +51,7 @@ serve: book ## Build the site and serve it on PORT (8000)
 #
 # One pytest run for unit tests, docstrings, notebooks and their hygiene keeps both cores busy;
 # loadfile because the cells of a notebook must stay together.
-test: $(READY) ## Check everything: style, unit tests, docstrings, notebooks, site
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-cache
+test: lint ## Check everything: style, unit tests, docstrings, notebooks, site
 	$(BIN)/python -m pytest -n 2 --dist loadfile \
 		--doctest-modules --nbval --nbval-current-env \
 		--nbval-sanitize-with sanitize.cfg tests coordlib book
@@ -81,8 +78,7 @@ $(COLAB)/.installed: tools/colab-versions.txt $(READY)
 	@touch $@
 
 colab: $(COLAB)/.installed ## Run every notebook and figure with the packages that Colab has
-	$(BIN)/python -m pytest -rA --no-header -m colab -n 2 --dist loadgroup \
-		tests/book/test_colab.py tests/book/test_figures_colab.py
+	$(BIN)/python -m pytest -rA --no-header -m colab -n 2 --dist loadgroup tests/book
 
 # With what the named Python has: a machine with an accelerator has its own torch.
 gpu: ## Check tests, notebooks and speed on an accelerator (PYTHON=python3 DEVICE=cpu ONLY=book/x.ipynb)
@@ -106,8 +102,9 @@ links: $(READY) ## Check that the addresses on the pages answer (needs the netwo
 lighthouse: book ## Ask Lighthouse about every page (needs Node.js and the network, once)
 	@$(BIN)/python tools/lighthouse.py
 
+# What an earlier build left in build/ would go into the wheel, though its source is gone.
 package: $(READY) ## Build coordlib's wheel into dist
-	rm -rf dist
+	rm -rf build dist
 	$(BIN)/python -m pip wheel -qq --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
 bench: $(READY) ## Time coordlib beside others on an idle machine, a quarter of an hour (ONLY=decoder for one)

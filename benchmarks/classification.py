@@ -17,11 +17,13 @@ from torch import Tensor, nn
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import splits, squares
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
+from coordlib.lab.models.common import he_normal_
 from coordlib.lab.models.handmade import Tile
-from coordlib.lab.models.painters import CoordConvPainter, he_normal_
+from coordlib.lab.models.painters import CoordConvPainter
 from coordlib.lab.record.result import Row, rows
-from coordlib.lab.training.loop import fit, pixel_cross_entropy
+from coordlib.lab.training.loop import fit
+from coordlib.lab.training.losses import pixel_cross_entropy
 from coordlib.layers import AddCoords
 
 CONFIG = {

@@ -4,14 +4,21 @@ import argparse
 import os
 import sys
 
-from coordlib.lab import experiments
-from coordlib.lab.record import results
-from coordlib.lab.record.result import spread
-from coordlib.lab.record.results import Where
+try:
+    from coordlib.lab import experiments
+    from coordlib.lab.record import results
+    from coordlib.lab.record.result import spread
+    from coordlib.lab.record.results import Where
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"error: {missing.name} is missing: the command line measures in the book's "
+        "laboratory; pip install 'coordlib[lab]'"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors of the user end in one line, not in a traceback."""
+    # Three commands with a few options: argparse does, and needs no installing.
     parser = argparse.ArgumentParser(prog="python -m coordlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the experiments and their presets")

@@ -11,20 +11,20 @@ from types import ModuleType
 MOVED = {
     "adversarial": "training.adversarial",
     "boxes": "data.boxes",
-    "checkpoints": "training.checkpoints",
+    "checkpoints": "record.arrays",
     "data": "data",
     "device": "training.device",
     "experiments": "experiments",
     "figures": "figures",
     "handmade": "models.handmade",
     "ledger": "record.ledger",
-    "metrics": "measures.metrics",
+    "metrics": "measures",
     "models": "models",
     "motion": "measures.motion",
-    "playing": "training.playing",
+    "playing": "training",
     "results": "record.results",
     "scenes": "measures.scenes",
-    "training": "training.loop",
+    "training": "training",
 }
 """By its name below ``coordlib``, where a module is below ``coordlib.lab``."""
 

@@ -15,61 +15,33 @@ import logging
 import re
 import struct
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from io import BytesIO
-from itertools import chain, repeat
+from itertools import pairwise
 from pathlib import Path
 
+import tinycss2
+from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4.dammit import EntitySubstitution
+from bs4.formatter import HTMLFormatter
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
+from tinycss2.ast import AtRule, Node
 
-LICENCE = re.compile(r"/\*!.*?\*/", re.S)
-COMMENT = re.compile(r"/\*.*?\*/", re.S)
-STRING_OR_BRACE = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[{};]", re.S)
-# What a selector only excludes, and attributes: their values may hold dots.
-ASIDE = re.compile(r":not\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]")
-CLASS = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
-PRIVATE = re.compile("[\ue000-\uf8ff]")
-FACE = re.compile(r"@font-face\{[^}]*url\(([^()]*)\.woff2\)[^}]*\}")
-SHEET = re.compile(r'<link(?=[^>]*rel="stylesheet")[^>]*href="([^"?]*)[^>]*>\s*')
-SCRIPT = re.compile(r'<script([^>]*) src="([^"?]*)([^>]*)></script>\s*')
-# Figures' contents, and MathJax: the longest things to fetch and to run, so the last.
-LAST = re.compile(
-    r'<script type="application/vnd\.[^>]*state\+json">.*?</script>\s*'
-    r"|<script[^>]*tex-mml-chtml\.js[^>]*></script>\s*",
-    re.S,
-)
-PICTURE = re.compile(r'<img ((?!loading)[^>]*src="(_images/[^"]*\.png)")')
+ICON = re.compile("[\ue000-\uf8ff]")  # the private characters of Unicode
+STATE = re.compile(r"application/vnd\..*state\+json")
 # Sphinx's search, which the theme puts on every page, and the theme's icons once more.
 FOR_SEARCH = ("searchtools.js", "language_data.js", "searchindex.js")
 NEVER = ("fontawesome.js",)
+MATHJAX = "tex-mml-chtml.js"
 
 
-def rules(css: str) -> Iterator[tuple[str, str]]:
-    """Split styles without comments at their outer braces: what is before and inside.
-
-    A statement that has no braces comes with its semicolon, and with nothing inside.
-    """
-    depth = start = 0
-    head = ""
-    for token in STRING_OR_BRACE.finditer(css):
-        if token[0] == "{":
-            if not depth:
-                head, start = css[start : token.start()], token.end()
-            depth += 1
-        elif token[0] == "}":
-            depth -= 1
-            if not depth:
-                yield head.strip(), css[start : token.start()].strip()
-                start = token.end()
-        elif token[0] == ";" and not depth:
-            yield css[start : token.end()].strip(), ""
-            start = token.end()
+# Styles
 
 
-def useful(css: str, words: set[str]) -> str:
+def useful(css: str | list[Node], words: set[str]) -> str:
     """Return the rules that can apply where these words are all the classes there are.
 
     >>> useful(".a, .b > p {top: 0} .c:not(.b) {top: 1px}", {"a", "c"})
@@ -78,84 +50,236 @@ def useful(css: str, words: set[str]) -> str:
     'p{top: 0}'
     """
     kept = []
-    for head, body in rules(css):
-        if head.startswith(("@media", "@supports")):
-            body = useful(body, words)
-        elif not head.startswith("@"):
-            # Splitting inside `:is(a, b)` too keeps too much, never too little.
-            parts = ASIDE.sub("", head).split(",")
-            if not any(words.issuperset(CLASS.findall(part)) for part in parts):
+    for rule in tinycss2.parse_stylesheet(css, skip_comments=True):
+        if rule.type == "at-rule":
+            head = f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude).rstrip()}"
+            if rule.content is None:
+                kept.append(f"{head};")
                 continue
-        if body:
-            kept.append(f"{head}{{{body}}}")
-        elif head.endswith(";"):
-            kept.append(head)
+            body = tinycss2.serialize(rule.content)
+            if rule.lower_at_keyword in ("media", "supports"):
+                body = useful(rule.content, words)
+        elif rule.type == "qualified-rule" and can_apply(rule.prelude, words):
+            head = tinycss2.serialize(rule.prelude).rstrip()
+            body = tinycss2.serialize(rule.content)
+        else:
+            continue
+        if body.strip():
+            kept.append(f"{head}{{{body.strip()}}}")
     return "".join(kept)
+
+
+def can_apply(selectors: Iterable[Node], words: set[str]) -> bool:
+    """Tell whether one of some selectors asks for none but these classes.
+
+    Values of attributes are not looked at, nor what a selector only excludes.
+    """
+    selector: list[Node] = []
+    for token in selectors:
+        if token != ",":
+            selector.append(token)
+        elif alone_can_apply(selector, words):
+            return True
+        else:
+            selector = []
+    return alone_can_apply(selector, words)
+
+
+def alone_can_apply(selector: list[Node], words: set[str]) -> bool:
+    """Tell whether a selector without commas asks for none but these classes."""
+    inner = [
+        token.arguments
+        for token in selector
+        if token.type == "function" and token.lower_name != "not"
+    ]
+    return words.issuperset(classes(selector)) and all(
+        can_apply(selectors, words) for selectors in inner
+    )
+
+
+def classes(tokens: list[Node]) -> Iterator[str]:
+    """Name the classes: what follows a dot."""
+    for before, token in pairwise(tokens):
+        if before == "." and token.type == "ident":
+            yield token.value
+
+
+def all_classes(tokens: list[Node]) -> Iterator[str]:
+    """Name the classes, within braces and brackets too."""
+    yield from classes(tokens)
+    for token in tokens:
+        inside = getattr(token, "content", None) or getattr(token, "arguments", None)
+        if inside:
+            yield from all_classes(inside)
+
+
+def addresses(tokens: Iterable[Node]) -> Iterator[str]:
+    """Give the addresses, as strings and as ``url()``, with quotes and without."""
+    for token in tokens:
+        if token.type in ("string", "url"):
+            yield token.value
+        elif token.type == "function" and token.lower_name == "url":
+            yield from addresses(token.arguments)
 
 
 def read(sheet: Path) -> str:
     """Return a style sheet, with those that it imports in it."""
 
-    def imported(found: re.Match) -> str:
-        return read(sheet.parent / found[1])
+    def text(rule: Node) -> str:
+        if rule.type == "at-rule" and rule.lower_at_keyword == "import":
+            address = next(addresses(rule.prelude))
+            if ":" not in address:
+                return read(sheet.parent / address)
+        return rule.serialize()
 
-    return re.sub(r'@import "([^":]+)";', imported, sheet.read_text("utf-8"))
+    rules = tinycss2.parse_stylesheet(sheet.read_text("utf-8"))
+    return "".join(text(rule) for rule in rules if rule.type != "error")
+
+
+def licences(css: str) -> Iterator[str]:
+    """Give the comments that must stay, each once."""
+    comments = (
+        rule.serialize()
+        for rule in tinycss2.parse_stylesheet(css)
+        if rule.type == "comment" and rule.value.startswith("!")
+    )
+    return iter(dict.fromkeys(comments))
 
 
 def with_few_icons(css: str, folder: Path, words: set[str]) -> str:
     """Put the icons that styles name into them, and leave out fonts of other icons."""
     logging.getLogger("fontTools").setLevel("WARNING")
-    icons = {int(code, 16) for code in re.findall(r'"\\(f[0-9a-f]{3})"', css)}
-    icons.update(map(ord, PRIVATE.findall(css)))  # where they are not escaped
+    icons = set(map(ord, ICON.findall(css)))
 
-    def small(face: re.Match) -> str:
-        font = folder / f"{face[1]}.ttf"
-        style = font.stem.rpartition("-")[0]
-        if words.isdisjoint({style, f"fa{style[3]}"}):  # fa-brands, or fab
-            return ""
-        subset = Subsetter(Options(layout_features=[], notdef_outline=True))
-        subset.populate(unicodes=icons)
-        with TTFont(font) as whole:
-            subset.subset(whole)
-            whole.flavor = "woff"
-            whole.save(out := BytesIO())
-        data = b64encode(out.getvalue()).decode()
-        return re.sub("src:[^;}]*", f"src:url(data:font/woff;base64,{data})", face[0])
+    def text(rule: Node) -> str:
+        if rule.type == "at-rule" and rule.lower_at_keyword == "font-face":
+            return face_with_few_icons(rule, folder, words, icons)
+        return rule.serialize()
 
-    return FACE.sub(small, css)
+    return "".join(map(text, tinycss2.parse_stylesheet(css)))
 
 
-def lighter(name: str, page: str, sheet: str, site: Path) -> str:
+def face_with_few_icons(
+    face: AtRule, folder: Path, words: set[str], icons: set[int]
+) -> str:
+    """Return the style of a font with its icons in it; nothing if no page names it."""
+    parts = tinycss2.parse_declaration_list(face.content, skip_whitespace=True)
+    sources = [a for p in parts if p.lower_name == "src" for a in addresses(p.value)]
+    woff2 = [source for source in sources if source.endswith(".woff2")]
+    if not woff2:
+        return face.serialize()
+    font = (folder / woff2[0]).with_suffix(".ttf")
+    style = font.stem.rpartition("-")[0]
+    if words.isdisjoint({style, f"fa{style[3]}"}):  # fa-brands, or fab
+        return ""
+    kept = [part.serialize() for part in parts if part.lower_name != "src"]
+    kept.append(f"src:url(data:font/woff;base64,{small(font, icons)})")
+    return f"@font-face{{{';'.join(kept)}}}"
+
+
+def small(font: Path, icons: set[int]) -> str:
+    """Return a font of a few icons, in base 64."""
+    subset = Subsetter(Options(layout_features=[], notdef_outline=True))
+    subset.populate(unicodes=icons)
+    # Without the time of day, or the sheet had another name after every build.
+    with TTFont(font, recalcTimestamp=False) as whole:
+        subset.subset(whole)
+        whole.flavor = "woff"
+        whole.save(out := BytesIO())
+    return b64encode(out.getvalue()).decode()
+
+
+# Pages
+
+
+class AsWritten(HTMLFormatter):
+    """Writes HTML as Sphinx does: attributes in their order, few entities."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            entity_substitution=EntitySubstitution.substitute_xml,
+            void_element_close_prefix="",
+        )
+
+    def attributes(self, tag: Tag) -> Iterable[tuple[str, str | None]]:
+        """Give the attributes, those without a value as they stood."""
+        return ((name, value or None) for name, value in tag.attrs.items())
+
+
+AS_WRITTEN = AsWritten()
+
+
+def parsed(page: str) -> BeautifulSoup:
+    """Parse a page. Of an attribute that is there twice the first counts, as always."""
+    return BeautifulSoup(
+        # Writing it again breaks the line after these words.
+        page.replace("<!DOCTYPE html>\n", "<!DOCTYPE html>", 1),
+        "html.parser",
+        multi_valued_attributes=None,
+        on_duplicate_attribute="ignore",
+    )
+
+
+def file_of(address: str) -> str:
+    """Return an address without the version that follows it.
+
+    >>> file_of("_static/scripts/bootstrap.js?digest=1")
+    '_static/scripts/bootstrap.js'
+    """
+    return address.partition("?")[0]
+
+
+def take(tag: Tag) -> Tag:
+    """Take a tag out of its page, with the line break that follows it."""
+    after = tag.next_sibling
+    if isinstance(after, NavigableString) and not after.strip():
+        after.extract()
+    return tag.extract()
+
+
+def sheets(page: BeautifulSoup) -> list[str]:
+    """Name the style sheets of a page."""
+    return [file_of(link["href"]) for link in page.select("link[rel=stylesheet]")]
+
+
+def lighter(name: str, page: BeautifulSoup, sheet: str, site: Path) -> str:
     """Return the HTML of a page, or of one that is light already, with this sheet."""
-    sheets = chain([f'<link rel="stylesheet" href="{sheet}" />\n'], repeat(""))
+    links = page.select("link[rel=stylesheet]")
+    for link in links[:1]:  # the first page, which leads to another, has none
+        link.attrs = {"rel": "stylesheet", "href": sheet}
+    for link in (*links[1:], *page.select("link[rel=preload][as=script]")):
+        take(link)
+    order_scripts(name, page)
+    for picture in page.select('img[src^="_images/"][src$=".png"]:not([loading])'):
+        # A PNG tells its width and height in bytes 16 to 23.
+        start = (site / picture["src"]).read_bytes()[16:24]
+        width, height = map(str, struct.unpack(">II", start))
+        picture.attrs |= {"loading": "lazy", "width": width, "height": height}
+    return page.decode(formatter=AS_WRITTEN)
+
+
+def order_scripts(name: str, page: BeautifulSoup) -> None:
+    """Drop the scripts that a page does not use, and let the others wait."""
     unused = set(NEVER)
     if name != "search.html":
         unused.update(FOR_SEARCH)
-    if 'class="math' not in page:
-        unused.add("tex-mml-chtml.js")
-
-    def script(found: re.Match) -> str:
-        before, src, after = found.groups()
-        if src.rpartition("/")[2] in unused:
-            return ""
-        late = re.search(r"\b(defer|async|module)\b", before + after)
-        return found[0] if late else found[0].replace("<script", "<script defer", 1)
-
-    def picture(found: re.Match) -> str:
-        # A PNG tells its width and height in bytes 16 to 23.
-        size = struct.unpack(">II", (site / found[2]).read_bytes()[16:24])
-        return '<img loading="lazy" width="{}" height="{}" {}'.format(*size, found[1])
-
-    page = SHEET.sub(lambda _: next(sheets), page)
-    page = re.sub(r'<link rel="preload" as="script"[^>]*>\s*', "", page)
-    page = SCRIPT.sub(script, page)
-    # It speaks to a script that runs later now, so it must too, as modules do.
-    page = page.replace(
-        "<script>DOCUMENTATION_", '<script type="module">DOCUMENTATION_'
-    )
-    last = "".join(LAST.findall(page)) + "</body>"
-    page = LAST.sub("", page).replace("</body>", last)
-    return PICTURE.sub(picture, page)
+    if not page.select_one('[class^="math"]'):
+        unused.add(MATHJAX)
+    last = []
+    for script in page("script"):
+        file = file_of(script.get("src", "")).rpartition("/")[2]
+        if file in unused:
+            take(script)
+        elif file == MATHJAX or STATE.match(script.get("type", "")):
+            # Figures' contents, and MathJax: the longest to fetch and to run.
+            last.append(take(script))
+        elif file and script.get("type") != "module" and "async" not in script.attrs:
+            script.attrs.setdefault("defer", "")
+        elif not script.attrs and script.get_text().startswith("DOCUMENTATION_"):
+            # It speaks to a script that runs later now, so it must too, as modules do.
+            script["type"] = "module"
+    if last:
+        page.body.extend(last)
 
 
 def finish(app: Sphinx, failed: Exception | None) -> None:
@@ -163,24 +287,31 @@ def finish(app: Sphinx, failed: Exception | None) -> None:
     if failed or app.builder.name != "html":
         return
     site = Path(app.outdir)
-    pages = {path: path.read_text("utf-8") for path in site.glob("*.html")}
-    sheets = max(map(SHEET.findall, pages.values()), key=len)
-    if len(sheets) == 1:
+    texts = {path: path.read_text("utf-8") for path in site.glob("*.html")}
+    pages = {path: parsed(text) for path, text in texts.items()}
+    found = max(map(sheets, pages.values()), key=len)
+    if len(found) == 1:
         return  # no page was written
     static = site / "_static"
-    scripts = {src for page in pages.values() for _, src, _ in SCRIPT.findall(page)}
-    texts = [
-        (site / src).read_text("utf-8") for src in scripts if not src.endswith(NEVER)
+    addresses = {
+        file_of(script["src"])
+        for page in pages.values()
+        for script in page.select("script[src]")
+    }
+    scripts = [
+        (site / file).read_text("utf-8")
+        for file in addresses
+        if not file.endswith(NEVER)
     ]
-    text = " ".join([*pages.values(), *texts])
+    text = " ".join([*texts.values(), *scripts])
     words = set(re.findall(r"[\w-]+", text))
-    whole = "".join(map(read, [site / sheet for sheet in sheets]))
+    whole = "".join(read(site / sheet) for sheet in found)
     # Names that scripts put together: `bs-${kind}-auto`.
-    begun = tuple(set(re.findall(r"([\w-]{3,})\$\{", text)))
-    words |= {name for name in CLASS.findall(whole) if name.startswith(begun)}
-    css = "".join(dict.fromkeys(LICENCE.findall(whole)))
-    css += useful(COMMENT.sub("", whole), words)
-    css = with_few_icons(css, static / "styles", words)
+    begun = tuple(set(re.findall(r"(?<![\w-])([\w-]{3,})\$\{", text)))
+    named = all_classes(tinycss2.parse_component_value_list(whole))
+    words |= {name for name in named if name.startswith(begun)}
+    css = with_few_icons(useful(whole, words), static / "styles", words)
+    css = "".join(licences(whole)) + css
     (static / "site.css").write_text(css, "utf-8")
     sheet = f"_static/site.css?v={sha256(css.encode()).hexdigest()[:8]}"
     for path, page in pages.items():

@@ -1,6 +1,8 @@
 """Print the exact requirements of the environment this runs in.
 
-Run by ``make lock`` in a fresh environment made from ``requirements.in``.
+Run by ``make lock`` in a fresh environment made from ``requirements.in``. It is no
+``uv pip compile``, which reads nothing of pip's configuration: it does not find a build
+of torch for CPUs that only pip is told of, and pins the CUDA packages of the other.
 """
 
 import re

@@ -1,5 +1,6 @@
 """Layers: coordinates in (CoordConv, encodings), aliasing out (BlurPool, polyphase)."""
 
+from coordlib.layers.add_coords import AddCoords
 from coordlib.layers.blurpool import (
     BlurPool1d,
     BlurPool2d,
@@ -10,7 +11,6 @@ from coordlib.layers.blurpool import (
     binomial_filter,
 )
 from coordlib.layers.coordconv import (
-    AddCoords,
     CoordConv1d,
     CoordConv2d,
     CoordConv3d,

@@ -6,23 +6,24 @@ on x. It is a bias that depends on position: computed for one image and added to
 a batch, it costs next to nothing. These layers use that form.
 
 A layer keeps nothing between calls, so that no tracer, captured graph or transform can
-find what was made for another size or under other circumstances. What needs to know a
-size stands in functions wrapped for ``torch.fx``, which records a call to them.
+find what was made for another size or under other circumstances.
 """
 
-from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_flag, check_tensor
-from coordlib.grid import coordinate_channels, unit_grid
-from coordlib.layers._arguments import channels_last, laid_out_last, no_autocast
+from coordlib.arguments import check_flag
+from coordlib.layers._position_bias import (
+    coordconv,
+    coordconv_transpose,
+    split,
+    split_transposed,
+)
 
 __all__ = [
-    "AddCoords",
     "CoordConv1d",
     "CoordConv2d",
     "CoordConv3d",
@@ -31,70 +32,9 @@ __all__ = [
     "CoordConvTranspose3d",
 ]
 
-_Convolve = Callable[[Tensor, Tensor, Tensor | None, int], Tensor]
-_CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d)
-_TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
-
-
-class AddCoords(nn.Module):
-    """Append unit coordinate channels to the input: the textbook half of CoordConv.
-
-    Rows come first, then columns; the authors' layer appends columns first, so weights
-    trained with theirs need those two input channels swapped. Coordinates end, at -1
-    and 1, on the centres of the corner pixels.
-
-    The coordinates are computed in float32 and cast last to the type of the input, and
-    bfloat16 tells neighbours apart up to 512 pixels an axis. :class:`CoordConv2d` has
-    no such limit.
-
-    Parameters
-    ----------
-    with_r : bool, default False
-        Append the distance from the centre as well.
-
-    Notes
-    -----
-    Input ``(N, C, *size)`` with one, two or three spatial axes; output
-    ``(N, C + D, *size)``, or ``C + D + 1`` channels with r. The new channels come last:
-    rows, columns, then r. In forward, a ``ValueError`` tells of an input with another
-    number of axes, a ``TypeError`` of one that is not floating point.
-
-    Liu et al. (2018), section 3 and figure 3.
-
-    Examples
-    --------
-    >>> AddCoords(with_r=True)(torch.rand(8, 3, 32, 48)).shape
-    torch.Size([8, 6, 32, 48])
-    """
-
-    def __init__(self, with_r: bool = False) -> None:
-        super().__init__()
-        check_flag("with_r", with_r)
-        self.with_r = with_r
-
-    def forward(self, input: Tensor) -> Tensor:
-        return _with_coordinates(input, self.with_r)
-
-    def extra_repr(self) -> str:
-        return f"with_r={self.with_r}"
-
-
-@fx.wrap
-def _with_coordinates(input: Tensor, with_r: bool) -> Tensor:
-    check_tensor("input", input, any_kind=True)
-    if input.ndim not in (3, 4, 5):
-        raise ValueError(
-            "input must be (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
-            f"got shape {tuple(input.shape)}"
-        )
-    size, dtype, device = input.shape[2:], input.dtype, input.device
-    if not dtype.is_floating_point:
-        raise TypeError(f"input must be floating point, got {dtype}")
-    coords = unit_grid(size, with_r=with_r, dtype=dtype, device=device)
-    coords = coords.expand(input.shape[0], *coords.shape)
-    if channels_last(input, len(size)):  # or the result would not be
-        coords = laid_out_last(coords)
-    return torch.cat([input, coords], 1)
+# The size of an input is a fact inside them, so tracers record a call.
+fx.wrap("coordconv")
+fx.wrap("coordconv_transpose")
 
 
 class _Coordinates(nn.Module):
@@ -211,10 +151,10 @@ class _CoordConv(_Coordinates):
         return F.pad(weight, (*spatial, 0, self.coordinate_channels))
 
     def _split(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return _split(weight, self.coordinate_channels)
+        return split(weight, self.coordinate_channels)
 
     def forward(self, input: Tensor) -> Tensor:
-        return _coordconv(
+        return coordconv(
             input,
             self.weight,
             self.bias,
@@ -299,10 +239,10 @@ class _CoordConvTranspose(_Coordinates):
         return padded.flatten(0, 1)
 
     def _split(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return _split_transposed(weight, self.groups, self.coordinate_channels)
+        return split_transposed(weight, self.groups, self.coordinate_channels)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        return _coordconv_transpose(
+        return coordconv_transpose(
             input,
             output_size,
             self.weight,
@@ -353,9 +293,10 @@ class CoordConv1d(_CoordConv, nn.Conv1d):
 class CoordConv2d(_CoordConv, nn.Conv2d):
     """:class:`torch.nn.Conv2d` that also sees the coordinates of each pixel.
 
-    The same function as :class:`AddCoords` followed by ``torch.nn.Conv2d`` with two
-    more input channels (three with r), without ever making the larger input. Rows come
-    before columns, in the order of the axes; in the authors' layer it is the reverse.
+    The same function as :class:`~coordlib.layers.AddCoords` followed by
+    ``torch.nn.Conv2d`` with two more input channels (three with r), without ever making
+    the larger input. Rows come before columns, in the order of the axes; in the
+    authors' layer it is the reverse.
 
     Parameters
     ----------
@@ -432,8 +373,8 @@ class CoordConvTranspose1d(_CoordConvTranspose, nn.ConvTranspose1d):
 class CoordConvTranspose2d(_CoordConvTranspose, nn.ConvTranspose2d):
     """:class:`torch.nn.ConvTranspose2d` that also sees where its input pixels are.
 
-    The same function as :class:`AddCoords` on the (small) input followed by
-    ``torch.nn.ConvTranspose2d``, without making the larger input.
+    The same function as :class:`~coordlib.layers.AddCoords` on the (small) input
+    followed by ``torch.nn.ConvTranspose2d``, without making the larger input.
 
     Parameters
     ----------
@@ -478,126 +419,6 @@ class CoordConvTranspose3d(_CoordConvTranspose, nn.ConvTranspose3d):
     """
 
     plain = nn.ConvTranspose3d
-
-
-@fx.wrap
-def _coordconv(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    with_r: bool,
-    stride: tuple[int, ...],
-    padding: tuple[int, ...] | str,
-    dilation: tuple[int, ...],
-    groups: int,
-    padding_mode: str,
-    pads: list[int],
-) -> Tensor:
-    rank = weight.ndim - 2
-    check_tensor("input", input, any_kind=True)
-
-    def convolve(
-        input: Tensor, weight: Tensor, bias: Tensor | None, groups: int
-    ) -> Tensor:
-        around = padding
-        if padding_mode != "zeros":
-            input, around = F.pad(input, pads, mode=padding_mode), (0,) * rank
-        convolution = _CONVOLUTIONS[rank - 1]
-        return convolution(input, weight, bias, stride, around, dilation, groups)
-
-    parts = _split(weight, rank + with_r)
-    return _with_position(input, *parts, bias, with_r, groups, convolve)
-
-
-@fx.wrap
-def _coordconv_transpose(
-    input: Tensor,
-    output_size: list[int] | None,
-    weight: Tensor,
-    bias: Tensor | None,
-    with_r: bool,
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    output_padding: tuple[int, ...],
-    groups: int,
-    dilation: tuple[int, ...],
-) -> Tensor:
-    rank = weight.ndim - 2
-    check_tensor("input", input, any_kind=True)
-    if output_size is not None:
-        # torch's own rule; with a size given it looks at nothing of the layer.
-        output_padding = nn.ConvTranspose2d._output_padding(
-            None,
-            input,
-            output_size,
-            stride,
-            padding,
-            weight.shape[2:],
-            rank,
-            dilation,
-        )
-
-    def convolve(
-        input: Tensor, weight: Tensor, bias: Tensor | None, groups: int
-    ) -> Tensor:
-        convolution = _TRANSPOSED[rank - 1]
-        options = stride, padding, output_padding, groups, dilation
-        return convolution(input, weight, bias, *options)
-
-    on_input, on_coords = _split_transposed(weight, groups, rank + with_r)
-    # From a group after the other to a coordinate after the other, for all groups.
-    on_coords = on_coords.unflatten(0, (groups, -1)).transpose(0, 1).flatten(1, 2)
-    return _with_position(input, on_input, on_coords, bias, with_r, groups, convolve)
-
-
-def _split(weight: Tensor, coordinates: int) -> tuple[Tensor, Tensor]:
-    inputs = weight.shape[1] - coordinates
-    return weight[:, :inputs], weight[:, inputs:]
-
-
-def _split_transposed(
-    weight: Tensor, groups: int, coordinates: int
-) -> tuple[Tensor, Tensor]:
-    grouped = weight.unflatten(0, (groups, -1))
-    inputs = grouped.shape[1] - coordinates
-    return grouped[:, :inputs].flatten(0, 1), grouped[:, inputs:].flatten(0, 1)
-
-
-def _with_position(
-    input: Tensor,
-    on_input: Tensor,
-    on_coords: Tensor,
-    bias: Tensor | None,
-    with_r: bool,
-    groups: int,
-    convolve: _Convolve,
-) -> Tensor:
-    """Convolve the input, and add what the convolution makes of the coordinates.
-
-    Every group sees them all, so on them it is a convolution without groups.
-    """
-    rank = on_coords.ndim - 2
-    output = convolve(input, on_input, bias, groups)
-    last = channels_last(output, rank)
-    if channels_last(input, rank) and not last:  # lost by circular padding or groups
-        output, last = laid_out_last(output), True
-    # In at least float32, whatever the layer's type and autocast: half precision
-    # cannot tell neighbouring coordinates apart in large images.
-    on_coords = on_coords.to(torch.promote_types(on_coords.dtype, torch.float32))
-    size, dtype, device = input.shape[-rank:], on_coords.dtype, on_coords.device
-    with no_autocast(input):
-        coords = coordinate_channels(size, with_r, dtype, device)
-        # The bias is laid out as the output is: adding across layouts, and summing
-        # over the batch in backward, is many times slower.
-        coords = laid_out_last(coords) if last else coords
-        position_bias = convolve(coords, on_coords, None, 1)
-    if output.ndim == rank + 1:
-        position_bias = position_bias[0]
-    elif last:  # expanded while the channels are last: so backward sums that way, too
-        wide = position_bias.movedim(1, -1).expand_as(output.movedim(1, -1))
-        position_bias = wide.movedim(-1, 1)
-    # In place saves a copy. The sum is computed in the wider type, then cast.
-    return output.add_(position_bias)
 
 
 def _options(conv: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Needs the package playwright and a Chromium or Chrome on the PATH; ``CHROMIUM`` 
 another executable. Without one the tests are skipped, and where ``CI`` is set they
 fail, unless ``CHROMIUM=none`` says that none is wanted.
 """
+# Long because it holds each interactive figure to its Python, one after another.
 
 import io
 import json
@@ -26,6 +27,7 @@ from coordlib import BlurPool1d, CoordConv2d, MaxBlurPool1d, probe
 from coordlib.lab.data import shapes
 from coordlib.lab.data.boxes import box_iou
 from coordlib.lab.figures import interactive
+from coordlib.lab.measures import distance_from_start
 from coordlib.lab.measures.scenes import look
 from coordlib.lab.models import handmade
 from coordlib.probe import shift
@@ -69,8 +71,9 @@ def compute(browser) -> Iterator:
 
 def traits(figure: interactive.Figure) -> dict:
     """Return the traits of a figure as its module gets them."""
-    own = type(figure).mro()[1].class_own_traits()  # [0] holds the module and style
-    return {name: getattr(figure, name) for name in own}
+    names = set(figure.trait_names()) - set(interactive.Figure.class_trait_names())
+    # Those with an underscore are anywidget's: the module, the style, the name.
+    return {name: getattr(figure, name) for name in names if name[0] != "_"}
 
 
 def page_of(figure: interactive.Figure) -> str:
@@ -467,10 +470,28 @@ WALKS = {
 }
 
 
+def walking(**state) -> interactive.LatentWalks:
+    """Give the figure of these walks, and of the objects on them."""
+    scenes = {
+        name: look(torch.tensor(pictures).flatten(0, 1))
+        for name, pictures in WALKS.items()
+    }
+    return interactive.LatentWalks(WALKS, scenes, **state)
+
+
+def departing(**state) -> interactive.LatentWalks:
+    """Give the figure of these walks, and of how far they come."""
+    distances = {
+        name: distance_from_start(torch.tensor(pictures))
+        for name, pictures in WALKS.items()
+    }
+    return interactive.LatentWalks(WALKS, distances=distances, **state)
+
+
 @pytest.mark.parametrize("walk", [0, 1])
 @pytest.mark.parametrize("at", [0, 3])
 def test_walks_are_told_as_the_library_sees_them(compute, walk, at):
-    got = compute(interactive.LatentWalks(WALKS, walk=walk, at=at))
+    got = compute(walking(walk=walk, at=at))
     for told, (name, pictures) in zip(got, WALKS.items(), strict=True):
         found = look(torch.tensor(pictures[walk]))
         assert told["name"] == name
@@ -480,7 +501,7 @@ def test_walks_are_told_as_the_library_sees_them(compute, walk, at):
 
 
 def test_walks_without_objects_tell_how_far_they_have_come(compute):
-    told = compute(interactive.LatentWalks(WALKS, objects=False, walk=1, at=2))
+    told = compute(departing(walk=1, at=2))
     for each, pictures in zip(told, WALKS.values(), strict=True):
         away = 127.5 * (pictures[1, 2] - pictures[1, 0])
         wanted = [np.sqrt(np.square(away).mean())]
@@ -764,7 +785,7 @@ def test_a_game_is_played_to_its_end_and_the_score_told(tab):
 
 
 def test_a_walk_shows_the_pictures_that_were_drawn(tab):
-    line = show(tab, interactive.LatentWalks(WALKS, at=2))
+    line = show(tab, walking(at=2))
     assert line.text_content().startswith("Step 2 of 3. plain: blue ")
     tab.page.get_by_label("2", exact=True).check()
     tab.page.get_by_label("Step").focus()
@@ -782,7 +803,7 @@ def test_a_walk_shows_the_pictures_that_were_drawn(tab):
 
 
 def test_a_walk_of_photographs_tells_no_objects(tab):
-    line = show(tab, interactive.LatentWalks(WALKS, objects=False, at=0))
+    line = show(tab, departing(at=0))
     begun = "Step 0 of 3. plain: 0 of 255 from the first picture. "
     assert line.text_content().startswith(begun)
     assert tab.page.locator(".cf-key").count() == 0
@@ -796,7 +817,7 @@ def test_figures_fit_and_have_names(browser, width, scheme):
     drawn += [labels(), arrows()[0], failures(), dragged()[0]]
     drawn += [painted()[0]]
     drawn += [interactive.PlaceBias({"any": PICTURE}, weight=0.05, di=2), played()]
-    drawn += [interactive.LatentWalks(WALKS)]
+    drawn += [walking()]
     for figure in drawn:
         show(tab, figure)
         over = "document.documentElement.scrollWidth > innerWidth"

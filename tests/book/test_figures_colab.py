@@ -39,7 +39,8 @@ figures = {}
 def stored(name):
     \"\"\"Return the traits of a figure that a chapter stores.\"\"\"
     state = json.loads(Path("states.json").read_text("utf-8"))[name]
-    own = getattr(interactive, name).class_own_traits()
+    common = interactive.Figure.class_trait_names()
+    own = set(getattr(interactive, name).class_trait_names()) - set(common)
     return {n: state[n] for n in own if n in state}
 
 

@@ -31,13 +31,13 @@ MUTATIONS = {
         "translation-equivariance",
     ),
     "a decoder that adds": Mutation(
-        "handmade.py",
+        "lab/models/handmade.py",
         "return length - passed",
         "return length + passed",
         "handmade-decoder",
     ),
     "a CoordConv that forgets the place": Mutation(
-        "layers/coordconv.py",
+        "layers/_position_bias.py",
         "return output.add_(position_bias)",
         "return output",
         "coordconv",
@@ -57,6 +57,8 @@ SET_UP = 2
 def library(tmp_path) -> Path:
     """Copy coordlib to where nothing is lost by breaking it."""
     ignored = shutil.ignore_patterns("__pycache__")
+    for part in ("book", "results"):  # which the checkout holds beside it
+        (tmp_path / part).symlink_to(ROOT / part)
     return shutil.copytree(ROOT / "coordlib", tmp_path / "coordlib", ignore=ignored)
 
 

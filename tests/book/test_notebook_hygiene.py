@@ -23,6 +23,11 @@ from repository import BOOK, ROOT, setup_cell
 from coordlib.lab.figures import interactive
 
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+# By the name under which anywidget stores them.
+FIGURES = {
+    f"{figure.__module__}.{figure.__name__}": figure
+    for figure in (getattr(interactive, name) for name in interactive.__all__)
+}
 MAX_BYTES = 1_500_000
 MAX_WIDTH = 72
 MAX_LINES = 25
@@ -235,16 +240,13 @@ def test_outputs_show_without_a_third_party(path):
         assert "image/svg+xml" not in kinds, f"{name}: SVG is different in every run"
         # Other widgets need a manager, which pages load from a public server.
         for widget in shown_widgets(path, cell):
-            figure = widget.get("_anywidget_id", "")
-            assert figure.startswith("coordlib.lab.figures.interactive."), (
-                f"{name}: widget"
-            )
+            assert widget.get("_anywidget_id") in FIGURES, f"{name}: widget"
 
 
 def test_interactive_figures_are_stored_as_coordlib_has_them(path):
     for name, cell in numbered(path):
         for widget in shown_widgets(path, cell):
-            figure = getattr(interactive, widget["_anywidget_id"].rpartition(".")[2])
+            figure = FIGURES[widget["_anywidget_id"]]
             for part in ("_esm", "_css"):
                 told = f"{name}: {part} is not the present one: run `make notebooks`"
                 assert widget[part] == str(getattr(figure, part)), told

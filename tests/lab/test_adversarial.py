@@ -9,9 +9,9 @@ from coordlib.lab.models.generators import (
     DCGANGenerator,
     Discriminator,
 )
-from coordlib.lab.training import adversarial
+from coordlib.lab.training import adversarial, resume
 from coordlib.lab.training.adversarial import draw_latents, fit_gan
-from coordlib.lab.training.checkpoints import CheckpointError
+from coordlib.lab.training.resume import CheckpointError, Resumable
 
 DRAWN = shapes(64, 8).images()
 
@@ -29,8 +29,8 @@ def weights(network):
 
 def fitted(*, make=DCGANGenerator, **options):
     pair = networks(make)
-    duel = fit_gan(*pair, DRAWN, **{"steps": 6, "batch_size": 8} | options)
-    return *pair, duel
+    history = fit_gan(*pair, DRAWN, **{"steps": 6, "batch_size": 8} | options)
+    return *pair, history
 
 
 @pytest.mark.parametrize("make", [DCGANGenerator, CoordConvGenerator])
@@ -52,17 +52,17 @@ def test_the_global_generator_is_not_touched():
 
 def test_a_training_that_was_stopped_ends_with_the_same_numbers(tmp_path, monkeypatch):
     whole = fitted()
-    monkeypatch.setattr(adversarial, "CHECKPOINT_SECONDS", -1.0)
-    save, calls = adversarial.checkpoints.save, []
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", -1.0)
+    save, calls = Resumable.save, []
 
-    def save_and_stop(*args):
-        save(*args)
+    def save_and_stop(state):
+        save(state)
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(adversarial.checkpoints, "save", save_and_stop)
-    file = tmp_path / "duel.npz"
+    monkeypatch.setattr(Resumable, "save", save_and_stop)
+    file = tmp_path / "gan.pt"
     with pytest.raises(KeyboardInterrupt):
         fitted(checkpoint=file)
     again = fitted(checkpoint=file)
@@ -73,9 +73,9 @@ def test_a_training_that_was_stopped_ends_with_the_same_numbers(tmp_path, monkey
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):
-    fitted(checkpoint=tmp_path / "duel.npz")
+    fitted(checkpoint=tmp_path / "gan.pt")
     with pytest.raises(CheckpointError, match="seed"):
-        fitted(checkpoint=tmp_path / "duel.npz", seed=1)
+        fitted(checkpoint=tmp_path / "gan.pt", seed=1)
 
 
 def test_the_generator_learns_as_often_as_asked(monkeypatch):
@@ -88,8 +88,8 @@ def test_the_generator_learns_as_often_as_asked(monkeypatch):
 
     monkeypatch.setattr(adversarial, "_step", counted)
     fitted(steps=3, generator_steps=2)
-    judge = taken[0]
-    assert [one == judge for one in taken] == [True, False, False] * 3
+    discriminator = taken[0]
+    assert [one == discriminator for one in taken] == [True, False, False] * 3
 
 
 def test_neither_network_moves_the_other(monkeypatch):
@@ -111,23 +111,23 @@ def test_neither_network_moves_the_other(monkeypatch):
 
 
 def test_the_discriminator_learns_to_tell_who_drew_what():
-    generator, judge = networks()
-    fit_gan(generator, judge, DRAWN, steps=60, batch_size=16, lr=(1e-9, 0.002))
+    generator, discriminator = networks()
+    fit_gan(generator, discriminator, DRAWN, steps=60, batch_size=16, lr=(1e-9, 0.002))
     latents = draw_latents(64, 6, torch.Generator().manual_seed(9))
     with torch.no_grad():
-        true, false = judge(DRAWN), judge(generator(latents))
+        true, false = discriminator(DRAWN), discriminator(generator(latents))
     assert true.min() > false.max()
 
 
 def test_the_generator_learns_to_be_believed():
-    generator, judge = networks()
+    generator, discriminator = networks()
     latents = draw_latents(64, 6, torch.Generator().manual_seed(9))
-    fit_gan(generator, judge, DRAWN, steps=1, batch_size=16, lr=(1e-9, 1e-9))
+    fit_gan(generator, discriminator, DRAWN, steps=1, batch_size=16, lr=(1e-9, 1e-9))
     with torch.no_grad():
-        before = judge(generator(latents)).mean()
-    fit_gan(generator, judge, DRAWN, steps=60, batch_size=16, lr=(0.002, 1e-9))
+        before = discriminator(generator(latents)).mean()
+    fit_gan(generator, discriminator, DRAWN, steps=60, batch_size=16, lr=(0.002, 1e-9))
     with torch.no_grad():
-        after = judge(generator(latents)).mean()
+        after = discriminator(generator(latents)).mean()
     assert after > before + 1
 
 

@@ -10,8 +10,10 @@ import torch
 
 from benchmarks import NAMES, __main__, classification, coordconv, decoder
 from benchmarks.timing import paired, ratio
-from coordlib.lab.models.painters import CoordConvPainter, parameter_count
+from coordlib.lab.models.common import parameter_count
+from coordlib.lab.models.painters import CoordConvPainter
 from coordlib.lab.record import results
+from coordlib.lab.record.result import Result
 from coordlib.layers import CoordConv2d
 
 ROOT = Path(__file__).parents[2]
@@ -137,7 +139,7 @@ def test_a_small_measurement_is_stored_and_loads(tmp_path, monkeypatch):
     monkeypatch.setattr(decoder, "CONFIG", config)
     result = results.load(results.save(__main__.run("decoder"), tmp_path))
     assert result.config == config
-    assert result.seeds["0"]["batch of 3 | scipy/ours median"] > 0
+    assert result.mean("ratio", batch=3, of="scipy/ours") > 0
 
 
 def test_the_other_benchmarks_measure_what_they_say():
@@ -147,21 +149,18 @@ def test_the_other_benchmarks_measure_what_they_say():
         "images": [[2, 4]],
         "formats": ["channels_last"],
     }
-    names = [name for name, _ in coordconv.measure(rounds=2, **grid)]
-    assert len(names) == len(set(names)) == 2 * (1 + 6) + 2
-    assert all("1x1, 2 to 3, 2 of 4x4, channels_last" in name for name in names)
-    found = dict(
-        classification.measure(
-            8,
-            {"epochs": 0.1, "batch_size": 4},
-            {"epochs": 2, "batch_size": 4},
-            side=3,
-        )
-    )
+    timed = list(coordconv.measure(rounds=2, **grid))
+    case = {"kernel": 1, "inputs": 2, "outputs": 3, "count": 2, "side": 4}
+    assert all(row.items() >= case.items() for row in timed)
+    told = {(row["work"], row["of"], row["metric"]) for row in timed}
+    assert len(timed) == len(told) == 2 * (1 + 6) + 2
+    found = Result("speed-classification", "cpu", {})
+    recipes = {"epochs": 0.1, "batch_size": 4}, {"epochs": 2, "batch_size": 4}
+    found.add(0, list(classification.measure(8, *recipes, side=3)))
     for split in ("uniform", "quadrant"):
-        assert found[f"{split} | paper | seconds"] > 0
-        assert found[f"{split} | paper | epochs"] <= 2
-        assert 0 <= found[f"{split} | ours | test accuracy"] <= 1
+        assert found.mean("seconds", split=split, arm="paper") > 0
+        assert found.mean("epochs", split=split, arm="paper") <= 2
+        assert 0 <= found.mean("test_accuracy", split=split, arm="ours") <= 1
 
 
 def test_an_unknown_benchmark_is_answered_with_the_known_ones():
@@ -179,9 +178,11 @@ def test_what_is_stored_was_measured_by_a_benchmark_that_exists(file):
     name = result.experiment.removeprefix("speed-")
     assert name in NAMES
     assert result.config == import_module(f"benchmarks.{name}").CONFIG
-    measured = result.seeds["0"]
-    assert measured and min(measured.values()) >= 0
-    for key in measured:
-        if key.endswith(" median"):
-            low, high = (measured[key[:-6] + part] for part in ("low", "high"))
-            assert low <= measured[key] <= high
+    assert result.seeds == [0]
+    assert min(row["value"] for row in result.rows) >= 0
+    for row in result.select(metric="ratio"):
+        if row.get("work") == "memory":
+            continue  # the same every time
+        axes = {k: v for k, v in row.items() if k not in ("seed", "metric", "value")}
+        low, high = (result.mean(f"ratio_{end}", **axes) for end in ("low", "high"))
+        assert low <= row["value"] <= high

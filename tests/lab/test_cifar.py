@@ -184,15 +184,35 @@ def test_every_halving_is_a_halving(name):
     assert halvings("blur", BlurPool2d) == HALVINGS[name] + shortcuts
 
 
+def by_surgery(name, padding_mode, border):
+    """Blur a plain net; give it beside one that was made blurred, of its weights."""
+    blurred = small(name, "blur", padding_mode=padding_mode)
+    plain, values = small(name, padding_mode=padding_mode), blurred.state_dict()
+    plain.load_state_dict(dict(zip(plain.state_dict(), values.values(), strict=True)))
+    operated, report = antialias(plain, 3, border)
+    assert len(report.changed) == HALVINGS[name]
+    return operated, blurred
+
+
 @pytest.mark.parametrize("name", ["VGG", "DenseNet", "MobileNetV2"])
 def test_blurring_a_plain_net_by_surgery_gives_the_blurred_net(name):
-    plain, blurred = small(name), small(name, "blur", padding_mode="circular")
-    plain = small(name, padding_mode="circular")
-    values = blurred.state_dict().values()
-    plain.load_state_dict(dict(zip(plain.state_dict(), values, strict=True)))
-    operated, report = antialias(plain, 3, "circular")
-    assert len(report.changed) == HALVINGS[name]
+    operated, blurred = by_surgery(name, "circular", "circular")
     torch.testing.assert_close(operated(pictures()), blurred(pictures()))
+
+
+def test_with_zeros_around_it_does_too_but_for_maxima():
+    """The surgery keeps what a trained maximum reads: nothing beyond the border."""
+    for name in ("DenseNet", "MobileNetV2"):
+        operated, blurred = by_surgery(name, "zeros", "replicate")
+        torch.testing.assert_close(operated(pictures()), blurred(pictures()))
+    operated, blurred = by_surgery("VGG", "zeros", "replicate")
+    assert (operated(pictures()) - blurred(pictures())).abs().max() > 0.1
+
+
+def test_the_surgery_leaves_the_shortcut_of_a_resnet_as_it_is():
+    operated, blurred = by_surgery("ResNet", "circular", "circular")
+    assert operated.stages[1][0].shortcut.filter_size == (1, 1)
+    assert blurred.stages[1][0].shortcut.filter_size == (3, 3)
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -9,7 +9,7 @@ from coordlib.lab.experiments.classification import (
     classification,
     classification_control,
 )
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 
 
 def letters(split):
@@ -91,12 +91,14 @@ def test_the_experiment_measures_the_gain_of_every_arm(small, tmp_path, monkeypa
     tiny = {"samples": 20, "arms": classification._arms(width=0.125, epochs=1)}
     monkeypatch.setitem(classification.PRESETS, "quick", tiny)
     result = experiments.run("classification", "quick", where=tmp_path, device="cpu")
-    found = result.seeds["0"]
-    assert {name for name in found if name.endswith("gain")} == {
-        f"{name}_{split}_gain"
+    gains = result.select(metric="gain")
+    assert {(row["augmentation"], row["split"]) for row in gains} == {
+        (name, split)
         for name in ("still", "augmented")
         for split in ("natural", "placed")
     }
-    assert found["still_placed_gain"] == pytest.approx(
-        found["coordconv_still_placed_accuracy"] - found["conv_still_placed_accuracy"]
+    here = {"augmentation": "still", "split": "placed"}
+    coords, conv = (
+        result.mean("accuracy", first=first, **here) for first in ("coordconv", "conv")
     )
+    assert result.mean("gain", **here) == pytest.approx(coords - conv)

@@ -8,6 +8,7 @@ import re
 import sys
 import tarfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,23 @@ import torch
 from PIL import Image
 
 from coordlib.__main__ import main
-from coordlib.lab.data import cache_folder, cifar10, complete, fashion_mnist, mnist
-from coordlib.lab.data.complete import Collection, MissingDataError, Route
+from coordlib.lab.data import (
+    archives,
+    cache_folder,
+    cifar10,
+    complete,
+    fashion_mnist,
+    mnist,
+)
+from coordlib.lab.data import cache as cache_module
+from coordlib.lab.data.cache import (
+    Collection,
+    MissingDataError,
+    Route,
+    checksum,
+    download,
+    store,
+)
 
 RNG = np.random.default_rng(0)
 SPLITS = {"train": 20, "test": 4}
@@ -61,7 +77,7 @@ def archive(members):
 
 
 def collection(images, *routes):
-    checksums = {split: complete._checksum(*images[split]) for split in SPLITS}
+    checksums = {split: checksum(*images[split]) for split in SPLITS}
     return Collection("tiny", "Tiny", "free to test with", checksums, routes)
 
 
@@ -159,7 +175,7 @@ def test_without_a_network_it_is_said_before_and_after(
     load, title, place, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv("COORDLIB_DATA", str(tmp_path))
-    monkeypatch.setattr(complete.shutil, "which", lambda program: None)
+    monkeypatch.setattr(archives.shutil, "which", lambda program: None)
     with pytest.raises(MissingDataError, match=f"{title} is not in") as error:
         load("test")
     assert re.match(rf"{title}: fetching \d+ MB \({place}\)", capsys.readouterr().out)
@@ -170,7 +186,7 @@ def test_without_a_network_it_is_said_before_and_after(
 
 def test_an_experiment_without_its_data_ends_in_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COORDLIB_DATA", str(tmp_path / "cache"))
-    monkeypatch.setattr(complete.shutil, "which", lambda program: None)
+    monkeypatch.setattr(archives.shutil, "which", lambda program: None)
     folder = ["--results", str(tmp_path), "--device", "cpu"]
     assert main(["run", "pictures", "--preset", "quick", *folder]) == 2
     said = capsys.readouterr()
@@ -223,7 +239,7 @@ def test_a_single_wrong_pixel_in_the_cache_is_noticed(cache):
     images, labels = GREY["train"]
     wrong = images.copy()
     wrong[3, 0, 5, 5] ^= 1
-    complete._store(cache / "train.npz", images=wrong, labels=labels)
+    store(cache / "train.npz", images=wrong, labels=labels)
     assert torch.equal(complete._load(tiny_set, "train")[0], expected)
 
 
@@ -246,6 +262,25 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     assert cache_folder() == tmp_path
     monkeypatch.delenv("COORDLIB_DATA")
     assert cache_folder().name == "coordlib"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has folders of its own")
+def test_without_a_word_the_cache_is_where_it_always_was(monkeypatch, tmp_path):
+    monkeypatch.delenv("COORDLIB_DATA")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "coordlib"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "coordlib"
+
+
+def test_on_windows_the_cache_is_where_it_always_was(monkeypatch):
+    windows = pytest.importorskip("platformdirs.windows")
+    monkeypatch.delenv("COORDLIB_DATA")
+    monkeypatch.setattr(windows, "get_win_folder", lambda name: name)
+    monkeypatch.setattr(cache_module, "user_cache_path", windows.Windows)
+    folder = Path(cache_folder().user_cache_dir)
+    assert folder == Path("CSIDL_LOCAL_APPDATA") / "coordlib"
 
 
 # Formats
@@ -320,6 +355,8 @@ class Server(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         asked = self.headers.get("Range")
         start = int(asked[6:-1]) if asked and self.ranges else 0
+        if start >= len(self.data):
+            return self.send_error(416)
         body = self.data[start:]
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -350,7 +387,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(
     server, tmp_path, monkeypatch, ranges
 ):
     monkeypatch.setattr(Server, "ranges", ranges)
-    fetch, path = complete._download(server), tmp_path / "letters"
+    fetch, path = download(server), tmp_path / "letters"
     with pytest.raises(ConnectionError, match="broke off after 13000 of 26000"):
         fetch("letters", path)
     assert not path.exists()
@@ -359,19 +396,29 @@ def test_an_interrupted_download_goes_on_where_it_stopped(
     assert Server.sent == [13000, 13000 if ranges else 26000]
 
 
+def test_a_download_that_broke_off_at_the_very_end_is_made_again(
+    server, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Server, "breaks", 0)
+    (tmp_path / "letters.part").write_bytes(Server.data)
+    download(server)("letters", tmp_path / "letters")
+    assert (tmp_path / "letters").read_bytes() == Server.data
+    assert Server.sent == [26000]
+
+
 def test_a_package_client_leaves_its_file_under_the_name_it_should_have(tmp_path):
     write = "open('some-1.0.tgz', 'w').write('content')"
-    complete._client(sys.executable, "-c", write)("wanted", tmp_path / "wanted")
+    archives.client(sys.executable, "-c", write)("wanted", tmp_path / "wanted")
     assert (tmp_path / "wanted").read_text() == "content"
     assert [p.name for p in tmp_path.iterdir()] == ["wanted"]
 
 
 def test_a_package_client_that_fails_or_is_missing_says_so(tmp_path):
-    broken = complete._client(sys.executable, "-c", "raise SystemExit('not found')")
+    broken = archives.client(sys.executable, "-c", "raise SystemExit('not found')")
     with pytest.raises(RuntimeError, match="not found"):
         broken("x", tmp_path / "x")
     with pytest.raises(FileNotFoundError, match="no-such-client is not installed"):
-        complete._client("no-such-client")("x", tmp_path / "x")
+        archives.client("no-such-client")("x", tmp_path / "x")
 
 
 # The real ones

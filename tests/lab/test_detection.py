@@ -114,9 +114,8 @@ def test_a_run_gives_the_scores_of_every_arm_and_its_gain(tmp_path, monkeypatch)
     monkeypatch.setitem(detection.PRESETS, "quick", SMALL | {"arms": arms})
     quiet = {"where": tmp_path, "device": "cpu", "report": lambda line: None}
     result = experiments.run("detection", "quick", **quiet)
-    numbers = result.seeds["0"]
     for name in names:
-        assert 0 <= numbers[f"{name}_iou"] <= numbers[f"{name}_ranked"] <= 1
-    gain = numbers["coordconv_iou"] / numbers["plain_iou"] - 1
-    assert numbers["coordconv_iou_gain"] == pytest.approx(gain)
+        assert 0 <= result.mean("iou", arm=name) <= result.mean("ranked", arm=name) <= 1
+    gain = result.mean("iou", arm="coordconv") / result.mean("iou", arm="plain") - 1
+    assert result.mean("iou_gain", arm="coordconv") == pytest.approx(gain)
     assert results.load_weights("detection", "quick", "plain_test", tmp_path)

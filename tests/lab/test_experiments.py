@@ -4,26 +4,35 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+from made import result_rows
 
 from coordlib.__main__ import main
 from coordlib.lab import checkout, experiments
+from coordlib.lab.experiments.coordinates import zero_weights
 from coordlib.lab.record import results
+from coordlib.lab.record.result import rows
 
 
 @pytest.fixture
 def counted(monkeypatch):
     """An experiment that counts how often it measures."""
-    module = experiments.find("zero-weights")
     calls = []
 
-    def measure(seed, device, **config):
+    def measure(seed, setting, **config):
         calls.append(seed)
-        return {"value": float(seed)}
+        return rows({"value": float(seed)})
 
-    monkeypatch.setattr(module, "measure", measure)
+    put(monkeypatch, measure)
     return calls
+
+
+def put(monkeypatch, measure):
+    """Measure zero weights in another way."""
+    changed = replace(zero_weights.EXPERIMENT, measure=measure)
+    monkeypatch.setattr(zero_weights, "EXPERIMENT", changed)
 
 
 def test_a_second_run_measures_only_the_seeds_that_are_missing(tmp_path, counted):
@@ -31,22 +40,20 @@ def test_a_second_run_measures_only_the_seeds_that_are_missing(tmp_path, counted
     experiments.run("zero-weights", "paper", seeds=[0, 1], **options)
     result = experiments.run("zero-weights", "paper", seeds=[0, 1, 2], **options)
     assert counted == [0, 1, 2]
-    assert result.values("value") == [0, 1, 2]
+    assert result.values("value").tolist() == [0, 1, 2]
     assert result.provenance["2"]["device"].startswith("cpu")
 
 
 def test_a_killed_run_keeps_the_seeds_it_finished(tmp_path, counted, monkeypatch):
-    module = experiments.find("zero-weights")
-
-    def killed(seed, device, **config):
+    def killed(seed, setting, **config):
         if seed == 1:
             raise KeyboardInterrupt
-        return {"value": 0.0}
+        return rows({"value": 0.0})
 
-    monkeypatch.setattr(module, "measure", killed)
+    put(monkeypatch, killed)
     with pytest.raises(KeyboardInterrupt):
         experiments.run("zero-weights", "paper", seeds=[0, 1], where=tmp_path)
-    assert list(results.best("zero-weights", tmp_path).seeds) == ["0"]
+    assert results.best("zero-weights", tmp_path).seeds == [0]
 
 
 def test_a_file_of_another_configuration_is_not_overwritten(tmp_path, counted):
@@ -65,8 +72,10 @@ def test_an_unwritable_folder_shows_before_the_measurement(tmp_path, counted):
 
 @pytest.mark.parametrize("name", experiments.NAMES)
 def test_every_experiment_says_what_it_measures_and_has_presets(name):
-    assert experiments.find(name).__doc__
-    assert experiments.presets(name)
+    experiment = experiments.find(name)
+    assert experiment.name == name
+    assert experiment.question
+    assert experiment.sizes
 
 
 @pytest.mark.parametrize("name", ["zero-weights", "handmade-decoder", "subsampling"])
@@ -74,14 +83,16 @@ def test_the_committed_result_is_what_the_code_measures(name, tmp_path):
     again = experiments.run(name, "paper", where=tmp_path, device="cpu")
     kept = results.best(name)
     assert again.config == kept.config
-    assert again.seeds["0"] == pytest.approx(kept.seeds["0"], rel=0.05, abs=1e-6)
+    assert len(again.rows) == len(kept.rows)
+    for row in again.rows:
+        assert kept.alike(row) == pytest.approx([row["value"]], rel=0.05, abs=1e-6)
 
 
 def test_ctrl_c_says_that_the_run_can_go_on(tmp_path, monkeypatch, capsys):
     def stopped(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(experiments.find("zero-weights"), "measure", stopped)
+    put(monkeypatch, stopped)
     monkeypatch.setattr(results, "folder", lambda: tmp_path)
     assert main(["run", "zero-weights", "--preset", "paper", "--device", "cpu"]) == 130
     assert "goes on from here" in capsys.readouterr().err
@@ -93,7 +104,7 @@ def test_stopped_while_measuring_again_it_says_how_to_go_on(
     def stopped(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(experiments.find("zero-weights"), "measure", stopped)
+    put(monkeypatch, stopped)
     command = ["run", "zero-weights", "--results", str(tmp_path), "--device", "cpu"]
     assert main([*command, "--force"]) == 130
     assert "the same command without --force goes on" in capsys.readouterr().err
@@ -105,9 +116,12 @@ def test_measuring_again_replaces_the_result_and_keeps_the_old(tmp_path, counted
         experiments.run("zero-weights", "paper", seeds=[0, 1], **options)
     again = experiments.run("zero-weights", "paper", force=True, **options)
     assert counted == [0, 1, 0]
-    assert list(again.seeds) == ["0"]
+    assert again.seeds == [0]
     old = tmp_path / "zero-weights.paper.json.old"
-    assert set(results.json.loads(old.read_text())["seeds"]) == {"0", "1"}
+    assert {row["seed"] for row in results.json.loads(old.read_text())["rows"]} == {
+        0,
+        1,
+    }
 
 
 def test_measuring_again_twice_does_not_lose_the_finished_result(
@@ -119,12 +133,30 @@ def test_measuring_again_twice_does_not_lose_the_finished_result(
     def stopped(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(experiments.find("zero-weights"), "measure", stopped)
+    put(monkeypatch, stopped)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             experiments.run("zero-weights", "paper", force=True, **options)
     old = tmp_path / "zero-weights.paper.json.old"
-    assert results.json.loads(old.read_text())["seeds"]
+    assert results.json.loads(old.read_text())["rows"]
+
+
+def test_measuring_again_throws_away_what_was_begun(tmp_path, monkeypatch):
+    folder = results.partial_folder("zero-weights", "paper", tmp_path)
+    folder.mkdir(parents=True)
+    for name in ("state.pt", "best-arm_split.npz"):
+        (folder / name).touch()
+    found = []
+
+    def measure(seed, setting, **config):
+        found.extend(file.suffix for file in setting.folder.iterdir())
+        raise KeyboardInterrupt
+
+    put(monkeypatch, measure)
+    options = {"device": "cpu", "where": tmp_path, "report": lambda line: None}
+    with pytest.raises(KeyboardInterrupt):
+        experiments.run("zero-weights", "paper", force=True, **options)
+    assert not {".pt", ".npz"} & set(found)
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1}', "9" * 5000])
@@ -135,7 +167,7 @@ def test_the_remedy_for_a_damaged_file_works(tmp_path, counted, capsys, damage):
         assert main([command, "zero-weights", "--results", str(tmp_path)]) == 2
     remedy = re.search(r"'python -m coordlib (.*)'", capsys.readouterr().err)[1]
     assert main(shlex.split(remedy)) == 0
-    assert results.load(file).values("value") == [0.0]
+    assert results.load(file).values("value").tolist() == [0.0]
     assert (tmp_path / "zero-weights.paper.json.old").read_text() == damage
 
 
@@ -166,10 +198,10 @@ def test_an_installed_copy_wants_to_know_where_results_go(
 
 
 def test_show_says_what_was_begun_and_shows_what_is_finished(tmp_path, capsys):
-    quick = results.Result("garments", "cpu", {}, {"0": {"accuracy": 0.5}})
+    quick = results.Result("garments", "cpu", {}, result_rows({0: {"accuracy": 0.5}}))
     results.save(quick, tmp_path)
     results.save(results.Result("encodings", "paper", {}), tmp_path)
-    finished = results.Result("encodings", "quick", {}, {"0": {"iou": 0.5}})
+    finished = results.Result("encodings", "quick", {}, result_rows({0: {"iou": 0.5}}))
     folder = ["--results", str(tmp_path)]
     assert main(["show", "encodings", *folder]) == 2
     said = capsys.readouterr()

@@ -156,6 +156,20 @@ def test_a_signed_map_has_symmetric_limits():
         (lambda: figures.training_curves({}), "rows is empty"),
         (lambda: figures.training_curves({"IOU": ([], "iou")}), "rows is empty"),
         (
+            lambda: figures.training_curves({"IOU": (RUNS, "iou")}, arms=["c"]),
+            "arms must be one of 'a', 'b', got 'c'",
+        ),
+        (
+            lambda: figures.training_curves(
+                {"IOU": ([a_run(arm, "uniform") for arm in "abcdefghijk"], "iou")}
+            ),
+            "rows must have at most [0-9]+ arms",
+        ),
+        (
+            lambda: figures.show_images(2 * [np.eye(3)], cmap=["gray"]),
+            "1 colour maps for 2 images",
+        ),
+        (
             lambda: figures.answer_grid(plt.gca(), [[1, 2]], [True, False], 8),
             "held_out",
         ),

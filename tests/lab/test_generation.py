@@ -1,7 +1,5 @@
 """GANs and autoencoders: every arm measured, stopped runs continued."""
 
-import math
-
 import pytest
 import torch
 from torch import nn
@@ -80,25 +78,24 @@ def run(name, where, seeds=(0,)):
     ("name", "arms"), [("gan", gan.GENERATORS), ("vae", vae.DECODERS)]
 )
 def test_every_arm_is_measured(tiny, tmp_path, name, arms):
-    measured = run(name, tmp_path).seeds["0"]
-    assert all(map(math.isfinite, measured.values()))
+    measured = run(name, tmp_path)
     for arm in arms:
-        wanted = {f"{arm}_{metric}" for metric in vae.MEASURED}
-        assert wanted <= measured.keys()
-        assert measured[f"{arm}_parameters"] > 100
-        assert 0 <= measured[f"{arm}_right"] <= 1
+        known = {row["metric"] for row in measured.select(arm=arm)}
+        assert set(vae.MEASURED) <= known
+        assert measured.mean("parameters", arm=arm) > 100
+        assert 0 <= measured.mean("right", arm=arm) <= 1
 
 
 def test_both_arms_are_measured_on_photographs(tiny, tmp_path):
-    measured = run("photographs", tmp_path).seeds["0"]
-    assert all(map(math.isfinite, measured.values()))
-    moved = {key: value for key, value in measured.items() if "_moved" in key}
+    measured = run("photographs", tmp_path)
+    moved = measured.select(metric="moved")
     assert len(moved) == 6 + 2 * len(photographs.SPANS)
-    assert all(0 <= value <= 1 for value in moved.values())
+    assert all(0 <= row["value"] <= 1 for row in moved)
+    held = measured.mean("distance", arm="held")
     for arm in gan.GENERATORS:
-        assert measured[f"{arm}_distance"] > measured["held_distance"]
-        assert 0 < measured[f"{arm}_change"] < 2
-        assert measured[f"{arm}_parameters"] > 100
+        assert measured.mean("distance", arm=arm) > held
+        assert 0 < measured.mean("change", arm=arm) < 2
+        assert measured.mean("parameters", arm=arm) > 100
 
 
 def test_a_set_of_pictures_is_nearest_to_its_like(tiny):
@@ -131,11 +128,8 @@ def test_the_controls_are_told_apart(tiny):
     assert moved["unrelated"] == pytest.approx(0.5, abs=0.1)
 
 
-def without_clocks(seeds):
-    return {
-        seed: {k: v for k, v in numbers.items() if "seconds" not in k}
-        for seed, numbers in seeds.items()
-    }
+def without_clocks(rows):
+    return [row for row in rows if row["metric"] != "seconds"]
 
 
 @pytest.mark.parametrize("name", ["gan", "photographs"])
@@ -155,8 +149,8 @@ def test_a_gan_stopped_between_two_arms_goes_on_there(
     with pytest.raises(KeyboardInterrupt):
         run(name, tmp_path / "parts")
     again = run(name, tmp_path / "parts")
-    assert without_clocks(again.seeds) == without_clocks(whole.seeds)
-    assert trained == ["conv-0.npz", "coordconv-0.npz"] * 2
+    assert without_clocks(again.rows) == without_clocks(whole.rows)
+    assert trained == ["conv-0.pt", "coordconv-0.pt"] * 2
     assert not results.partial_folder(name, "quick", tmp_path / "parts").exists()
 
 

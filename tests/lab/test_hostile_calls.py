@@ -5,6 +5,7 @@ not belong there: by its kind, see ``WRONG``, but for what an argument accepts, 
 stands beside the call. What is only a record (``Probe``, ``Squares``, ``Claim``, ...)
 holds what it is given, and is no call.
 """
+# Long because it is a table: every public call with what may be given to it.
 
 import math
 import re
@@ -21,12 +22,13 @@ from torch import nn
 
 import coordlib
 from coordlib import grid, layers, surgery
-from coordlib.lab import data, models
+from coordlib.lab import data, measures, models
 from coordlib.lab.data import boxes, corruptions, perturbations
 from coordlib.lab.data.shapes import draw, radius, shapes
-from coordlib.lab.measures import metrics, motion, scenes
+from coordlib.lab.measures import motion, scenes
 from coordlib.lab.models import handmade
 from coordlib.lab.record import ledger, results
+from coordlib.lab.record.result import Result
 
 SECONDS = 5
 AT_MOST = 0.01
@@ -395,7 +397,7 @@ def the_tools():
     common = {"max_shift": 2, "pairs": 2, "group": 1, "mode": "circular"}
     yield Call(
         "consistency",
-        metrics.consistency,
+        measures.consistency,
         {"model": model, "images": x, **common, "seed": 0, "batch_size": 5},
         {"model": "callable", "images": "tensor", "max_shift": "taps"}
         | {"pairs": "integer", "group": "integer", "mode": "choice"}
@@ -404,47 +406,53 @@ def the_tools():
     )
     yield Call(
         "consistency, of given shifts",
-        metrics.consistency,
+        measures.consistency,
         {"model": model, "images": x, "shifts": [(0, 0), (0, 1)]},
         {"shifts": "list"},
     )
     yield Call(
         "consistency, of windows",
-        metrics.consistency,
+        measures.consistency,
         {"model": lambda x: x.sum((2, 3)), "images": x, "window": 4, "mode": "cropped"},
         {"window": "integer"},
     )
     yield Call(
         "decibels",
-        metrics.decibels,
+        measures.decibels,
         {"error": torch.rand(3)},
         {"error": "tensor"},
         {"error": {"scalar", "axes"}},
     )
+    yield Call(
+        "distance_from_start",
+        measures.distance_from_start,
+        {"walks": torch.rand(2, 3, 3, 8, 8)},
+        {"walks": "tensor"},
+    )
     features = torch.rand(9, 3)
     yield Call(
         "frechet_distance",
-        metrics.frechet_distance,
+        measures.frechet_distance,
         {"one": features, "other": features},
         {"one": "tensor", "other": "tensor"},
     )
     logits = torch.randn(2, 1, 4, 4)
     yield Call(
         "iou",
-        metrics.iou,
+        measures.iou,
         {"logits": logits, "images": (logits > 0).float(), "reduction": "mean"},
         {"logits": "tensor", "images": "tensor", "reduction": "choice"},
         {"images": {"bools"}},
     )
     yield Call(
         "pixel_accuracy",
-        metrics.pixel_accuracy,
+        measures.pixel_accuracy,
         {"logits": logits, "targets": torch.tensor([3, 5]), "reduction": "mean"},
         {"logits": "tensor", "targets": "tensor", "reduction": "choice"},
     )
     yield Call(
         "pixel_distance",
-        metrics.pixel_distance,
+        measures.pixel_distance,
         {"predicted": torch.rand(2, 2), "positions": positions, "size": 8}
         | {"reduction": "mean"},
         {"predicted": "tensor", "positions": "tensor", "size": "sizes"}
@@ -452,7 +460,7 @@ def the_tools():
     )
     yield Call(
         "psnr",
-        metrics.psnr,
+        measures.psnr,
         {"pictures": x, "others": x},
         {"pictures": "tensor", "others": "tensor"},
     )
@@ -802,7 +810,7 @@ def the_data():
     yield Call(
         "save",
         results.save,
-        {"result": results.Result("none", "quick", {}), "where": FOLDER.name},
+        {"result": Result("none", "quick", {}), "where": FOLDER.name},
         {"result": "record", "where": "path"},
     )
     yield Call(

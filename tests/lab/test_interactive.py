@@ -2,19 +2,23 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+import torch
 from notebooks import WIDGET_STATE, WIDGET_VIEW, as_text, normalise
 from repository import ROOT
 
 from coordlib.lab.figures import interactive
+from coordlib.lab.measures.scenes import look
 
 PICTURE = np.linspace(0, 1, 36).reshape(6, 6)
 PATCHES = np.zeros((4, 5, 3, 3))
 ANSWERS = np.zeros((4, 4, 2))
 BOARDS = np.ones((2, 2, 2), int)
+WALK = {"a": np.ones((1, 2, 3, 8, 8))}
 
 
 def make(name: str) -> interactive.Figure:
@@ -43,7 +47,10 @@ def make(name: str) -> interactive.Figure:
             "games": {"catch": {"plain": (BOARDS, [0, 1])}},
             "things": {"catch": ["paddle"]},
         },
-        "LatentWalks": {"pictures": {"plain": np.ones((2, 3, 3, 8, 8))}},
+        "LatentWalks": {
+            "pictures": {"plain": np.ones((2, 3, 3, 8, 8))},
+            "distances": {"plain": np.ones((2, 3))},
+        },
         "PaintedAnswers": {
             "answers": {"plain": {"uniform": ANSWERS}, "coords": {"uniform": ANSWERS}},
             "trained": {"uniform": np.eye(4)},
@@ -99,10 +106,37 @@ def test_the_module_is_small_and_asks_for_nothing(name):
         assert forbidden not in allowed, forbidden
 
 
-def test_walks_of_photographs_tell_how_far_they_are_from_their_start():
-    path = np.zeros((1, 3, 3, 8, 8))
-    path[0, 1], path[0, 2, 0] = 0.2, 1
-    figure = interactive.LatentWalks({"any": path}, objects=False)
+@figures
+def test_a_figure_is_stored_under_its_file_and_its_name(name):
+    """Another name would change every notebook that shows the figure."""
+    kind = getattr(interactive, name)
+    folder, _, file = kind.__module__.rpartition(".")
+    assert folder == "coordlib.lab.figures.interactive"
+    assert file.replace("_", "") == name.lower()
+    assert make(name)._anywidget_id == f"{folder}.{file}.{name}"
+    beside = Path(interactive.__file__).with_name(f"{file}.js")
+    assert str(kind._esm).endswith(beside.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("given", ["pictures", "scenes"])
+def test_walks_tell_of_the_pictures_that_they_show_in_their_order(given):
+    pictures = {"a": np.ones((2, 3, 3, 8, 8)), "b": np.ones((2, 3, 3, 8, 8))}
+    pictures["b"][1, 2, :2] = -1  # all blue
+    scenes = {
+        name: look(torch.tensor(each).flatten(0, 1)) for name, each in pictures.items()
+    }
+    if given == "scenes":
+        scenes = dict(reversed(scenes.items()))
+    figure = interactive.LatentWalks(pictures, scenes)
+    assert np.shape(figure.areas) == (2, 2, 3, 2)
+    assert np.shape(figure.centres) == (2, 2, 3, 2, 2)
+    assert figure.areas[1][1][2] == [64, 0] and np.sum(figure.areas) == 64
+
+
+def test_walks_without_objects_tell_how_far_they_are_from_their_start():
+    figure = interactive.LatentWalks(
+        {"any": np.zeros((1, 3, 3, 8, 8))}, distances={"any": [[0, 25.5, 73.61]]}
+    )
     assert figure.areas == [[[[0], [25.5], [73.6]]]]
     assert figure.centres == []
 
@@ -182,6 +216,18 @@ def test_coordlib_does_not_need_anywidget():
             "answers must have shape",
         ),
         (
+            lambda: interactive.AnswerArrows(
+                {"a": {"u": ANSWERS}}, {"u": np.eye(4)}, (6, 6), "b"
+            ),
+            "network must be one of 'a'",
+        ),
+        (
+            lambda: interactive.PaintedAnswers(
+                {"a": {"u": ANSWERS}}, {"u": np.eye(4)}, (6, 6), "q"
+            ),
+            "split must be one of 'u'",
+        ),
+        (
             lambda: interactive.DraggedThing(np.eye(3), {}),
             r"both even, got \(3, 3\)",
         ),
@@ -222,6 +268,19 @@ def test_coordlib_does_not_need_anywidget():
         (
             lambda: interactive.LatentWalks({"a": np.ones((1, 2, 3, 8, 6))}),
             "pictures must have one shape",
+        ),
+        (lambda: interactive.LatentWalks(WALK), "either scenes or distances"),
+        (
+            lambda: interactive.LatentWalks(WALK, {}, distances={}),
+            "either scenes or distances",
+        ),
+        (
+            lambda: interactive.LatentWalks(WALK, distances={"b": [[0, 1]]}),
+            "the names of the pictures",
+        ),
+        (
+            lambda: interactive.LatentWalks(WALK, distances={"a": [0, 1, 2]}),
+            r"1 walks of 2 pictures, got shape \(3,\)",
         ),
         (lambda: played(things={"dice": ["own"]}), "must have the same names"),
         (lambda: played(np.zeros((2, 3, 3))), "an even number of cells"),

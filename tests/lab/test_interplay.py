@@ -148,6 +148,7 @@ def measured(tmp_path_factory):
         "tested": 20,
         "arms": {
             cell: {
+                "axes": options,
                 "network": options | {"width": 2},
                 "training": {"steps": 2, "batch_size": 16, "measures": 1, "lr": 0.01},
             }
@@ -158,21 +159,22 @@ def measured(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(interplay.PRESETS, "quick", tiny)
         options = {"device": "cpu", "where": where, "report": lambda line: None}
-        return experiments.run("interplay", "quick", **options).seeds["0"]
+        return experiments.run("interplay", "quick", **options)
 
 
 def test_every_cell_has_its_four_numbers_and_there_is_a_guess(measured):
-    assert len(measured) == 18 * 4 + 1
-    for cell in interplay.CELLS:
+    assert len(measured.rows) == 18 * 4 + 1
+    for axes in interplay.CELLS.values():
         for name in ("accuracy", "circular", "cropped"):
-            assert 0 <= measured[f"{cell}_test_{name}"] <= 1
-        assert measured[f"{cell}_test_pixels"] > 1
+            assert 0 <= measured.mean(name, **axes) <= 1
+        assert measured.mean("pixels", **axes) > 1
     # Two independent places, each uniform over 19: about half the side of the square.
-    assert 5 < measured["guess_test_pixels"] < 9
+    assert 5 < measured.mean("pixels", arm="guess") < 9
 
 
 def test_the_cell_that_knows_no_place_agrees_with_itself_on_a_ring(measured):
-    assert measured["off_polyphase_circular_test_circular"] == 1
+    blind = {"coordinates": False, "downsampling": "polyphase"}
+    assert measured.mean("circular", **blind, padding_mode="circular") == 1
 
 
 @pytest.mark.parametrize("preset", interplay.PRESETS)

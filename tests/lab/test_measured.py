@@ -4,22 +4,23 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from made import result_rows
 
 from coordlib.lab.figures import measured
-from coordlib.lab.record.results import Result
+from coordlib.lab.record.result import Result, rows
 
 
 def result(seeds, **metrics):
     """A result in which each metric has one value for each seed."""
     found = {
-        str(n): {name: values[n] for name, values in metrics.items()}
-        for n in range(seeds)
+        n: {name: values[n] for name, values in metrics.items()} for n in range(seeds)
     }
-    return Result("trial", "cpu", {}, found)
+    return Result("trial", "cpu", {}, result_rows(found))
 
 
 GAINS = result(3, a_gain=[0.01, 0.02, 0.03], b_gain=[0.1, 0.1, 0.1])
 ONE = result(1, a_gain=[0.5])
+A, B = {"metric": "a_gain"}, {"metric": "b_gain"}
 
 
 @pytest.fixture
@@ -30,49 +31,50 @@ def ax():
 
 
 def test_an_interval_over_seeds_is_students():
-    middle, low, high = measured.estimate(GAINS, "a_gain")
+    middle, low, high = measured.estimate(GAINS, A)
     assert middle == pytest.approx(0.02)
     assert (low, high) == pytest.approx((-0.00484, 0.04484), abs=1e-4)
 
 
 def test_an_interval_over_pictures_comes_before_one_over_seeds():
     found = result(2, a=[0.4, 0.6], a_low=[0.3, 0.5], a_high=[0.8, 0.8])
-    assert measured.estimate(found, "a") == pytest.approx((0.5, 0.4, 0.8))
+    assert measured.estimate(found, {"metric": "a"}) == pytest.approx((0.5, 0.4, 0.8))
 
 
 def test_a_gain_has_a_sign_and_a_share_a_unit():
-    assert measured.interval_text(GAINS, "a_gain") == "+2.0 % [-0.5, +4.5]"
-    difference = measured.interval_text(GAINS, "b_gain - b_gain", percent=False)
+    assert measured.interval_text(GAINS, A, signed=True) == "+2.0 % [-0.5, +4.5]"
+    difference = measured.interval_text(GAINS, (B, B), percent=False)
     assert difference == "+0.0 [+0.0, +0.0]"
 
 
 def test_a_single_seed_has_no_interval():
-    assert measured.interval_text(ONE, "a_gain") == "+50.0 %"
+    assert measured.interval_text(ONE, A) == "50.0 %"
 
 
 def test_a_table_leaves_empty_what_a_row_lacks():
-    found = result(1, a_x=[0.5], a_y=[2.0], b_x=[0.25])
-    table = measured.measured_table(
-        found, {"A": "a", "B": "b"}, {"x": "x", "y": "y"}, percent={"x"}
-    )
-    assert table.rows == [["A", "50.0 %", "2.0"], ["B", "25.0 %", ""]]
+    found = Result("trial", "cpu", {})
+    found.add(0, rows({"x": 0.5, "y": 2.0}, arm="a") + rows({"x": 0.25}, arm="b"))
+    arms = {"A": {"arm": "a"}, "B": {"arm": "b"}}
+    columns = {"x": {"metric": "x"}, "y": {"metric": "y"}}
+    table = measured.measured_table(found, arms, columns, percent={"x"}, signed={"y"})
+    assert table.rows == [["A", "50.0 %", "+2.0"], ["B", "25.0 %", ""]]
 
 
 def test_points_beside_each_other_show_the_means_within_the_limits(ax):
-    measured.intervals_beside(ax, GAINS, {"both": ("a_gain", "b_gain")})
+    measured.intervals_beside(ax, GAINS, {"both": (A, B)})
     assert ax.get_xlim()[0] < 0.02 < ax.get_xlim()[1]
     assert ax.get_legend_handles_labels()[1] == ["both"]
 
 
 def test_effects_stand_on_both_sides_of_a_reference_in_the_middle(ax):
-    series = {"one": {"a": "a_gain", "b": "b_gain"}, "other": {"b": "a_gain"}}
+    series = {"one": {"a": A, "b": B}, "other": {"b": A}}
     measured.effects(ax, GAINS, series)
     assert sum(ax.get_xlim()) == pytest.approx(0)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
 def test_effects_of_a_single_seed_are_drawn_without_arms(ax):
-    measured.effects(ax, ONE, {"one": {"a": "a_gain"}}, reference=1)
+    measured.effects(ax, ONE, {"one": {"a": A}}, reference=1)
     (arms,) = ax.collections
     (segment,) = arms.get_segments()
     assert np.ptp(segment[:, 0]) == 0
@@ -103,3 +105,12 @@ def test_a_single_curve_has_no_band(ax):
     points = [{"step": step, "return": step} for step in (1, 2)]
     measured.curve_bands(ax, {"plain": [points], "coords": [points]}, "return")
     assert len(ax.lines) == 2 and not ax.collections
+
+
+def test_more_series_than_colours_are_refused_and_not_left_out(ax):
+    five = {name: [[{"step": 0, "return": 1.0}]] for name in "abcde"}
+    with pytest.raises(ValueError, match="curves must hold at most 4 series"):
+        measured.curve_bands(ax, five, "return")
+    series = {name: {"one": A} for name in "abcde"}
+    with pytest.raises(ValueError, match="quantities must hold at most 4 series"):
+        measured.effects(ax, GAINS, series)

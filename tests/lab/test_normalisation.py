@@ -9,7 +9,9 @@ from coordlib.lab.experiments.normalisation.mechanism import DRAWN, _cloud, _mov
 from coordlib.lab.experiments.normalisation.painters import PAINTERS, validation_split
 from coordlib.lab.experiments.normalisation.suspects import SUSPECTS
 from coordlib.lab.experiments.normalisation.tuning import RATES
-from coordlib.lab.record import results, sweeps
+from coordlib.lab.record import results
+from coordlib.lab.record.sweep import grid
+from coordlib.lab.record.task import made
 
 FAMILY = [
     name
@@ -60,7 +62,7 @@ def test_rates_are_chosen_on_dots_that_no_test_holds_out_by_the_same_seed():
 
 
 def test_a_suspect_changes_one_thing():
-    arms = experiments.find("normalisation-suspects").PRESETS["cpu"]["arms"]
+    arms = experiments.find("normalisation-suspects").presets["cpu"]["arms"]
     base = arms["nothing"]
     for name, arm in arms.items():
         changed = [
@@ -76,13 +78,13 @@ def test_a_suspect_changes_one_thing():
 
 @pytest.mark.parametrize("name", FAMILY)
 def test_every_arm_makes_a_network_and_every_split_is_there(name):
-    module = experiments.find(name)
-    for config in module.PRESETS.values():
-        task = sweeps.made(module.task, config)
+    experiment = experiments.find(name)
+    for config in experiment.presets.values():
+        task = made(experiment.task, config)
         splits = task.splits(0)
         for arm, options in config["arms"].items():
             assert set(options.get("splits", splits)) <= set(splits)
-            for network in sweeps.grid(options["network"]):
+            for network in grid(options["network"]):
                 assert task.networks[arm](**network)(task.inputs[:2]).shape[0] == 2
 
 
@@ -91,9 +93,9 @@ def test_only_batch_statistics_let_the_company_move_a_dot():
     train, _ = uniform_split(world, seed=0)
     for kind in ("batch", "none"):
         network = painters.make_painter(16, "deconv", normalisation=kind)
-        moved = _moved(network, world, train, 0, "start")
+        moved = _moved(network, world, train, 0)
         assert len(moved) == 3
-        for ratio in moved.values():
+        for ratio in moved:
             assert ratio > 0.1 if kind == "batch" else ratio == 0
 
 

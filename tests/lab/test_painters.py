@@ -11,9 +11,11 @@ from coordlib.lab.models import (
     DeconvPainter,
     parameter_count,
 )
+from coordlib.lab.models.common import he_normal_
 from coordlib.lab.models.normalisation import FreezingBatchNorm2d
-from coordlib.lab.models.painters import SameConvTranspose2d, he_normal_
-from coordlib.lab.training.loop import fit, pixel_cross_entropy
+from coordlib.lab.models.painters import SameConvTranspose2d
+from coordlib.lab.training.loop import fit
+from coordlib.lab.training.losses import pixel_cross_entropy
 
 PUBLISHED = {
     (1, 2): 46_465,
@@ -120,7 +122,7 @@ def test_what_does_not_train_does_not_count():
     layer = nn.Linear(3, 2)
     layer.bias.requires_grad_(False)
     assert parameter_count(layer) == 6
-    with pytest.raises(TypeError, match=r"nn\.Module, not list"):
+    with pytest.raises(TypeError, match=r"nn\.Module, got list"):
         parameter_count([layer])
 
 

@@ -5,6 +5,7 @@ import torch
 
 from coordlib.lab.experiments.aliasing import architectures, pictures
 from coordlib.lab.models.cifar import DOWNSAMPLINGS
+from coordlib.lab.record.result import Result
 
 
 def seeded(seed=0):
@@ -55,17 +56,16 @@ def test_the_ways_are_the_librarys_downsamplings():
 @pytest.mark.parametrize("experiment", [architectures, pictures])
 @pytest.mark.parametrize("preset", ["quick", "cpu", "paper"])
 def test_every_arm_names_a_network_a_way_and_an_augmentation(experiment, preset):
-    for arm in experiment.PRESETS[preset]["arms"]:
-        network, way, augmented = arm.split("_")
-        assert network in pictures.NETWORKS
-        assert way in pictures.WAYS
-        assert augmented in ("still", "shifted")
+    for arm in experiment.PRESETS[preset]["arms"].values():
+        assert arm["axes"]["network"] in pictures.NETWORKS
+        assert arm["axes"]["way"] in pictures.WAYS
+        assert arm["axes"]["augmentation"] in ("still", "shifted")
 
 
 def test_the_other_networks_are_measured_where_vgg_is_not():
     at = architectures.PRESETS
     for preset in ("cpu", "paper"):
-        networks = {arm.split("_")[0] for arm in at[preset]["arms"]}
+        networks = {arm["axes"]["network"] for arm in at[preset]["arms"].values()}
         assert networks == set(pictures.NETWORKS) - {"vgg"}
 
 
@@ -88,10 +88,11 @@ def test_a_gain_is_the_difference_from_the_plain_network_of_its_kind():
             "consistency_zero": consistency,
         }
 
-    found = pictures.summarise(
-        Task(),
-        [run("vgg_plain_still", 0.5, 0.8), run("vgg_tri3_still", 0.6, 0.75)],
-    )
-    assert found["vgg_tri3_still_accuracy_gain"] == pytest.approx(0.1)
-    assert found["vgg_tri3_still_consistency_circular_gain"] == pytest.approx(-0.05)
-    assert "vgg_plain_still_accuracy_gain" not in found
+    found = Result("pictures", "quick", {})
+    runs = [run("vgg_plain_still", 0.5, 0.8), run("vgg_tri3_still", 0.6, 0.75)]
+    arms = pictures.PRESETS["quick"]["arms"]
+    found.add(0, pictures.summarise(Task(), arms, runs))
+    assert found.mean("accuracy_gain", way="tri3") == pytest.approx(0.1)
+    drop = found.mean("consistency_gain", way="tri3", mode="circular")
+    assert drop == pytest.approx(-0.05)
+    assert not found.select(metric="accuracy_gain", way="plain")

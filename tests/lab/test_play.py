@@ -1,191 +1,27 @@
-"""Games, agents, and what they learn: the same numbers whatever comes between."""
+"""Agents, and what they learn: the same numbers whatever comes between."""
 
-import sys
-from types import ModuleType, SimpleNamespace
-
-import numpy as np
 import pytest
 import torch
+from learners import LEARNERS, follow_the_ball, learners, make
 
 from coordlib.lab import experiments
-from coordlib.lab.data import games as games_module
-from coordlib.lab.data.games import Catch, MinAtarGames, board, open_games
+from coordlib.lab.data.games import (
+    Catch,
+)
 from coordlib.lab.experiments.play import play as experiment
-from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
-from coordlib.lab.models.painters import parameter_count
-from coordlib.lab.record import sweeps
-from coordlib.lab.training import loop as training
-from coordlib.lab.training import playing
+from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk
+from coordlib.lab.models.common import parameter_count
+from coordlib.lab.record import results, sweep
+from coordlib.lab.training import resume
+from coordlib.lab.training.actor_critic import discounted_returns
 from coordlib.lab.training.playing import (
-    actor_critic,
-    eager_policy,
+    GamesInPlay,
+    epsilon_greedy_policy,
     play,
-    q_learning,
     random_policy,
     sampling_policy,
 )
-
-SMALL = {"frames": 640, "measures": 4}
-LEARNERS = {
-    "actor-critic": (actor_critic, ActorCritic, SMALL),
-    "q-learning": (
-        q_learning,
-        QNetwork,
-        SMALL | {"memory": 320, "warmup": 64, "batch_size": 16, "refresh": 3},
-    ),
-}
-learners = pytest.mark.parametrize("learner", LEARNERS)
-
-
-def make(learner, games, **network):
-    torch.manual_seed(0)
-    return LEARNERS[learner][1](MiniTrunk(games.shape, **network), games.actions)
-
-
-def follow_the_ball(seen):
-    """The right play of Catch: left, stay or right, as the ball lies."""
-    ball, paddle = (seen[:, k].flatten(1).argmax(1) % seen.shape[-1] for k in (0, 1))
-    return (ball - paddle).sign() + 1
-
-
-# Games
-
-
-def test_every_ball_of_catch_can_be_caught():
-    assert play(follow_the_ball, Catch(500)).returns.eq(1).all()
-
-
-def test_a_paddle_that_does_not_move_catches_one_ball_in_ten():
-    still = play(lambda seen: torch.ones(len(seen), dtype=torch.long), Catch(5000))
-    assert abs(float(still.returns.mean()) - 0.1) < 0.02
-    assert still.lengths.eq(9).all()
-
-
-def test_catch_shows_one_ball_and_one_paddle():
-    games = Catch(4, seed=1, size=6)
-    for _ in range(12):
-        seen, _, _ = games.step(torch.randint(3, (4,)))
-        assert seen.dtype == torch.uint8 and seen.shape == (4, 2, 6, 6)
-        assert seen.flatten(2).sum(2).eq(1).all()
-        assert seen[:, 1, -1].sum(1).eq(1).all()
-
-
-@pytest.mark.parametrize(
-    ("actions", "message"),
-    [
-        ([0, 1, 3], r"actions must be in \[0, 3\), got 3"),
-        ([0, -1, 1], r"in \[0, 3\), got -1"),
-        ([0, 1], r"shape \(3,\), not \(2,\)"),
-        (1, r"shape \(3,\), not \(\)"),
-    ],
-)
-def test_actions_that_there_are_not_are_refused(actions, message):
-    games = Catch(3)
-    games.reset()
-    with pytest.raises(ValueError, match=message):
-        games.step(torch.tensor(actions))
-
-
-def test_the_seed_decides_the_balls():
-    first, again, other = (Catch(50, seed=seed).reset() for seed in (3, 3, 4))
-    assert torch.equal(first, again) and not torch.equal(first, other)
-
-
-def test_a_board_names_the_last_thing_of_each_cell():
-    seen = torch.zeros(1, 3, 2, 2)
-    seen[0, 0, 0] = seen[0, 2, 0, 1] = seen[0, 1, 1, 1] = 1
-    assert board(seen).tolist() == [[[1, 3], [0, 2]]]
-
-
-@pytest.mark.parametrize("name", ["pong", "catch2", ""])
-def test_an_unknown_game_is_named(name):
-    with pytest.raises(ValueError, match="name must be one of 'catch', 'asterix'"):
-        open_games(name, 1)
-
-
-@pytest.mark.parametrize(
-    ("name", "package"), [("breakout", "minatar"), ("atari-ms_pacman", "ale_py")]
-)
-def test_a_missing_package_is_named_with_the_remedy(monkeypatch, name, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.setitem(sys.modules, f"{package}.vector_env", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'coordlib\[play\]'"):
-        open_games(name, 1)
-
-
-class Countdown:
-    """A game as MinAtar makes them: it ends, and pays, after three actions."""
-
-    def __init__(self, name):
-        self.env = SimpleNamespace(channels={"other": 1, "own": 0})
-        self.left, self.done = 3, []
-
-    def seed(self, seed):
-        self.seeded = seed
-
-    def state_shape(self):
-        return [10, 10, 2]
-
-    def minimal_action_set(self):
-        return [0, 2, 5]
-
-    def reset(self):
-        self.left = 3
-
-    def state(self):
-        state = np.zeros((10, 10, 2), bool)
-        state[self.left, 7, 1] = True
-        return state
-
-    def act(self, action):
-        self.done.append(action)
-        self.left -= 1
-        return (action, True) if self.left == 0 else (0, False)
-
-
-def test_games_of_minatar_are_stepped_together(monkeypatch):
-    fake = ModuleType("minatar")
-    fake.Environment = Countdown
-    monkeypatch.setitem(sys.modules, "minatar", fake)
-    games = MinAtarGames("breakout", 2, seed=5)
-    assert (games.shape, games.actions) == ((2, 10, 10), 3)
-    assert games.objects == ("own", "other")
-    assert games._games[0].seeded != games._games[1].seeded
-    assert games.reset()[:, 1, 3, 7].tolist() == [1, 1]
-    for _ in range(2):
-        _, rewards, ended = games.step(torch.tensor([0, 2]))
-        assert not rewards.any() and not ended.any()
-    seen, rewards, ended = games.step(torch.tensor([1, 2]))
-    assert games._games[1].done == [5, 5, 5]  # of six actions, these do something
-    assert rewards.tolist() == [2, 5] and ended.all()
-    assert seen[:, 1, 3, 7].tolist() == [1, 1]  # a new game has begun
-
-
-@pytest.mark.parametrize("name", games_module.MINATAR)
-def test_the_games_of_minatar_go_the_same_way_again(name):
-    pytest.importorskip("minatar")
-    steps = torch.randint(3, (40, 2), generator=torch.Generator().manual_seed(0))
-    runs = []
-    for _ in range(2):
-        games = MinAtarGames(name, 2, seed=1)
-        seen = [games.reset(), *(games.step(actions)[0] for actions in steps)]
-        runs.append(torch.stack(seen))
-    assert torch.equal(*runs)
-    assert runs[0].shape[2:] == games.shape and runs[0].max() == 1
-    assert len(games.objects) == games.shape[0]
-
-
-def test_ms_pacman_is_seen_as_four_pictures():
-    pytest.importorskip("ale_py")
-    pytest.importorskip("gymnasium")
-    games = open_games("atari-ms_pacman", 2)
-    assert (games.shape, games.actions) == ((4, 84, 84), 9)
-    start = games.reset()
-    seen, rewards, ended = games.step(torch.tensor([1, 2]))
-    assert seen.shape == start.shape == (2, 4, 84, 84) and seen.dtype == torch.uint8
-    assert torch.equal(seen[:, :3], start[:, 1:])  # a new picture comes last
-    assert rewards.dtype == torch.float32 and ended.dtype == torch.bool
-
+from coordlib.lab.training.q_learning import ReplayMemory, q_learning
 
 # Agents
 
@@ -239,11 +75,11 @@ def test_catch_is_learned(learner):
     games = Catch(32, size=5)
     model = LEARNERS[learner][1](MiniTrunk(games.shape), games.actions)
     history = learn(model, games, **options)
-    policy = sampling_policy if learner == "actor-critic" else eager_policy
+    policy = sampling_policy if learner == "actor-critic" else epsilon_greedy_policy
     assert play(random_policy(3), Catch(500, size=5)).returns.mean() < 0.5
     assert play(policy(model), Catch(500, size=5)).returns.mean() > 0.75
-    told = [point["return"] for point in history.curve]
-    assert len(told) == 20 and told[-1] > told[0]
+    curve = [point["return"] for point in history.curve]
+    assert len(curve) == 20 and curve[-1] > curve[0]
     assert len(history.returns) == history.frames // (4 * 32) * 32
 
 
@@ -267,11 +103,11 @@ def stopped(learn, model, games, at, **options):
 def test_a_training_that_was_stopped_ends_with_the_same_numbers(
     learner, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", 0)
     learn, _, options = LEARNERS[learner]
     whole = make(learner, Catch(8))
     straight = learn(whole, Catch(8), **options)
-    broken = options | {"checkpoint": tmp_path / "half.npz"}
+    broken = options | {"checkpoint": tmp_path / "half.pt"}
     stopped(learn, make(learner, Catch(8)), Catch(8), at=47, **broken)
     resumed = make(learner, Catch(8))
     finished = learn(resumed, Catch(8), **broken)
@@ -285,21 +121,40 @@ def test_a_training_that_was_stopped_ends_with_the_same_numbers(
 
 def test_memories_are_what_was_paid_within_a_game():
     games = Catch(2, size=3)  # games of two steps
-    memory = playing._Memory(games, frames=20, ahead=2, discount=0.5)
+    memory = ReplayMemory(games, frames=20, n_step=2, discount=0.5)
     for step in range(25):
         seen = torch.full((2, *games.shape), step, dtype=torch.uint8)
         ended = torch.tensor([step % 2 == 1] * 2)
         rewards = torch.tensor([10.0 * step, -1.0 * step])
         memory.add(seen, torch.tensor([0, 1]), rewards, ended)
     generator = torch.Generator().manual_seed(0)
-    seen, actions, paid, kept, later = memory.draw(200, generator)
+    seen, actions, paid, discounts, later = memory.sample(200, generator)
     at, sign = seen[:, 0, 0, 0].float(), torch.tensor([10.0, -1.0])[actions]
     assert at.min() >= 15 and at.max() <= 22  # the latest ten steps, two of them ahead
     last = at % 2 == 1
     assert torch.equal(paid[last], (at * sign)[last])
     assert torch.equal(paid[~last], (at * sign + 0.5 * (at + 1) * sign)[~last])
-    assert not kept.any()  # a game never lasts two steps more
+    assert not discounts.any()  # a game never lasts two steps more
     assert torch.equal(later[:, 0, 0, 0].float(), at + 2)
+
+
+def test_a_return_counts_later_rewards_less_and_stops_at_the_end_of_a_game():
+    rewards = [torch.tensor([1.0, 1.0]), torch.tensor([2.0, 2.0])]
+    ended = [torch.tensor([False, True]), torch.tensor([False, False])]
+    first, second = discounted_returns(rewards, ended, torch.tensor([8.0, 8.0]), 0.5)
+    assert second.tolist() == [2 + 0.5 * 8] * 2
+    assert first.tolist() == [1 + 0.5 * 6, 1]
+
+
+def test_epsilon_is_the_share_of_random_actions():
+    class Sure(torch.nn.Linear):
+        def forward(self, seen):
+            return torch.tensor([0.0, 0.0, 1.0, 0.0]).expand(len(seen), 4)
+
+    seen, greedy = torch.zeros(4000, 1), torch.full((4000,), 2)
+    assert torch.equal(epsilon_greedy_policy(Sure(1, 1), 0, 0.0)(seen), greedy)
+    chosen = epsilon_greedy_policy(Sure(1, 1), 0, epsilon=0.4)(seen)
+    assert float((chosen != 2).float().mean()) == pytest.approx(0.3, abs=0.03)
 
 
 def test_a_memory_that_is_too_small_is_refused():
@@ -315,10 +170,10 @@ def test_rewards_are_cut_for_learning_only():
             return seen, 50 * ended.float(), ended
 
     games = Rich(4)
-    table = playing._Table(games, frames=36, rollout=1, clip_rewards=True)
-    paid = [table.step(torch.ones(4, dtype=torch.long))[0] for _ in range(9)]
+    playing = GamesInPlay(games, frames=36, rollout=1, clip_rewards=True)
+    paid = [playing.step(torch.ones(4, dtype=torch.long))[0] for _ in range(9)]
     assert max(float(one.max()) for one in paid) == 1
-    assert table.returns == [50.0] * 4
+    assert playing.returns == [50.0] * 4
 
 
 def test_pictures_are_kept_with_what_followed_them():
@@ -343,16 +198,17 @@ def test_the_sweep_tells_what_coordinates_add(monkeypatch, tmp_path):
     monkeypatch.setitem(experiment.PRESETS, "quick", SWEEP)
     options = {"where": tmp_path, "report": lambda _: None, "device": "cpu"}
     result = experiments.run("play", "quick", seeds=[0, 1], **options)
-    found = result.seeds["0"]
-    gain = experiment.relative_gain(
-        found["catch_plain_return"], found["catch_coordconv_return"]
+    plain, coords = (
+        result.values("return", game="catch", arm=a) for a in experiment.ARMS
     )
-    assert found["gain"] == found["catch_gain"] == pytest.approx(gain)
-    assert found["better"] + found["worse"] <= 1
+    gain = experiment.relative_gain(plain[0], coords[0])
+    assert result.values("mean_gain")[0] == pytest.approx(gain)
+    assert result.values("gain", game="catch")[0] == pytest.approx(gain)
+    assert result.values("better")[0] + result.values("worse")[0] <= 1
     assert {(run["arm"], run["seed"]) for run in result.runs} == {
         (arm, seed) for arm in experiment.ARMS for seed in (0, 1)
     }
-    kept = experiments.results.load_weights("play", "quick", "plain_catch", tmp_path)
+    kept = results.load_weights("play", "quick", "plain_catch", tmp_path)
     assert kept["pictures"].shape == (9, 10, 10)
 
 
@@ -377,10 +233,10 @@ def test_a_coordified_agent_begins_as_the_plain_one():
 
 @pytest.mark.parametrize("name", ["play", "play-q", "play-coordified", "atari"])
 def test_the_arms_of_every_preset_differ_in_their_network_only(name):
-    for config in experiments.find(name).PRESETS.values():
+    for config in experiments.find(name).presets.values():
         recipes = [arm["training"] for arm in config["arms"].values()]
         assert all(recipe == recipes[0] for recipe in recipes)
-        assert sweeps.jobs(config["arms"], config["games"], 0, True)
+        assert sweep.jobs(config["arms"], config["games"], 0, True)
 
 
 @pytest.mark.parametrize(

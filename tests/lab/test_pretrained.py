@@ -1,4 +1,5 @@
 """Networks trained by others, real photographs, and labels along a shift."""
+# Long because all that is said of one thing stands in one place.
 
 import io
 import os
@@ -15,14 +16,17 @@ from PIL import Image
 from torch import nn
 
 from coordlib.lab import experiments
-from coordlib.lab.data import archives, complete
+from coordlib.lab.data import archives
 from coordlib.lab.data import photographs as photographs_module
-from coordlib.lab.data.complete import Route
+from coordlib.lab.data.cache import Route, checksum
 from coordlib.lab.data.photographs import Photographs, photographs
+from coordlib.lab.experiments.aliasing import along_shift
 from coordlib.lab.experiments.aliasing import pretrained as along
-from coordlib.lab.measures.metrics import consistency
+from coordlib.lab.measures import consistency
 from coordlib.lab.models import pretrained as models
 from coordlib.lab.record import results
+from coordlib.lab.record.experiment import Setting
+from coordlib.lab.record.result import Result
 from coordlib.surgery import antialias
 
 # Files of packages
@@ -49,7 +53,7 @@ def wanted(tmp_path, write, members=MEMBERS):
     """A collection of the two files, and the ways to it counted."""
     as_zip(tmp_path / "right.zip")
     read = archives.from_archive("right.zip", "pack/data/*")
-    checksum = complete._checksum(*read(tmp_path, "files"))
+    expected = checksum(*read(tmp_path, "files"))
     fetched = []
 
     def fetch(name, path):
@@ -59,7 +63,7 @@ def wanted(tmp_path, write, members=MEMBERS):
     route = Route(
         "far", ("came",), 1, fetch, archives.from_archive("came", "pack/data/*")
     )
-    return archives.collection("pack", "Pack", "free", checksum, route), fetched
+    return archives.collection("pack", "Pack", "free", expected, route), fetched
 
 
 @pytest.fixture
@@ -192,27 +196,34 @@ def test_weights_of_keras_are_turned_round():
     np.testing.assert_array_equal(linear.weight.detach(), dense.T)
 
 
-def test_tensors_are_read_from_a_pickle_as_torch_reads_them():
-    base = torch.arange(12.0).reshape(3, 4)
-    state = OrderedDict(
-        transposed=base.T, part=base[1:, 2:], count=torch.tensor(7), base=base
-    )
+def saved_as_once(content):
+    """What ``torch.save`` made before it made zip files, as the package has it."""
     stream = io.BytesIO()
-    torch.save(state, stream, _use_new_zipfile_serialization=False)
-    got = models._read_pickled(stream.getvalue())
-    assert list(got) == list(state)
-    for name, values in state.items():
-        assert torch.equal(got[name], values) and got[name].dtype == values.dtype
-        assert got[name].is_contiguous()
+    torch.save(content, stream, _use_new_zipfile_serialization=False)
+    return {"any.pth": stream.getvalue()}
 
 
-def test_nothing_else_in_a_pickle_is_run(tmp_path):
+def test_weights_are_taken_in_their_order_whatever_their_names(monkeypatch):
+    torch.manual_seed(0)
+    state = models.EfficientNetLite0().state_dict()
+    # Some lie transposed in memory.
+    state["head.weight"] = torch.randn(1280, 1000).T
+    renamed = OrderedDict((f"_{k}", v) for k, v in enumerate(state.values()))
+    monkeypatch.setattr(models, "files", lambda _: saved_as_once(renamed))
+    network = models.efficientnet()
+    assert not network.training
+    for name, values in network.state_dict().items():
+        assert torch.equal(values, state[name])
+
+
+def test_nothing_else_in_a_pickle_is_run(tmp_path, monkeypatch):
     class Trap:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "sprung"),)
 
-    with pytest.raises(pickle.UnpicklingError, match="mkdir is no part of a tensor"):
-        models._read_pickled(pickle.dumps(Trap()))
+    monkeypatch.setattr(models, "files", lambda _: saved_as_once(Trap()))
+    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+        models.efficientnet()
     assert not list(tmp_path.iterdir())
 
 
@@ -292,11 +303,17 @@ def small(monkeypatch):
 
 
 def measured(**changes):
-    return along.measure(0, torch.device("cpu"), **(CONFIG | changes))
+    """The numbers of seed 0, and what is kept for figures."""
+    setting, result = Setting(), Result("pretrained", "quick", CONFIG)
+    result.add(0, along.measure(0, setting, **(CONFIG | changes)))
+    return result, setting.kept
+
+
+HERE = {"variant": "plain", "source": "scikit-image"}
 
 
 def test_flips_are_those_that_one_counts_by_hand(small):
-    got = measured(variants=["plain"])
+    got, _ = measured(variants=["plain"])
     network, images = tiny(), noise("scikit-image").images
     flips = flipping = 0
     for image in images:
@@ -308,12 +325,12 @@ def test_flips_are_those_that_one_counts_by_hand(small):
         flips += sum(label != labels[0] for label in labels[1:])
         flipping += len(set(labels)) > 1
     assert flips  # else this test would say nothing
-    assert got["tiny_plain_scikit_image_flips"] == pytest.approx(flips / 12)
-    assert got["tiny_plain_scikit_image_flipping"] == pytest.approx(flipping / 4)
+    assert got.mean("flips", **HERE) == pytest.approx(flips / 12)
+    assert got.mean("flipping", **HERE) == pytest.approx(flipping / 4)
 
 
 def test_consistency_is_that_of_the_metric(small):
-    got = measured(variants=["plain"])["tiny_plain_scikit_image_consistency"]
+    got = measured(variants=["plain"])[0].mean("consistency", **HERE)
     images = noise("scikit-image").images.float() / 255
     # Content that moves up and left is seen through a window further down and right.
     moves = [(-d, -d) for d in SHIFTS]
@@ -335,17 +352,18 @@ def test_intervals_hold_their_mean_and_shrink_with_the_count():
 
 
 def test_every_variant_of_every_network_is_measured_on_every_source(small):
-    got = measured()
+    got, kept = measured()
     for variant in along.VARIANTS:
-        for source in ("scikit_image", "samples"):
-            assert f"tiny_{variant}_{source}_flips_low" in got
-        assert f"tiny_{variant}_samples_accuracy" in got
-        assert f"tiny_{variant}_scikit_image_accuracy" not in got
+        for source in ("scikit-image", "samples"):
+            assert got.select(metric="flips_low", variant=variant, source=source)
+        [named] = got.select(metric="accuracy", variant=variant)
+        assert named["source"] == "samples"
         for border in ("zero", "circular"):
-            assert 0 <= got[f"tiny_{variant}_scikit_image_flips_{border}"] <= 1
-    gain = got["tiny_tuned_scikit_image_flips"] - got["tiny_plain_scikit_image_flips"]
-    assert got["tiny_tuned_scikit_image_flips_gain"] == pytest.approx(gain)
-    kept = got["chelsea/probabilities"]
+            assert 0 <= got.mean("border_flips", variant=variant, border=border) <= 1
+    tuned = HERE | {"variant": "tuned"}
+    gain = got.mean("flips", **tuned) - got.mean("flips", **HERE)
+    assert got.mean("flips_gain", **tuned) == pytest.approx(gain)
+    kept = kept["chelsea/probabilities"]
     assert kept.shape[:2] == (5, 4)
     variants = [kept[k] for k in range(5)]
     assert not any(torch.equal(a, b) for a, b in pairwise(variants))
@@ -359,11 +377,10 @@ def test_what_is_tuned_on_is_never_tested(small):
 
 
 def test_the_same_seed_measures_the_same(small):
-    first, again = measured(), measured()
-    assert first.keys() == again.keys()
-    assert all(
-        torch.equal(torch.as_tensor(first[k]), torch.as_tensor(again[k])) for k in first
-    )
+    (first, kept), (again, kept_again) = measured(), measured()
+    assert first.rows == again.rows
+    assert kept.keys() == kept_again.keys()
+    assert all(torch.equal(kept[name], kept_again[name]) for name in kept)
 
 
 def test_recalibration_takes_the_statistics_of_the_windows():
@@ -409,18 +426,18 @@ def test_what_matters_is_every_label_and_the_likeliest_others():
     asked[0, :, 1] = torch.tensor([0.4, 0.5, 0.15])
     asked[0, 2, 2] = 0.2  # a label, if an unlikely one
     asked[0, :, 3] = torch.tensor([0.05, 0.05, 0.19])
-    assert along._that_matter(asked).tolist() == [0, 1, 2, 3]
+    assert along_shift._that_matter(asked).tolist() == [0, 1, 2, 3]
     many = torch.eye(9)[None] + 0.1
-    assert sorted(along._that_matter(many).tolist()) == list(range(9))
+    assert sorted(along_shift._that_matter(many).tolist()) == list(range(9))
 
 
 def test_a_run_keeps_numbers_and_what_the_figure_shows(small, tmp_path, monkeypatch):
     monkeypatch.setattr(results, "folder", lambda: tmp_path)
-    monkeypatch.setattr(along, "PRESETS", {"quick": CONFIG})
+    monkeypatch.setitem(along.PRESETS, "quick", CONFIG)
     result = experiments.run("pretrained", "quick", report=lambda _: None)
-    assert result.mean("tiny_plain_samples_flips") >= 0
+    assert result.mean("flips", variant="plain", source="samples") >= 0
     names = ["tiny_plain", "tiny_tuned"]
-    shown = along.along_shift(names, "quick")
+    shown = along_shift.along_shift(names, "quick")
     assert shown["networks"] == names and shown["shifts"] == SHIFTS
     for picture in ("astronaut", "chelsea", "coffee", "rocket"):
         classes, values = shown["classes"][picture], shown["probabilities"][picture]
@@ -436,7 +453,7 @@ def test_a_run_keeps_numbers_and_what_the_figure_shows(small, tmp_path, monkeypa
     top = shown["probabilities"]["chelsea"][0, 2].argmax()
     assert shown["classes"]["chelsea"][top] == label
     with pytest.raises(ValueError, match="networks must be of"):
-        along.along_shift(["huge"], "quick")
+        along_shift.along_shift(["huge"], "quick")
 
 
 # The real ones

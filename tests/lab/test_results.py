@@ -2,19 +2,21 @@
 
 import json
 import os
+from itertools import product
 from math import inf
 
 import pytest
+from made import result_rows
 
 from coordlib.lab import checkout
 from coordlib.lab.record import results
-from coordlib.lab.record.results import Result, ResultError
+from coordlib.lab.record.result import Result, interval, rows
+from coordlib.lab.record.results import ResultError
 
 
 def measured():
-    return Result(
-        "trial", "cpu", {"size": 8}, seeds={"0": {"loss": 1.0}, "1": {"loss": 3.0}}
-    )
+    rows = result_rows({0: {"loss": 1.0}, 1: {"loss": 3.0}})
+    return Result("trial", "cpu", {"size": 8}, rows)
 
 
 def test_a_saved_result_loads_unchanged(tmp_path):
@@ -25,37 +27,78 @@ def test_a_saved_result_loads_unchanged(tmp_path):
 
 def test_mean_and_spread_run_over_seeds():
     result = measured()
-    assert result.values("loss") == [1.0, 3.0]
+    assert result.values("loss").tolist() == [1.0, 3.0]
     assert result.mean("loss") == 2.0
     assert result.spread("loss") == pytest.approx(2**0.5)
 
 
 def test_the_interval_is_students_over_the_seeds():
-    values = {str(seed): {"a": value} for seed, value in enumerate([1.0, 2.0, 4.0])}
-    low, high = Result("x", "cpu", {}, values).interval("a")
+    rows = result_rows({n: {"a": value} for n, value in enumerate([1.0, 2.0, 4.0])})
+    low, high = Result("x", "cpu", {}, rows).interval("a")
     # 4.3027 standard errors, for two degrees of freedom.
     assert (low + high) / 2 == pytest.approx(7 / 3)
     assert (high - low) / 2 == pytest.approx(4.3027 * (7 / 3) ** 0.5 / 3**0.5, 1e-4)
-    assert Result("x", "cpu", {}, {"0": {"a": 1.0}}).interval("a") == (-inf, inf)
+    assert Result("x", "cpu", {}, result_rows({0: {"a": 1.0}})).interval("a") == (
+        -inf,
+        inf,
+    )
 
 
-def test_a_difference_of_metrics_is_taken_seed_by_seed():
-    result = Result("trial", "cpu", {}, {"0": {"a": 1, "b": 3}, "1": {"a": 5, "b": 6}})
-    assert result.values("b - a") == [2, 1]
-    assert result.interval("b - a") == pytest.approx((1.5 - 6.353, 1.5 + 6.353), 1e-3)
-    with pytest.raises(KeyError, match="has no metric 'c'"):
-        result.values("a - c")
+def test_a_difference_is_taken_seed_by_seed():
+    found = result_rows({1: {"a": 5, "b": 6}, 0: {"a": 1, "b": 3}})
+    result = Result("trial", "cpu", {}, found)
+    difference = result.values("b") - result.values("a")
+    assert difference.tolist() == [2, 1]
+    assert interval(difference) == pytest.approx((1.5 - 6.353, 1.5 + 6.353), 1e-3)
 
 
-def test_an_unknown_metric_is_answered_with_the_known_ones():
-    with pytest.raises(KeyError, match="it has loss"):
-        measured().values("accuracy")
+TWO = [
+    {"seed": 0, "arm": arm, "split": split, "metric": "iou", "value": value}
+    for value, (arm, split) in enumerate(product(("conv", "coord"), ("a", "b")))
+]
+
+
+def test_axes_select_a_number():
+    result = Result("trial", "cpu", {}, TWO)
+    assert result.mean("iou", arm="coord", split="a") == 2
+    assert [row["value"] for row in result.select(split="b")] == [1, 3]
+
+
+def test_axes_that_leave_a_choice_are_answered_with_what_there_is():
+    with pytest.raises(
+        KeyError, match=r"more than one .*they differ in split 'a', 'b'"
+    ):
+        Result("trial", "cpu", {}, TWO).values("iou", arm="conv")
+
+
+def test_what_was_not_measured_is_answered_with_what_was():
+    found = measured()
+    found.add(0, rows({"gain": 1.0}))
+    found.add(1, rows({"gain": 1.0}))
+    with pytest.raises(KeyError, match="it has metric 'loss', 'gain'"):
+        found.values("accuracy")
+    with pytest.raises(KeyError, match="it has arm 'conv', 'coord'; split 'a', 'b'"):
+        Result("trial", "cpu", {}, TWO).values("iou", arm="dense")
+
+
+def test_a_number_that_a_seed_lacks_is_no_number_of_each_seed():
+    found = measured()
+    found.add(0, rows({"gain": 1.0}))
+    with pytest.raises(KeyError, match="no number of each seed with metric 'gain'"):
+        found.values("gain")
+
+
+def test_pandas_reads_the_rows_of_a_file_in_one_line(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    file = results.save(measured(), tmp_path)
+    frame = pandas.DataFrame(json.loads(file.read_text())["rows"])
+    assert frame.groupby("metric").value.mean()["loss"] == 2.0
 
 
 def test_the_best_result_is_the_one_of_the_largest_preset(tmp_path):
     assert results.best("trial", tmp_path) is None
     results.save(measured(), tmp_path)
-    paper = Result("trial", "paper", {}, {"0": {"loss": 1.0}})
+    paper = Result("trial", "paper", {}, result_rows({0: {"loss": 1.0}}))
     results.save(paper, tmp_path)
     assert results.best("trial", tmp_path) == paper
 
@@ -81,9 +124,10 @@ def test_nothing_is_written_into_the_package(monkeypatch):
 
 
 def test_only_finite_numbers_are_written(tmp_path):
-    with pytest.raises(ValueError, match="'loss' is nan"):
+    with pytest.raises(ValueError, match=r"finite number, got .*'loss'.* nan"):
         results.save(
-            Result("trial", "cpu", {}, {"0": {"loss": float("nan")}}), tmp_path
+            Result("trial", "cpu", {}, result_rows({0: {"loss": float("nan")}})),
+            tmp_path,
         )
 
 
@@ -92,11 +136,11 @@ def test_only_finite_numbers_are_written(tmp_path):
     [
         (lambda text: text[:40], "is no JSON"),
         (lambda text: "[]", "no result of format"),
-        (lambda text: text.replace('"format": 2', '"format": 99'), "of format 2"),
+        (lambda text: text.replace('"format": 3', '"format": 99'), "of format 3"),
         (lambda text: text.replace('"config"', '"konfig"'), "lacks or adds fields"),
         (lambda text: text.replace('"cpu"', '"huge"'), "unknown preset"),
-        (lambda text: text.replace("1.0", '"one"'), "non-number"),
-        (lambda text: text.replace("1.0", "9" * 400), "non-number"),
+        (lambda text: text.replace("1.0", '"one"'), "row without a number"),
+        (lambda text: text.replace("1.0", "9" * 400), "row without a number"),
         (lambda text: text.replace("1.0", "9" * 5000), "is no JSON"),
         (lambda text: text.replace('"trial"', '"other"'), "holds other at cpu"),
     ],
@@ -140,7 +184,7 @@ def test_every_committed_result_is_valid():
     for file in files:
         result = results.load(file)
         assert result.seeds
-        assert set(result.provenance) == set(result.seeds)
+        assert sorted(map(int, result.provenance)) == result.seeds
         assert "dirty" not in json.dumps(result.provenance)
 
 
@@ -158,5 +202,7 @@ def test_a_benchmark_is_measured_again_by_its_own_command(tmp_path):
 
 
 def test_integers_too_large_for_a_float_are_not_written(tmp_path):
-    with pytest.raises(ValueError, match="metric 'loss'"):
-        results.save(Result("trial", "cpu", {}, {"0": {"loss": 10**400}}), tmp_path)
+    with pytest.raises(ValueError, match="'metric': 'loss'"):
+        results.save(
+            Result("trial", "cpu", {}, result_rows({0: {"loss": 10**400}})), tmp_path
+        )

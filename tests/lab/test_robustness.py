@@ -8,6 +8,7 @@ from coordlib.lab.data.corruptions import CORRUPTIONS, SEVERITIES
 from coordlib.lab.data.perturbations import PERTURBATIONS
 from coordlib.lab.experiments.aliasing import robustness
 from coordlib.lab.experiments.aliasing.robustness import flips, summarise
+from coordlib.lab.record.result import Result
 
 
 def test_a_flip_is_a_change_from_the_frame_before():
@@ -51,30 +52,38 @@ def run(way, error, turns):
     )
 
 
+def summarised(*runs):
+    found = Result("robustness", "cpu", {})
+    found.add(0, summarise(Task(), robustness.PRESETS["cpu"]["arms"], list(runs)))
+    return found
+
+
 def test_mean_corruption_error_and_flip_rate_are_means_of_ratios():
     better = run("tri3", 0.3, 0.02)
     # One corruption is as bad as for the plain network, by its sum over severities.
     better |= {"fog_1_error": 0.2, "fog_2_error": 0.6}
     better |= {f"fog_{severity}_error": 0.4 for severity in (3, 4, 5)}
-    found = summarise(Task(), [run("plain", 0.4, 0.04), better])
-    assert found["tri3_fog_error_ratio"] == pytest.approx(1)
-    assert found["tri3_snow_error_ratio"] == pytest.approx(0.75)
-    assert found["tri3_mce"] == pytest.approx((13 * 0.75 + 1) / 14)
-    assert found["tri3_mfr"] == pytest.approx(0.5)
-    assert found["plain_added_error"] == pytest.approx(0.2)
-    assert found["tri3_mean_flips"] == pytest.approx(0.02)
-    assert "plain_mce" not in found
+    found = summarised(run("plain", 0.4, 0.04), better)
+    fog, snow = (
+        found.mean("error_ratio", way="tri3", corruption=c) for c in ("fog", "snow")
+    )
+    assert (fog, snow) == pytest.approx((1, 0.75))
+    assert found.mean("mce", way="tri3") == pytest.approx((13 * 0.75 + 1) / 14)
+    assert found.mean("mfr", way="tri3") == pytest.approx(0.5)
+    assert found.mean("added_error", way="plain") == pytest.approx(0.2)
+    assert found.mean("mean_flips", way="tri3") == pytest.approx(0.02)
+    assert not found.select(metric="mce", way="plain")
 
 
 def test_a_perturbation_that_never_flips_the_plain_network_has_no_ratio():
     plain = run("plain", 0.4, 0.04) | {"tilt_flips": 0.0}
-    found = summarise(Task(), [plain, run("bin5", 0.4, 0.02)])
-    assert "bin5_tilt_flips_ratio" not in found
-    assert found["bin5_mfr"] == pytest.approx(0.5)
+    found = summarised(plain, run("bin5", 0.4, 0.02))
+    assert not found.select(metric="flips_ratio", perturbation="tilt")
+    assert found.mean("mfr", way="bin5") == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("preset", robustness.PRESETS)
 def test_every_preset_has_the_plain_network_to_compare_with(preset):
     arms = robustness.PRESETS[preset]["arms"]
-    assert "plain" in {arm.split("_")[1] for arm in arms}
+    assert "plain" in {arm["axes"]["way"] for arm in arms.values()}
     assert len(arms) == (2 if preset == "quick" else len(robustness.WAYS))

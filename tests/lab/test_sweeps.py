@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,9 +18,10 @@ from coordlib.lab.experiments.coordinates import (
     coordinate_classification,
     regression_readouts,
 )
-from coordlib.lab.models.painters import parameter_count
-from coordlib.lab.record import results, sweeps
-from coordlib.lab.training import checkpoints
+from coordlib.lab.models.common import parameter_count
+from coordlib.lab.record import arrays, results, spread, sweep, task
+from coordlib.lab.record.experiment import options
+from coordlib.lab.record.sweep import Sweep
 
 NAME = "coordinate-classification"
 READOUT_ARMS = regression_readouts.PRESETS["quick"]["arms"]
@@ -53,26 +55,33 @@ def small(monkeypatch):
 
 def without_clocks(content):
     """A result with nothing in it that depends on how long things took."""
+    clocks = ("seconds", "hours", "time", "proven")
     if isinstance(content, dict):
         return {
             k: without_clocks(v)
             for k, v in content.items()
-            if not any(word in k for word in ("seconds", "hours", "time", "proven"))
+            if not any(word in k for word in clocks)
         }
     if isinstance(content, list):
-        return [without_clocks(item) for item in content]
+        rows = [item for item in content if not _is_clock(item, clocks)]
+        return [without_clocks(item) for item in rows]
     return content
+
+
+def _is_clock(item, clocks):
+    metric = item.get("metric", "") if isinstance(item, dict) else ""
+    return any(word in metric for word in clocks)
 
 
 def numbers(where):
     """What a result file says, apart from clocks and the order of the runs."""
     content = json.loads(results.path(NAME, "quick", where).read_text())
-    runs = sorted(content.pop("runs"), key=sweeps.identity)
+    runs = sorted(content.pop("runs"), key=task.identity)
     return without_clocks(content | {"runs": runs})
 
 
 def test_a_list_is_an_axis_of_the_grid():
-    points = sweeps.grid({"lr": [1, 2], "width": 3, "l2": [0, 1, 2]})
+    points = sweep.grid({"lr": [1, 2], "width": 3, "l2": [0, 1, 2]})
     assert len(points) == 6
     assert {(p["lr"], p["l2"]) for p in points} == {
         (a, b) for a in (1, 2) for b in (0, 1, 2)
@@ -93,10 +102,10 @@ def test_a_list_is_an_axis_of_the_grid():
 )
 @pytest.mark.parametrize("side_by_side", [True, False])
 def test_the_paper_presets_are_the_papers_sweeps(name, arm, runs, side_by_side):
-    arms = experiments.find(name).PRESETS["paper"]["arms"]
-    jobs = sweeps.jobs({arm: arms[arm]}, SPLITS, 0, side_by_side)
+    arms = experiments.find(name).presets["paper"]["arms"]
+    jobs = sweep.jobs({arm: arms[arm]}, SPLITS, 0, side_by_side)
     trainings = [
-        sweeps.identity(job | recipe) for job in jobs for recipe in job["recipes"]
+        task.identity(job | recipe) for job in jobs for recipe in job["recipes"]
     ]
     assert len(set(trainings)) == len(trainings) == 2 * runs
 
@@ -106,34 +115,34 @@ def test_the_sweep_spans_the_papers_range_of_sizes():
     networks = coordinate_classification.task(64).networks
     counts = [
         parameter_count(networks["deconv"](**options))
-        for options in sweeps.grid(arms["deconv"]["network"])
+        for options in sweep.grid(arms["deconv"]["network"])
     ]
     assert (len(counts), min(counts), max(counts)) == (9, 46_465, 1_632_001)
 
 
 def test_recipes_of_one_shape_make_one_job_where_there_is_an_accelerator():
-    together = sweeps.jobs(SMALL["arms"], SPLITS, 0, side_by_side=True)
-    alone = sweeps.jobs(SMALL["arms"], SPLITS, 0, side_by_side=False)
+    together = sweep.jobs(SMALL["arms"], SPLITS, 0, side_by_side=True)
+    alone = sweep.jobs(SMALL["arms"], SPLITS, 0, side_by_side=False)
     assert sorted(len(job["recipes"]) for job in together) == [1, 1, 2, 2, 2, 2]
     assert [len(job["recipes"]) for job in alone] == [1] * 10
 
 
 def test_side_by_side_a_job_gives_the_runs_it_would_give_alone():
-    task = coordinate_classification.task(16)
+    painting = coordinate_classification.task(16)
     arms = {"deconv": SMALL["arms"]["deconv"]}
     [job] = [
         job
-        for job in sweeps.jobs(arms, SPLITS, 0, side_by_side=True)
+        for job in sweep.jobs(arms, SPLITS, 0, side_by_side=True)
         if job["split"] == "uniform" and job["network"]["kernel_size"] == 2
     ]
     job["training"] |= {"epochs": 1}
-    together = [run for run, _ in sweeps.train(task, job, "cpu")]
+    together = [run for run, _ in task.train(painting, job, "cpu")]
     alone = [
-        sweeps.train(task, job | {"recipes": [recipe]}, "cpu")[0][0]
+        task.train(painting, job | {"recipes": [recipe]}, "cpu")[0][0]
         for recipe in job["recipes"]
     ]
     for one, other in zip(together, alone, strict=True):
-        assert sweeps.identity(one) == sweeps.identity(other)
+        assert task.identity(one) == task.identity(other)
         assert one["train_accuracy"] == pytest.approx(other["train_accuracy"], abs=0.05)
 
 
@@ -141,14 +150,15 @@ def test_a_result_holds_every_run_and_the_weights_of_the_best(tmp_path, small):
     result = experiments.run(NAME, "quick", where=tmp_path, **QUIET)
     assert len(result.runs) == 10
     assert not results.partial_folder(NAME, "quick", tmp_path).exists()
-    task = coordinate_classification.task(16)
-    best = sweeps.best_run(task, result.runs, arm="deconv", split="uniform")
+    painting = coordinate_classification.task(16)
+    best = task.best_run(painting, result.runs, arm="deconv", split="uniform")
     model = experiments.best_network(NAME, "deconv", "uniform", tmp_path)
-    _, test = task.splits(0)["uniform"]
-    outputs = sweeps.all_outputs(model, task.inputs[test])
-    found = task.score({}, outputs, test)["accuracy"]
+    _, test = painting.splits(0)["uniform"]
+    outputs = task.all_outputs(model, painting.inputs[test])
+    found = painting.score({}, outputs, test)["accuracy"]
     assert found == pytest.approx(best["test_accuracy"])
-    assert result.seeds["0"]["deconv_uniform_test_accuracy"] == best["test_accuracy"]
+    [value] = result.values("test_accuracy", arm="deconv", split="uniform")
+    assert value == best["test_accuracy"]
 
 
 def test_weights_that_are_not_there_are_asked_for_in_clear_words(tmp_path, small):
@@ -161,7 +171,11 @@ def test_weights_that_are_not_there_are_asked_for_in_clear_words(tmp_path, small
         experiments.best_network(NAME, "deconv", "uniform", tmp_path)
 
 
-SWEEPS = [n for n in experiments.NAMES if hasattr(experiments.find(n), "contest")]
+SWEEPS = [
+    name
+    for name in experiments.NAMES
+    if isinstance(experiment := experiments.find(name), Sweep) and experiment.contest
+]
 KEPT = [
     n
     for n in SWEEPS
@@ -179,7 +193,8 @@ def without_data(monkeypatch, name):
     def fetched(*arguments, **options):
         pytest.fail("data were asked for")
 
-    monkeypatch.setattr(experiments.find(name), "task", fetched)
+    unread = replace(experiments.find(name), task=fetched)
+    monkeypatch.setattr(experiments, "find", lambda name: unread)
     for module in (complete, archives):
         monkeypatch.setattr(module, "verified", fetched)
 
@@ -188,7 +203,7 @@ def without_data(monkeypatch, name):
 def test_every_kept_network_is_known_without_its_data(name, monkeypatch):
     without_data(monkeypatch, name)
     result = results.best(name)
-    kept = checkpoints.load(
+    kept = arrays.load(
         results.weights_path(name, result.preset),
         {"experiment": name, "preset": result.preset},
     )
@@ -202,18 +217,18 @@ def test_every_kept_network_is_known_without_its_data(name, monkeypatch):
 @pytest.mark.parametrize("name", SWEEPS)
 def test_every_sweep_of_networks_tells_its_contest_without_its_data(name, monkeypatch):
     without_data(monkeypatch, name)
-    module = experiments.find(name)
-    for config in module.PRESETS.values():
-        contest = sweeps.contest_of(module, config)
+    experiment = experiments.find(name)
+    for config in experiment.presets.values():
+        contest = experiment.contest(**options(config))
         assert all(contest.networks[arm] for arm in config["arms"])
 
 
 def test_a_task_has_the_contest_of_its_sweep():
-    task, contest = (
+    pointing, contest = (
         f(16) for f in (regression_readouts.task, regression_readouts.contest)
     )
-    assert set(task.networks) == set(contest.networks) == set(READOUT_ARMS)
-    assert (task.best, task.smaller_is_better) == ("pixels", True)
+    assert set(pointing.networks) == set(contest.networks) == set(READOUT_ARMS)
+    assert (pointing.best, pointing.smaller_is_better) == ("pixels", True)
     assert (contest.best, contest.smaller_is_better) == ("pixels", True)
 
 
@@ -236,9 +251,9 @@ def test_a_network_that_was_not_trained_is_answered_with_those_that_were(
     with pytest.raises(
         ValueError, match="no run with arm 'dense'; there are arm 'conv"
     ):
-        sweeps.best_run(contest, [{"arm": "conv"}], arm="dense")
+        task.best_run(contest, [{"arm": "conv"}], arm="dense")
     with pytest.raises(ValueError, match="there are arm none"):
-        sweeps.best_run(contest, [], arm="dense")
+        task.best_run(contest, [], arm="dense")
 
 
 def test_measuring_again_trains_all_anew_and_keeps_the_old(tmp_path, small):
@@ -255,9 +270,10 @@ def start(where, code):
     """Run the small sweep in a process of its own."""
     script = f"""
 import json, pathlib, sys
-from coordlib import experiments, training
-from coordlib.lab.experiments import coordinate_classification as module
-training.CHECKPOINT_SECONDS = 0
+from coordlib.lab import experiments
+from coordlib.lab.experiments.coordinates import coordinate_classification as module
+from coordlib.lab.training import resume
+resume.CHECKPOINT_SECONDS = 0
 module.PRESETS["quick"] = json.loads(sys.argv[1])
 {code}
 experiments.run({NAME!r}, "quick", where=pathlib.Path({str(where)!r}), device="cpu")
@@ -284,7 +300,7 @@ def test_a_sweep_that_is_killed_again_and_again_ends_with_the_same_numbers(
             process.stdout.readline()
         partial = results.partial_folder(NAME, "quick", where)
         until = time.monotonic() + 60
-        while time.monotonic() < until and not any(partial.glob("*-1.npz")):
+        while time.monotonic() < until and not any(partial.glob("*-1.pt")):
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
@@ -299,7 +315,7 @@ def test_a_sweep_that_is_killed_again_and_again_ends_with_the_same_numbers(
 def test_a_second_process_at_the_same_result_is_turned_away(tmp_path, capsys):
     with results.alone("zero-weights", "paper", tmp_path):
         script = (
-            "from coordlib import experiments; from pathlib import Path;"
+            "from coordlib.lab import experiments; from pathlib import Path;"
             f"experiments.run('zero-weights', 'paper', where=Path({str(tmp_path)!r}))"
         )
         other = subprocess.run(
@@ -329,7 +345,7 @@ def test_without_dask_the_message_says_what_to_install(tmp_path, small, monkeypa
 def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys):
     pytest.importorskip("distributed")
     monkeypatch.setattr(results, "folder", lambda: tmp_path)
-    monkeypatch.setattr(sweeps, "DASK_TIMEOUT", "1s")
+    monkeypatch.setattr(spread, "TIMEOUT", "1s")
     arguments = ["run", NAME, "--preset", "quick", "--device", "cpu"]
     assert main([*arguments, "--dask", "tcp://127.0.0.1:9"]) == 2
     assert capsys.readouterr().err.startswith("error: no Dask scheduler")
@@ -360,5 +376,5 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_numbers(tmp_path, small):
         )
     runs = results.load(results.path(NAME, "quick", where)).runs
     assert killed
-    assert len(runs) == len({sweeps.identity(run) for run in runs}) == 10
+    assert len(runs) == len({task.identity(run) for run in runs}) == 10
     assert numbers(where) == numbers(tmp_path / "alone")

@@ -122,6 +122,7 @@ def measured(tmp_path_factory):
         "shifts": 3,
         "arms": {
             way: {
+                "axes": {"way": way},
                 "network": options | {"width": 2},
                 "training": {"steps": 2, "batch_size": 16, "measures": 1, "lr": 0.01},
             }
@@ -132,26 +133,34 @@ def measured(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(translation.PRESETS, "quick", tiny)
         options = {"device": "cpu", "where": where, "report": lambda line: None}
-        return experiments.run("translation", "quick", **options).seeds["0"]
+        return experiments.run("translation", "quick", **options)
 
 
 def test_every_arm_is_measured_for_quality_and_stability(measured):
     for way in translation.WAYS:
-        assert 0 < measured[f"{way}_psnr"] < 40
-        assert 0 < measured[f"{way}_l1"] < 1
-        assert 0 < measured[f"{way}_stability_cropped"] < translation.CEILING
+        assert 0 < measured.mean("psnr", way=way) < 40
+        assert 0 < measured.mean("l1", way=way) < 1
+        stability = measured.mean("stability", way=way, mode="cropped")
+        assert 0 < stability < translation.CEILING
 
 
 def test_on_a_ring_polyphase_sampling_is_stable_to_the_last_bit(measured):
-    assert measured["polyphase_stability_ring"] == translation.CEILING
-    assert measured["plain_stability_ring"] < 90
+    ring = {
+        way: measured.mean("stability", way=way, mode="ring")
+        for way in ("polyphase", "plain")
+    }
+    assert ring["polyphase"] == translation.CEILING
+    assert ring["plain"] < 90
 
 
 def test_a_gain_is_the_difference_from_the_plain_network(measured):
-    for name in ("psnr", "l1", "stability_ring", "stability_cropped"):
-        expected = measured[f"tri3_{name}"] - measured[f"plain_{name}"]
-        assert measured[f"tri3_{name}_gain"] == pytest.approx(expected)
-    assert "plain_psnr_gain" not in measured
+    for name, _, mode in translation.MEASURED:
+        tri3, plain = (
+            measured.mean(name, way=way, **mode) for way in ("tri3", "plain")
+        )
+        gain = measured.mean(f"{name}_gain", way="tri3", **mode)
+        assert gain == pytest.approx(tri3 - plain)
+    assert not measured.select(metric="psnr_gain", way="plain")
 
 
 @pytest.mark.parametrize("preset", translation.PRESETS)

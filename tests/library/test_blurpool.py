@@ -1,3 +1,6 @@
+"""Blur pooling: filters, borders, strides, and what they keep."""
+# Long because all that is said of one thing stands in one place.
+
 import itertools
 import math
 from functools import partial

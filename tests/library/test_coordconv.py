@@ -1,3 +1,6 @@
+"""CoordConv: the textbook layer, computed in another way."""
+# Long because all that is said of one thing stands in one place.
+
 import copy
 import itertools
 import pickle

@@ -1,14 +1,20 @@
 """The package: what it needs, what it brings, and the names that moved."""
 
 import importlib
+import os
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 import coordlib
 from coordlib._moved import MOVED
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ("scipy", "matplotlib", "yaml", "pandas", "coordlib.lab")
 
 
@@ -45,6 +51,20 @@ def test_a_module_that_moved_is_found_by_its_old_name_with_a_warning(old):
     assert told == f"coordlib.{old} is now coordlib.lab.{MOVED[old]}"
 
 
+def test_what_a_module_was_split_into_is_found_by_its_old_name():
+    pytest.importorskip("scipy")
+    told = printed(
+        "import warnings\n"
+        "warnings.simplefilter('ignore')\n"
+        "from coordlib.playing import actor_critic, play, q_learning, random_policy\n"
+        "from coordlib.training import History, denormals_flushed, fit, fit_many\n"
+        "from coordlib.training import pixel_cross_entropy, schedule_factor\n"
+        "from coordlib.checkpoints import CheckpointError, load, save\n"
+        "print(*{callable(f) for f in (actor_critic, play, q_learning, fit, load)})"
+    )
+    assert told == "True"
+
+
 def test_what_lies_in_a_package_that_moved_is_not_loaded_twice():
     pytest.importorskip("scipy")
     with pytest.warns(FutureWarning):
@@ -57,3 +77,91 @@ def test_a_name_that_never_was_is_no_attribute():
         _ = coordlib.nowhere
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("coordlib.nowhere")
+
+
+# The wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel that ``make package`` builds from a checkout, where one was before."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    pytest.importorskip("setuptools", minversion="77")
+    checkout = tmp_path_factory.mktemp("checkout")
+    for name in ("Makefile", "pyproject.toml", "requirements.txt"):
+        shutil.copy(ROOT / name, checkout)
+    for name in ("README.md", "LICENSE"):
+        shutil.copy(ROOT / name, checkout)
+    shutil.copytree(
+        ROOT / "coordlib",
+        checkout / "coordlib",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    beside = ("results/a.json", "book/claims.yml", "build/lib/coordlib/gone.py")
+    for name in (*beside, ".venv/.installed"):  # the last: nothing is to be installed
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text("0")
+    done = subprocess.run(
+        ["make", "package", f"BIN={Path(sys.executable).parent}"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (built,) = (checkout / "dist").iterdir()
+    return built
+
+
+def test_the_wheel_is_under_a_megabyte(wheel):
+    assert wheel.stat().st_size < 1_000_000
+
+
+def test_the_wheel_holds_the_code_and_nothing_else(wheel):
+    names = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    source = ROOT / "coordlib"
+    figures = source / "lab" / "figures" / "interactive"
+    wanted = [
+        *source.rglob("*.py"),
+        source / "py.typed",
+        *figures.glob("*.js"),
+        *figures.glob("*.css"),
+    ]
+    assert names == {path.relative_to(ROOT).as_posix() for path in wanted}
+
+
+def test_the_wheel_asks_for_torch_and_numpy_alone(wheel):
+    with ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith("/METADATA"))
+        needs = re.findall(r"^Requires-Dist: (.*)$", archive.read(name).decode(), re.M)
+    always = [need for need in needs if "extra ==" not in need]
+    assert sorted(re.match(r"[\w-]+", need)[0] for need in always) == ["numpy", "torch"]
+
+
+def test_without_its_checkout_coordlib_says_in_one_line_where_results_are(
+    wheel, tmp_path
+):
+    pytest.importorskip("scipy")
+    target = tmp_path / "target"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    options = ["--no-deps", "--no-index", "--target", str(target), str(wheel)]
+    subprocess.run(pip + options, check=True, capture_output=True)
+    code = (
+        "import coordlib\n"
+        "from coordlib.lab.record import results\n"
+        "print(coordlib.__file__)\n"
+        "try: results.folder()\n"
+        "except FileNotFoundError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    file, told = done.stdout.splitlines()
+    assert Path(file) == target / "coordlib" / "__init__.py"
+    assert told.startswith("results is part of the book's repository")
+    assert "clone the repository" in told

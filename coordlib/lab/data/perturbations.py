@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from coordlib.arguments import check_choice, check_seed
 from coordlib.grid import index_grid
 from coordlib.lab.data import corruptions
-from coordlib.lab.data.corruptions import as_stored, check_pictures, sample
+from coordlib.lab.data.corruptions import check_pictures, quantise, sample
 from coordlib.probe import shift
 
 __all__ = ["NOISES", "PERTURBATIONS", "perturb"]
@@ -58,7 +58,7 @@ def perturb(pictures: Tensor, name: str, seed: int = 0) -> Tensor:
     check_choice("name", name, PERTURBATIONS)
     check_seed("seed", seed)
     frames = PERTURBATIONS[name](pictures.float(), Generator().manual_seed(seed))
-    return torch.stack([as_stored(frame) for frame in frames])
+    return torch.stack([quantise(frame) for frame in frames])
 
 
 Frames = Iterator[Tensor]

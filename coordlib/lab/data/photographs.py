@@ -1,7 +1,7 @@
 """Real photographs larger than what an ImageNet network sees, so that it can move.
 
 None of them ships with coordlib: they are fetched through the verified door of
-:mod:`.complete`, each collection from a package or repository that holds it.
+:mod:`.cache`, each collection from a package or repository that holds it.
 """
 
 import io
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from coordlib.arguments import check_choice
 from coordlib.lab.data.archives import collection, files, from_archive, installed, pip
-from coordlib.lab.data.complete import Route, _download
+from coordlib.lab.data.cache import Route, download
 
 __all__ = ["SIZE", "SOURCES", "Photographs", "photographs"]
 
@@ -127,7 +127,7 @@ SOURCES = {
             "repository imagenet-sample-images",
             (f"{_COMMIT}.tar.gz",),
             109,
-            _download("https://github.com/EliSchwartz/imagenet-sample-images/archive/"),
+            download("https://github.com/EliSchwartz/imagenet-sample-images/archive/"),
             from_archive(f"{_COMMIT}.tar.gz", "*.JPEG"),
         ),
     ),

@@ -1,6 +1,10 @@
 """Figures of the book: one look, and the few plots and tables that return."""
 
-from coordlib.lab.figures.curves import learning_curves, mean_and_range
+from coordlib.lab.figures.curves import (
+    learning_curves,
+    mean_and_range,
+    training_curves,
+)
 from coordlib.lab.figures.plots import (
     answer_grid,
     answers,
@@ -9,7 +13,6 @@ from coordlib.lab.figures.plots import (
     probe_panel,
     show_images,
     signed,
-    training_curves,
 )
 from coordlib.lab.figures.positions import (
     close_ups,

@@ -17,6 +17,7 @@ from coordlib.lab.figures.tables import Table, mean_and_spread
 from coordlib.lab.record.result import Result, interval
 
 _MARKS = "os^DvPX"
+_SERIES = ("blue", "vermilion", "green", "purple")
 
 
 Quantity = Mapping[str, Any] | tuple[Mapping[str, Any], Mapping[str, Any]]
@@ -235,9 +236,14 @@ def effects(
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If there are more than four series.
     """
     rows = list(dict.fromkeys(row for series in quantities.values() for row in series))
-    names = ("blue", "vermilion", "green", "purple")
+    _check_count("quantities", quantities)
     for k, (name, series) in enumerate(quantities.items()):
         found = [estimate(result, quantity) for quantity in series.values()]
         height = [
@@ -250,7 +256,7 @@ def effects(
             fmt=_MARKS[k],
             ms=4,
             lw=1,
-            color=COLORS[names[k]],
+            color=COLORS[_SERIES[k]],
             label=name,
         )
     ax.axvline(reference, color="0.5", lw=1, zorder=0)
@@ -279,10 +285,14 @@ def curve_bands(
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If there are more than four lines.
     """
-    styles = zip(
-        ("blue", "vermilion", "green", "purple"), ("-", "--", ":", "-."), strict=True
-    )
+    _check_count("curves", curves)
+    styles = zip(_SERIES, ("-", "--", ":", "-."), strict=True)
     for (name, trainings), (color, style) in zip(curves.items(), styles, strict=False):
         steps = [point["step"] for point in trainings[0]]
         values = np.array([[p[metric] for p in curve] for curve in trainings], float)
@@ -296,6 +306,14 @@ def curve_bands(
             band = {"color": COLORS[color], "alpha": 0.2, "lw": 0}
             ax.fill_between(steps, middle - half, middle + half, **band)
     return ax
+
+
+def _check_count(name: str, series: Mapping) -> None:
+    """Refuse more series than there are colours: some would not be drawn."""
+    if len(series) > len(_SERIES):
+        raise ValueError(
+            f"{name} must hold at most {len(_SERIES)} series, got {list(series)}"
+        )
 
 
 def _arms(numbers: tuple[float, float, float]) -> np.ndarray:

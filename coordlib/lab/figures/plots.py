@@ -1,6 +1,6 @@
 """The plots that return on every page."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -53,13 +53,17 @@ def show_images(
     Raises
     ------
     ValueError
-        If there is no image, an array is no picture, or the titles do not match.
+        If there is no image, an array is no picture, or there are not as many titles or
+        colour maps as images.
     """
     pictures = [_picture(image) for image in images]
     if not pictures:
         raise ValueError("images is empty: give at least one array")
     if titles is not None and len(titles) != len(pictures):
         raise ValueError(f"{len(titles)} titles for {len(pictures)} images")
+    maps = [cmap] * len(pictures) if isinstance(cmap, str) else cmap
+    if len(maps) != len(pictures):
+        raise ValueError(f"{len(maps)} colour maps for {len(pictures)} images")
     columns = columns or len(pictures)
     rows = -(-len(pictures) // columns)
     cell = width / columns
@@ -72,7 +76,6 @@ def show_images(
         squeeze=False,
     )
     axes = axes.ravel()
-    maps = [cmap] * len(pictures) if isinstance(cmap, str) else cmap
     for n, (ax, picture) in enumerate(zip(axes, pictures, strict=False)):
         ax.imshow(picture, cmap=maps[n], vmin=vmin, vmax=vmax)
         bare(ax, frame)
@@ -333,73 +336,6 @@ def _on_canvas(ax: Axes, size: int | tuple[int, int], title: str | None) -> Axes
     if title:
         ax.set_title(title)
     return bare(ax)
-
-
-def training_curves(
-    rows: Mapping[str, tuple[Sequence[dict], str]],
-    *,
-    arms: Sequence[str] | None = None,
-) -> tuple[Figure, np.ndarray]:
-    """Draw how every network of a sweep got on, against the time it had trained.
-
-    Parameters
-    ----------
-    rows : mapping of str to (sequence of dict, str)
-        For each row of plots its name, the ``runs`` of a
-        :class:`coordlib.lab.record.results.Result`, and which number of their curves,
-        without ``train_`` or ``test_``.
-    arms : sequence of str, optional
-        The arms to draw; all if not given. An arm keeps its colour.
-
-    Returns
-    -------
-    figure, axes : Figure and array of Axes, one row each, one column for each split
-        Held-out positions as lines that end in a dot, training positions dotted.
-
-    Raises
-    ------
-    ValueError
-        If there is no row, or a row has no run.
-    """
-    if not rows or not all(runs for runs, _ in rows.values()):
-        raise ValueError("rows is empty: a result holds no sweep")
-    every = [run for runs, _ in rows.values() for run in runs]
-    parts = list(dict.fromkeys(run["split"] for run in every))
-    known = sorted({run["arm"] for run in every})
-    cycle = plt.rcParams["axes.prop_cycle"].by_key()["color"]
-    colors = dict(zip(known, cycle, strict=False))
-    chosen = known if arms is None else arms
-    figure, axes = plt.subplots(
-        len(rows),
-        len(parts),
-        figsize=(WIDTH, 0.6 + 2.1 * len(rows)),
-        sharex=True,
-        sharey="row",
-        squeeze=False,
-    )
-    for line, (name, (runs, metric)) in zip(axes, rows.items(), strict=True):
-        for run in runs:
-            if run["arm"] in chosen:
-                ax = line[parts.index(run["split"])]
-                _curve(ax, run["curve"], metric, colors[run["arm"]])
-        line[0].set_ylabel(name)
-    for split, top, bottom in zip(parts, axes[0], axes[-1], strict=True):
-        top.set_title(split)
-        bottom.set(xscale="log", xlabel="seconds of training")
-    marks = [plt.Line2D([], [], color=colors[arm], label=arm) for arm in chosen]
-    for style, name in ((":", "trained"), ("-", "held out")):
-        marks.append(plt.Line2D([], [], color="0.4", ls=style, label=name))
-    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks))
-    return figure, axes
-
-
-def _curve(ax: Axes, curve: Sequence[dict], metric: str, color: str) -> None:
-    seconds = [point["seconds"] for point in curve]
-    for side, style in (("train", ":"), ("test", "-")):
-        values = [point[f"{side}_{metric}"] for point in curve]
-        values = [np.nan if value is None else value for value in values]
-        last = {"marker": "o", "ms": 4, "markevery": [-1]} if side == "test" else {}
-        ax.plot(seconds, values, style, color=color, lw=1.4, **last)
 
 
 def signed(ax: Axes, array: ArrayLike, *, limit: float | None = None) -> Axes:

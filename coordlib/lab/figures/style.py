@@ -50,7 +50,7 @@ def use() -> None:
 
     Examples
     --------
-    >>> from coordlib import figures
+    >>> from coordlib.lab import figures
     >>> figures.use()
     """
     mpl.rcParams.update(STYLE)

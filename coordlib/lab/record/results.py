@@ -22,8 +22,8 @@ import coordlib
 from coordlib.arguments import check_choice, check_instance, check_number
 from coordlib.lab import checkout
 from coordlib.lab.files import replace_file
+from coordlib.lab.record import arrays
 from coordlib.lab.record.result import Result
-from coordlib.lab.training import checkpoints
 
 PRESETS = ("quick", "cpu", "paper")
 """Sizes of a run, from seconds on a page to the source's own."""
@@ -192,7 +192,7 @@ def save_weights(
     Path
     """
     file = weights_path(experiment, preset, where)
-    checkpoints.save(file, weights, {"experiment": experiment, "preset": preset})
+    arrays.save(file, weights, {"experiment": experiment, "preset": preset})
     return file
 
 
@@ -225,8 +225,8 @@ def load_weights(
     file = weights_path(experiment, preset, where)
     facts = {"experiment": experiment, "preset": preset}
     try:
-        weights = checkpoints.load(file, facts)
-    except checkpoints.CheckpointError as error:
+        weights = arrays.load(file, facts)
+    except arrays.CheckpointError as error:
         raise ResultError(
             f"{file} is damaged or not what its name says; restore it from the "
             f"repository, or {_again(file)}"

@@ -81,7 +81,7 @@ def run(
         if force:
             for old in results.put_aside(experiment.name, preset, where):
                 report(f"kept as {old}")
-            for begun in folder.glob("*.npz"):
+            for begun in (*folder.glob("*.npz"), *folder.glob("*.pt")):
                 begun.unlink()
         result = _begun(experiment.name, preset, config, where)
         results.save(result, where)

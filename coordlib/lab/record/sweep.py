@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from coordlib.lab.record import results
+from coordlib.lab.record import arrays, results
 from coordlib.lab.record.experiment import KEPT_SEED, Experiment, Setting
 from coordlib.lab.record.result import Result, Row
 from coordlib.lab.record.task import (
@@ -28,7 +28,6 @@ from coordlib.lab.record.task import (
     made,
     place,
 )
-from coordlib.lab.training import checkpoints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +159,7 @@ def keep_weights(
     name = f"{run['arm']}_{run['split']}"
     rivals = [other for other in others if f"{other['arm']}_{other['split']}" == name]
     if all(place(task, run) > place(task, other) for other in rivals):
-        checkpoints.save(folder / f"best-{name}.npz", weights, {"best": name})
+        arrays.save(folder / f"best-{name}.npz", weights, {"best": name})
 
 
 def kept_weights(folder: Path) -> dict[str, Tensor]:
@@ -168,6 +167,6 @@ def kept_weights(folder: Path) -> dict[str, Tensor]:
     weights = {}
     for file in sorted(folder.glob("best-*.npz")):
         name = file.stem.removeprefix("best-")
-        kept = checkpoints.load(file, {"best": name})
+        kept = arrays.load(file, {"best": name})
         weights |= {f"{name}/{key}": value for key, value in kept.items()}
     return weights

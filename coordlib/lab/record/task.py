@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
 from coordlib.lab.training.device import best_device
-from coordlib.lab.training.loop import Augment, Draw, Loss, fit_many
+from coordlib.lab.training.loop import Augment, Draw, Loss
+from coordlib.lab.training.stacked import fit_many
 
 RECIPE = ("lr", "weight_decay")
 """What networks of one shape may differ in, and still train side by side."""
@@ -80,7 +81,7 @@ class Task(Contest):
     augmentations : dict of str to callable
         By the name that ``training["augment"]`` gives.
     draw : callable, optional
-        As in :func:`~coordlib.lab.training.loop.fit_many`: gives the losses random
+        As in :func:`~coordlib.lab.training.stacked.fit_many`: gives the losses random
         numbers.
     keeps_weights : bool
         Whether the weights of the best networks go into the results.
@@ -171,7 +172,7 @@ def train(
     loss = task.losses[options.pop("loss", next(iter(task.losses)))]
     augment = options.pop("augment", None)
     names = [identity(job | recipe) for recipe in job["recipes"]]
-    checkpoint = folder and folder / f"{names[0]}-{len(names)}.npz"
+    checkpoint = folder and folder / f"{names[0]}-{len(names)}.pt"
     histories = fit_many(
         models,
         task.inputs[train_index],
@@ -265,7 +266,8 @@ def best_runs(
         ``arm``, the axes of the arm, and ``split``.
     run : Run
     """
-    for arm, split in dict.fromkeys((run["arm"], run["split"]) for run in runs):
+    # In an order that does not depend on which was finished first.
+    for arm, split in sorted({(run["arm"], run["split"]) for run in runs}):
         axes = {"arm": arm} | arms[arm].get("axes", {}) | {"split": split}
         yield axes, best_run(contest, runs, arm=arm, split=split)
 

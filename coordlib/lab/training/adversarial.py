@@ -2,30 +2,21 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.arguments import check_integer
-from coordlib.lab.training import checkpoints
-from coordlib.lab.training.device import device_seconds
-from coordlib.lab.training.loop import (
-    CHECKPOINT_SECONDS,
-    counted,
-    optimizer_tensors,
-    restore_optimizer,
-)
+from coordlib.lab.seeds import step_generator
+from coordlib.lab.training.loop import LOSS_CHECK_STEPS, check_finite
+from coordlib.lab.training.resume import Resumable
 
-__all__ = ["Duel", "draw_latents", "fit_gan"]
-
-_SEED_STEP = 1_000_003  # so that neighbouring seeds never meet
-_LOSS_CHECK_STEPS = 64  # looking at a loss makes an accelerator wait
+__all__ = ["GANHistory", "draw_latents", "fit_gan"]
 
 
 @dataclass(frozen=True)
-class Duel:
+class GANHistory:
     """What happened during :func:`fit_gan`.
 
     Attributes
@@ -72,14 +63,14 @@ def fit_gan(
     seed: int = 0,
     checkpoint: Path | None = None,
     progress: str | bool = False,
-) -> Duel:
+) -> GANHistory:
     """Train a generator and its discriminator with Adam, each for its own end.
 
     In every step the discriminator learns once to tell a batch of pictures from a
     batch of generated ones, then the generator learns a few times to make it fail:
-    to have its pictures taken for drawn ones (the loss that does not saturate). What
-    is drawn by lot depends on the seed and the number of the step alone. Both
-    networks are left in evaluation mode.
+    to have its pictures taken for drawn ones (the loss that does not saturate). The
+    random numbers of a step depend on the seed and its number alone. Both networks are
+    left in evaluation mode.
 
     Parameters
     ----------
@@ -110,7 +101,7 @@ def fit_gan(
 
     Returns
     -------
-    Duel
+    GANHistory
 
     Raises
     ------
@@ -134,120 +125,49 @@ def fit_gan(
     if not len(pictures):
         raise ValueError("pictures is empty")
     device = next(generator.parameters()).device
-    state = _State(generator, discriminator, lr, betas, torch.zeros(steps, 2))
+    generator_adam = torch.optim.Adam(generator.parameters(), lr[0], betas)
+    discriminator_adam = torch.optim.Adam(discriminator.parameters(), lr[1], betas)
+    losses = torch.zeros(steps, 2)
     facts = counts | {"lr": list(lr), "betas": list(betas), "seed": seed}
-    facts |= {"samples": len(pictures), "shapes": state.shapes()}
-    if checkpoint is not None:
-        state.restore(checkpoints.load(checkpoint, facts))
+    facts |= {"samples": len(pictures)}
+    parts = {"generator": generator, "generator_adam": generator_adam}
+    parts |= {"discriminator": discriminator, "discriminator_adam": discriminator_adam}
+    state = Resumable(checkpoint, facts, device, **parts, losses=losses)
 
     generator.train(), discriminator.train()
-    saved, start = perf_counter(), device_seconds(device)
-    for step in counted(state.step, steps, progress):
-        lots = torch.Generator().manual_seed(seed + _SEED_STEP * step)
+    for step in state.remaining(steps, progress):
+        random = step_generator(seed, step)
 
-        def generated(lots: torch.Generator = lots) -> Tensor:
-            latents = draw_latents(batch_size, generator.latent, lots)
+        def generated(random: torch.Generator = random) -> Tensor:
+            latents = draw_latents(batch_size, generator.latent, random)
             return generator(latents.to(device))
 
-        chosen = torch.randint(len(pictures), (batch_size,), generator=lots)
+        chosen = torch.randint(len(pictures), (batch_size,), generator=random)
+        real = pictures[chosen].to(device)
         with torch.no_grad():
-            false = generated()
+            fake = generated()
         # Drawn and generated pictures are normalised apart.
-        logits = discriminator(pictures[chosen].to(device)), discriminator(false)
-        judged = F.softplus(-logits[0]).mean() + F.softplus(logits[1]).mean()
-        _step(state.optimizers["discriminator"], judged)
+        real_scores, fake_scores = discriminator(real), discriminator(fake)
+        discriminator_loss = (
+            F.softplus(-real_scores).mean() + F.softplus(fake_scores).mean()
+        )
+        _step(discriminator_adam, discriminator_loss)
         discriminator.requires_grad_(False)
         for _ in range(generator_steps):
-            believed = F.softplus(-discriminator(generated())).mean()
-            _step(state.optimizers["generator"], believed)
+            generator_loss = F.softplus(-discriminator(generated())).mean()
+            _step(generator_adam, generator_loss)
         discriminator.requires_grad_(True)
 
-        state.losses[step - 1] = torch.stack([believed, judged]).detach()
-        state.step = step
-        if step % _LOSS_CHECK_STEPS == 0 or step == steps:
-            _check_finite(state.losses[:step])
-        if checkpoint is not None and perf_counter() - saved > CHECKPOINT_SECONDS:
-            state.seconds += device_seconds(device) - start
-            checkpoints.save(checkpoint, state.tensors(), facts)
-            saved, start = perf_counter(), device_seconds(device)
-    state.seconds += device_seconds(device) - start
-    if checkpoint is not None:
-        checkpoints.save(checkpoint, state.tensors(), facts)
+        losses[step - 1] = torch.stack([generator_loss, discriminator_loss]).detach()
+        if step % LOSS_CHECK_STEPS == 0 or step == steps:
+            check_finite(losses[:step])
+        state.keep(step)
+    state.finish()
     generator.eval(), discriminator.eval()
-    return Duel(state.losses, state.seconds, str(device))
+    return GANHistory(losses, state.seconds, str(device))
 
 
 def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-
-
-def _check_finite(losses: Tensor) -> None:
-    bad = (~losses.isfinite().all(1)).nonzero()
-    if len(bad):
-        raise FloatingPointError(
-            f"a loss is no longer finite at step {int(bad[0]) + 1}: try a smaller lr"
-        )
-
-
-class _State:
-    """Everything that a training must remember to go on as if it had not stopped."""
-
-    def __init__(
-        self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        lr: tuple[float, float],
-        betas: tuple[float, float],
-        losses: Tensor,
-    ) -> None:
-        self.networks = {"generator": generator, "discriminator": discriminator}
-        self.optimizers = {
-            name: torch.optim.Adam(network.parameters(), lr=rate, betas=betas)
-            for (name, network), rate in zip(self.networks.items(), lr, strict=True)
-        }
-        self.losses = losses
-        self.step = 0
-        self.seconds = 0.0
-
-    def shapes(self) -> dict[str, list[int]]:
-        return {name: list(t.shape) for name, t in self._weights().items()}
-
-    def tensors(self) -> dict[str, Tensor]:
-        counters = {"step": self.step, "seconds": self.seconds}
-        moments = {
-            f"{name}/{key}": value
-            for name, optimizer in self.optimizers.items()
-            for key, value in optimizer_tensors(optimizer).items()
-        }
-        return (
-            {f"weights/{name}": value for name, value in self._weights().items()}
-            | moments
-            | {"losses": self.losses[: self.step]}
-            | {"counters": checkpoints.as_tensor(counters)}
-        )
-
-    def restore(self, tensors: dict[str, Tensor] | None) -> None:
-        if tensors is None:
-            return
-        counters = checkpoints.from_tensor(tensors["counters"])
-        self.step, self.seconds = counters["step"], counters["seconds"]
-        self.losses[: self.step] = tensors["losses"]
-        with torch.no_grad():
-            for name, value in self._weights().items():
-                value.copy_(tensors[f"weights/{name}"])
-        for name, optimizer in self.optimizers.items():
-            own = {
-                key.removeprefix(f"{name}/"): value
-                for key, value in tensors.items()
-                if key.startswith(f"{name}/")
-            }
-            restore_optimizer(optimizer, own)
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {
-            f"{name}/{key}": value
-            for name, network in self.networks.items()
-            for key, value in network.state_dict().items()
-        }

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from coordlib.lab.data import garments
-from coordlib.lab.measures.metrics import consistency, pixel_accuracy
+from coordlib.lab.measures import consistency, pixel_accuracy
 from coordlib.lab.models import GarmentNet
 from coordlib.lab.record.experiment import Setting, Trial
 from coordlib.lab.record.result import Row, rows

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.lab.data import cifar10
-from coordlib.lab.measures.metrics import consistency, pixel_accuracy
+from coordlib.lab.measures import consistency, pixel_accuracy
 from coordlib.lab.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep

@@ -1,19 +1,17 @@
 """Labels of networks trained on ImageNet, along a shift, with and without blur."""
 
 import copy
-import json
 import math
-from collections.abc import Iterator, Sequence
-from io import BytesIO
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.lab.data.photographs import SIZE, Photographs, photographs
+from coordlib.lab.data.photographs import SIZE, photographs
+from coordlib.lab.experiments.aliasing.along_shift import kept_answers
 from coordlib.lab.models.pretrained import NETWORKS, class_names
-from coordlib.lab.record import results
 from coordlib.lab.record.experiment import Setting, Trial
 from coordlib.lab.record.result import Row, rows
 from coordlib.probe import shift
@@ -21,8 +19,6 @@ from coordlib.surgery import antialias
 
 WINDOW = 224
 """Side of what the networks see. It moves along the diagonal, from the corner."""
-CLASSES = 4
-"""How many classes of a picture are shown at least, beside those that are a label."""
 VARIANTS = ("plain", "control", "blurred", "recalibrated", "tuned")
 
 _EVERY = list(range(SIZE - WINDOW + 1))
@@ -115,7 +111,7 @@ def measure(
         - ``flipping``, the share of the pictures of which one is;
         - ``moved``, the mean change of the probability of the first label;
         - ``consistency``, the share of pairs of shifts with the same label, as in
-          :func:`coordlib.lab.measures.metrics.consistency`;
+          :func:`coordlib.lab.measures.consistency`;
         - ``accuracy`` at shift 0, if there are labels;
         - ``flips_gain``, the flips less those of the plain network: negative if there
           are fewer;
@@ -123,7 +119,7 @@ def measure(
         - by border, "zero" and "circular", ``border_flips``: where the content moves in
           place of the window.
 
-        Kept are tensors for :func:`along_shift`.
+        Kept are tensors for :func:`.along_shift.along_shift`.
     """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(1000, generator=generator).tolist()
@@ -167,51 +163,8 @@ def measure(
     for source, found in chosen.items():
         free = source == "scikit-image"
         shifts = sources[source]["shifts"]
-        setting.kept.update(_kept(found, answers[source], shifts, names, free))
+        setting.kept.update(kept_answers(found, answers[source], shifts, names, free))
     return measured_rows
-
-
-def along_shift(
-    networks: Sequence[str] = ("resnet50_plain", "resnet50_tuned"), preset: str = "cpu"
-) -> dict[str, Any]:
-    """What :class:`coordlib.lab.figures.interactive.LabelAlongShift` shows.
-
-    Parameters
-    ----------
-    networks : sequence of str
-        Names and variants.
-    preset : {"quick", "cpu", "paper"}
-
-    Returns
-    -------
-    dict
-        For the photographs that are free to use (chelsea and coffee are CC0, astronaut
-        by NASA and rocket by SpaceX in the public domain), by name: ``pictures``, the
-        bytes of a JPEG file; ``classes``, the names of all that is a label at some
-        shift, and of the most probable others; ``probabilities``, a tensor of shape
-        (networks, shifts, classes). Beside these, ``networks`` and ``shifts``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it was not measured.
-    ValueError
-        If a network was not measured.
-    """
-    shown: dict[str, Any] = {"pictures": {}, "classes": {}, "probabilities": {}}
-    for picture in ("astronaut", "chelsea", "coffee", "rocket"):
-        kept = results.load_weights("pretrained", preset, picture)
-        known = _read(kept["networks"])
-        if not set(networks) <= set(known):
-            raise ValueError(f"networks must be of {known}, got {list(networks)}")
-        asked = kept["probabilities"][[known.index(name) for name in networks]]
-        chosen = _that_matter(asked)
-        names = _read(kept["classes"])
-        shown["pictures"][picture] = kept["thumbnail"].numpy().tobytes()
-        shown["classes"][picture] = [names[k] for k in chosen.tolist()]
-        shown["probabilities"][picture] = asked[..., chosen]
-    shifts = kept["shifts"].tolist()
-    return shown | {"networks": list(networks), "shifts": shifts}
 
 
 def _variants(
@@ -394,77 +347,11 @@ def _with_interval(name: str, values: Tensor, draws: int = 10_000) -> dict[str, 
 
 def _share(name: str, hits: Tensor) -> dict[str, float]:
     """A share of pictures, with its interval after Wilson (1927)."""
-    count, z = len(hits), 1.96
+    from scipy.stats import binomtest  # slow to import
+
+    ends = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
     share = float(hits.float().mean())
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    spread = math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    half = z * spread / (1 + z**2 / count)
-    return {name: share, f"{name}_low": middle - half, f"{name}_high": middle + half}
-
-
-def _kept(
-    found: Photographs,
-    answers: dict[str, Tensor],
-    shifts: list[int],
-    names: tuple[str, ...],
-    free: bool,
-) -> dict[str, Tensor]:
-    """For each picture the probabilities of the classes that matter in it."""
-    asked = torch.stack(list(answers.values()), 1)  # pictures, networks, shifts, all
-    kept = {}
-    for k, name in enumerate(found.names):
-        chosen = _that_matter(asked[k])
-        kept[f"{name}/probabilities"] = asked[k][..., chosen]
-        kept[f"{name}/classes"] = _written([names[c] for c in chosen.tolist()])
-        kept[f"{name}/networks"] = _written(list(answers))
-        kept[f"{name}/shifts"] = torch.tensor(shifts)
-        if free:
-            kept[f"{name}/thumbnail"] = _thumbnail(found.images[k])
-    return kept
-
-
-def _that_matter(asked: Tensor) -> Tensor:
-    """Classes that are the label somewhere, filled up with the most probable others.
-
-    Parameters
-    ----------
-    asked : Tensor, shape (networks, shifts, classes)
-
-    Returns
-    -------
-    LongTensor
-        The most probable first.
-    """
-    peaks = asked.amax((0, 1))
-    labels = asked.argmax(2).unique()
-    likely = peaks.topk(min(CLASSES, len(peaks))).indices
-    # A class that is no label may have a higher peak than one that is.
-    missing = likely[~torch.isin(likely, labels)][: max(CLASSES - len(labels), 0)]
-    chosen = torch.cat([labels, missing])
-    return chosen[peaks[chosen].argsort(descending=True)]
-
-
-def _thumbnail(image: Tensor, side: int = 160) -> Tensor:
-    """A small JPEG file of a picture, as bytes."""
-    from PIL import Image
-
-    stream = BytesIO()
-    whole = Image.fromarray(image.permute(1, 2, 0).numpy())
-    small = whole.resize((side, side), Image.Resampling.LANCZOS)
-    small.save(stream, "jpeg", quality=70)
-    return _bytes(stream.getvalue())
-
-
-def _written(words: list[str]) -> Tensor:
-    return _bytes(json.dumps(words).encode())
-
-
-def _read(stored: Tensor) -> list[str]:
-    return json.loads(stored.numpy().tobytes())
-
-
-def _bytes(content: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8)
+    return {name: share, f"{name}_low": ends.low, f"{name}_high": ends.high}
 
 
 EXPERIMENT = Trial(

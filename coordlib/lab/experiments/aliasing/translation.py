@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.lab.data import fashion_mnist, garments
-from coordlib.lab.measures.metrics import decibels, psnr
+from coordlib.lab.measures import decibels, psnr
 from coordlib.lab.models.unet import UNet
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep

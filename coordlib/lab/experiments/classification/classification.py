@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.lab.experiments.aliasing.pictures import flip_and_shift, standardised
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.models.cifar import ResNet
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep

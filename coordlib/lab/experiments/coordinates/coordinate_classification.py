@@ -7,12 +7,12 @@ from torch import Tensor
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import Squares, splits, squares
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep
 from coordlib.lab.record.task import Contest, Run, Task, best_rows, best_run
-from coordlib.lab.training.loop import pixel_cross_entropy
+from coordlib.lab.training.losses import pixel_cross_entropy
 
 PAPER_EPOCHS = 1000
 

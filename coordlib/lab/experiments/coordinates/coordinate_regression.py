@@ -7,7 +7,7 @@ from torch import Tensor
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import splits, squares
-from coordlib.lab.measures.metrics import pixel_distance
+from coordlib.lab.measures import pixel_distance
 from coordlib.lab.models.regressors import (
     ConvRegressor,
     CoordConvRegressor,

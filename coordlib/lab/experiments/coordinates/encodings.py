@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import splits, squares
-from coordlib.lab.measures.metrics import iou
+from coordlib.lab.measures import iou
 from coordlib.lab.models.painters import EncodedPainter
 from coordlib.lab.record.result import Row
 from coordlib.lab.record.sweep import Sweep

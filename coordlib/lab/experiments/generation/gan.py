@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from coordlib.lab.data.shapes import shapes
 from coordlib.lab.measures.scenes import cloud, examine
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.models.generators import (
     CoordConvGenerator,
     DCGANGenerator,
     Discriminator,
 )
-from coordlib.lab.models.painters import parameter_count
 from coordlib.lab.record import results
 from coordlib.lab.record.experiment import Setting, Trial
 from coordlib.lab.record.result import Row, rows
@@ -118,14 +118,14 @@ def measure(
     latents = draw_latents(pictures, latent, torch.Generator().manual_seed(0))
     dimension = cloud(data.centres[:pictures].float(), size)[0]
     found = rows({"dimension": dimension}, arm="drawn")
-    rivals = trainings(
+    trained_arms = trainings(
         *(seed, setting, arms, training),
         drawn=drawn,
         size=size,
         latent=latent,
         judge_width=judge_width,
     )
-    for arm, generator, numbers in rivals:
+    for arm, generator, numbers in trained_arms:
         numbers |= examine(decoder(generator), latents, size, pairs=pairs)
         found += rows(numbers, arm=arm)
     return found
@@ -161,14 +161,14 @@ def trainings(
     for arm, options in arms.items():
         torch.manual_seed(seed)
         generator = GENERATORS[arm](options["width"], size, latent).to(setting.device)
-        judge = Discriminator(arm == "coordconv", judge_width, size)
-        duel = fit_gan(
+        discriminator = Discriminator(arm == "coordconv", judge_width, size)
+        history = fit_gan(
             generator,
-            judge.to(setting.device),
+            discriminator.to(setting.device),
             drawn,
             lr=options["lr"],
             seed=seed,
-            checkpoint=setting.folder and setting.folder / f"{arm}-{seed}.npz",
+            checkpoint=setting.folder and setting.folder / f"{arm}-{seed}.pt",
             progress=setting.progress and arm,
             **training,
         )
@@ -179,8 +179,8 @@ def trainings(
             generator,
             {
                 "parameters": parameter_count(generator),
-                "seconds": duel.seconds,
-                "discriminator_loss": float(duel.losses[-500:, 1].mean()),
+                "seconds": history.seconds,
+                "discriminator_loss": float(history.losses[-500:, 1].mean()),
             },
         )
 

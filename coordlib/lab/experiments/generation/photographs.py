@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from coordlib.lab.data import PICTURES, cifar10
 from coordlib.lab.experiments.generation.gan import GENERATORS, decoder, trainings
-from coordlib.lab.measures.metrics import frechet_distance
+from coordlib.lab.measures import frechet_distance
 from coordlib.lab.measures.motion import foretell, triples
 from coordlib.lab.measures.scenes import walks
 from coordlib.lab.models.pretrained import efficientnet
@@ -120,14 +120,14 @@ def measure(
         found += rows({"distance": away(others)}, arm=arm)
     for arm, three in controls(photographs(KIND)[:pairs], size).items():
         found += rows({"moved": foretell(*three).moved}, arm=arm)
-    rivals = trainings(
+    trained_arms = trainings(
         *(seed, setting, arms, training),
         drawn=known,
         size=size,
         latent=latent,
         judge_width=judge_width,
     )
-    for arm, generator, numbers in rivals:
+    for arm, generator, numbers in trained_arms:
         told = examine(decoder(generator), latent, away, pictures, pairs)
         for span in SPANS:
             found += rows({"moved": told.pop(f"moved_{span}")}, arm=arm, span=span)

@@ -14,10 +14,11 @@ from coordlib.lab.experiments.normalisation.painters import (
     half_size_arm,
 )
 from coordlib.lab.experiments.normalisation.painters import task as task_of
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.record.experiment import Setting, Trial
 from coordlib.lab.record.result import Row, rows
-from coordlib.lab.training.loop import fit, pixel_cross_entropy
+from coordlib.lab.training.loop import fit
+from coordlib.lab.training.losses import pixel_cross_entropy
 
 FAST = {"deconv": 0.05, "coordconv": 0.1}
 KINDS = {"batch": "batch", "fast": "batch", "none": "none"}

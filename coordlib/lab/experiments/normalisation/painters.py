@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import Squares, quadrant_split, squares, uniform_split
-from coordlib.lab.measures.metrics import pixel_accuracy
+from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep
@@ -27,7 +27,7 @@ from coordlib.lab.record.task import (
     best_rows,
     best_run,
 )
-from coordlib.lab.training.loop import pixel_cross_entropy
+from coordlib.lab.training.losses import pixel_cross_entropy
 
 SHARED_RATE = {"deconv": 0.002, "coordconv": 0.01}
 """The rate of each painter's recipe, the same with every normalisation."""

@@ -11,22 +11,22 @@ from torch import Tensor, nn
 
 from coordlib.lab.data.games import MINATAR, Games, open_games
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
-from coordlib.lab.models.painters import parameter_count
+from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
 from coordlib.lab.record.sweep import Sweep
 from coordlib.lab.record.task import Run, identity
+from coordlib.lab.training.actor_critic import actor_critic
 from coordlib.lab.training.device import best_device
 from coordlib.lab.training.playing import (
     PlayHistory,
     Policy,
-    actor_critic,
-    eager_policy,
+    epsilon_greedy_policy,
     play,
-    q_learning,
     random_policy,
     sampling_policy,
 )
+from coordlib.lab.training.q_learning import q_learning
 from coordlib.surgery import coordify
 
 ARMS = {"plain": {"coordconv": "none"}, "coordconv": {"coordconv": "input"}}
@@ -78,7 +78,7 @@ class Arcade:
     games : tuple of str
         As :func:`coordlib.lab.data.games.open_games` names them.
     learn : callable
-        :func:`coordlib.lab.training.playing.actor_critic` or its like.
+        :func:`~coordlib.lab.training.actor_critic.actor_critic` or its like.
     network : callable
         Makes an agent from the shape of what is seen, the number of actions and the
         options of an arm.
@@ -144,12 +144,12 @@ class Arcade:
             games,
             lr=run["lr"],
             seed=seed,
-            checkpoint=folder and folder / f"{identity(run)}.npz",
+            checkpoint=folder and folder / f"{identity(run)}.pt",
             progress=progress,
             **run["training"],
         )
-        told = [p["return"] for p in history.curve if p["return"] is not None]
-        if not told:
+        returns = [p["return"] for p in history.curve if p["return"] is not None]
+        if not returns:
             raise ValueError(
                 f"no game of {name} came to its end in {history.frames} frames of "
                 "training; give it more"
@@ -165,7 +165,7 @@ class Arcade:
             "test_return": float(test.returns.mean()),
             "test_length": float(test.lengths.float().mean()),
             "random_return": float(guess.returns.mean()),
-            "curve_return": mean(told),
+            "curve_return": mean(returns),
             "moved": changed_by_a_move(model, policy, tested),
             "seconds": history.seconds,
             "frames": history.frames,
@@ -196,7 +196,7 @@ def task(
     """
     learn, head, policy = {
         "actor-critic": (actor_critic, ActorCritic, sampling_policy),
-        "q-learning": (q_learning, QNetwork, eager_policy),
+        "q-learning": (q_learning, QNetwork, epsilon_greedy_policy),
     }[learner]
     atari = any(name.startswith("atari-") for name in games)
     return Arcade(
@@ -278,8 +278,9 @@ def summarise(task: Arcade, arms: dict[str, dict], runs: list[Run]) -> list[Row]
         training, ``moved`` as :func:`changed_by_a_move`, ``seconds``, ``parameters``,
         and the return of a ``random`` player after the agent's test; by game the
         ``gain``, the difference of the two returns as a share of their mean; over the
-        games the ``mean_gain``, the same of the curves as ``mean_curve_gain``, and ``better`` and
-        ``worse``, how many games are. There is no gain without both of :data:`ARMS`.
+        games the ``mean_gain``, the same of the curves as ``mean_curve_gain``, and
+        ``better`` and ``worse``, how many games are. There is no gain without both of
+        :data:`ARMS`.
     """
     names = {"return": "test_return", "curve": "curve_return"}
     names |= {name: name for name in ("moved", "seconds", "parameters")}

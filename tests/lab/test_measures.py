@@ -10,8 +10,9 @@ from torch import nn
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import squares
-from coordlib.lab.measures.metrics import (
+from coordlib.lab.measures import (
     consistency,
+    distance_from_start,
     frechet_distance,
     iou,
     pixel_accuracy,
@@ -388,6 +389,21 @@ def test_the_ratio_is_the_formula():
     y[0] = 0.1
     y[1, 0, 0, 0] = 0.4  # mean square .01, too
     assert psnr(x, y).tolist() == pytest.approx([20, 20], abs=1e-4)
+
+
+def test_how_far_a_walk_has_come_is_told_in_grey_levels():
+    path = torch.zeros(1, 3, 3, 8, 8)
+    path[0, 1], path[0, 2, 0] = 0.2, 1
+    wanted = torch.tensor([[0, 0.1 * 255, 127.5 / 3**0.5]])
+    torch.testing.assert_close(distance_from_start(path), wanted)
+
+
+def test_a_walk_is_compared_with_its_own_start():
+    walks = random(2, 3, 3, 4, 4)
+    parts = [distance_from_start(walk[None]) for walk in walks]
+    assert torch.equal(distance_from_start(walks), torch.cat(parts))
+    with pytest.raises(ValueError, match="walks must have 5 axes"):
+        distance_from_start(walks[0])
 
 
 def test_the_frechet_distance_is_that_of_normal_distributions():

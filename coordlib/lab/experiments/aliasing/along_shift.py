@@ -1,0 +1,123 @@
+"""What the figure of labels along a shift shows, kept with the pretrained networks."""
+
+import json
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from coordlib.lab.data.photographs import Photographs
+from coordlib.lab.record import results
+
+CLASSES = 4
+"""How many classes of a picture are shown at least, beside those that are a label."""
+
+
+def along_shift(
+    networks: Sequence[str] = ("resnet50_plain", "resnet50_tuned"), preset: str = "cpu"
+) -> dict[str, Any]:
+    """What :class:`coordlib.lab.figures.interactive.LabelAlongShift` shows.
+
+    Parameters
+    ----------
+    networks : sequence of str
+        Names and variants.
+    preset : {"quick", "cpu", "paper"}
+
+    Returns
+    -------
+    dict
+        For the photographs that are free to use (chelsea and coffee are CC0, astronaut
+        by NASA and rocket by SpaceX in the public domain), by name: ``pictures``, the
+        bytes of a JPEG file; ``classes``, the names of all that is a label at some
+        shift, and of the most probable others; ``probabilities``, a tensor of shape
+        (networks, shifts, classes). Beside these, ``networks`` and ``shifts``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it was not measured.
+    ValueError
+        If a network was not measured.
+    """
+    shown: dict[str, Any] = {"pictures": {}, "classes": {}, "probabilities": {}}
+    for picture in ("astronaut", "chelsea", "coffee", "rocket"):
+        kept = results.load_weights("pretrained", preset, picture)
+        known = _read(kept["networks"])
+        if not set(networks) <= set(known):
+            raise ValueError(f"networks must be of {known}, got {list(networks)}")
+        asked = kept["probabilities"][[known.index(name) for name in networks]]
+        chosen = _that_matter(asked)
+        names = _read(kept["classes"])
+        shown["pictures"][picture] = kept["thumbnail"].numpy().tobytes()
+        shown["classes"][picture] = [names[k] for k in chosen.tolist()]
+        shown["probabilities"][picture] = asked[..., chosen]
+    shifts = kept["shifts"].tolist()
+    return shown | {"networks": list(networks), "shifts": shifts}
+
+
+def kept_answers(
+    found: Photographs,
+    answers: dict[str, Tensor],
+    shifts: list[int],
+    names: tuple[str, ...],
+    free: bool,
+) -> dict[str, Tensor]:
+    """For each picture the probabilities of the classes that matter in it."""
+    asked = torch.stack(list(answers.values()), 1)  # pictures, networks, shifts, all
+    kept = {}
+    for k, name in enumerate(found.names):
+        chosen = _that_matter(asked[k])
+        kept[f"{name}/probabilities"] = asked[k][..., chosen]
+        kept[f"{name}/classes"] = _written([names[c] for c in chosen.tolist()])
+        kept[f"{name}/networks"] = _written(list(answers))
+        kept[f"{name}/shifts"] = torch.tensor(shifts)
+        if free:
+            kept[f"{name}/thumbnail"] = _thumbnail(found.images[k])
+    return kept
+
+
+def _that_matter(asked: Tensor) -> Tensor:
+    """Classes that are the label somewhere, filled up with the most probable others.
+
+    Parameters
+    ----------
+    asked : Tensor, shape (networks, shifts, classes)
+
+    Returns
+    -------
+    LongTensor
+        The most probable first.
+    """
+    peaks = asked.amax((0, 1))
+    labels = asked.argmax(2).unique()
+    likely = peaks.topk(min(CLASSES, len(peaks))).indices
+    # A class that is no label may have a higher peak than one that is.
+    missing = likely[~torch.isin(likely, labels)][: max(CLASSES - len(labels), 0)]
+    chosen = torch.cat([labels, missing])
+    return chosen[peaks[chosen].argsort(descending=True)]
+
+
+def _thumbnail(image: Tensor, side: int = 160) -> Tensor:
+    """A small JPEG file of a picture, as bytes."""
+    from PIL import Image
+
+    stream = BytesIO()
+    whole = Image.fromarray(image.permute(1, 2, 0).numpy())
+    small = whole.resize((side, side), Image.Resampling.LANCZOS)
+    small.save(stream, "jpeg", quality=70)
+    return _bytes(stream.getvalue())
+
+
+def _written(words: list[str]) -> Tensor:
+    return _bytes(json.dumps(words).encode())
+
+
+def _read(stored: Tensor) -> list[str]:
+    return json.loads(stored.numpy().tobytes())
+
+
+def _bytes(content: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8)

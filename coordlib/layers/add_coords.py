@@ -1,0 +1,71 @@
+"""The coordinates themselves, appended to the input."""
+
+import torch
+from torch import Tensor, fx, nn
+
+from coordlib.arguments import check_flag, check_tensor
+from coordlib.grid import unit_grid
+from coordlib.layers._arguments import channels_last, laid_out_last
+
+__all__ = ["AddCoords"]
+
+
+class AddCoords(nn.Module):
+    """Append unit coordinate channels to the input: the textbook half of CoordConv.
+
+    Rows come first, then columns; the authors' layer appends columns first, so weights
+    trained with theirs need those two input channels swapped. Coordinates end, at -1
+    and 1, on the centres of the corner pixels.
+
+    The coordinates are computed in float32 and cast last to the type of the input, and
+    bfloat16 tells neighbours apart up to 512 pixels an axis. :class:`CoordConv2d` has
+    no such limit.
+
+    Parameters
+    ----------
+    with_r : bool, default False
+        Append the distance from the centre as well.
+
+    Notes
+    -----
+    Input ``(N, C, *size)`` with one, two or three spatial axes; output
+    ``(N, C + D, *size)``, or ``C + D + 1`` channels with r. The new channels come last:
+    rows, columns, then r. In forward, a ``ValueError`` tells of an input with another
+    number of axes, a ``TypeError`` of one that is not floating point.
+
+    Liu et al. (2018), section 3 and figure 3.
+
+    Examples
+    --------
+    >>> AddCoords(with_r=True)(torch.rand(8, 3, 32, 48)).shape
+    torch.Size([8, 6, 32, 48])
+    """
+
+    def __init__(self, with_r: bool = False) -> None:
+        super().__init__()
+        check_flag("with_r", with_r)
+        self.with_r = with_r
+
+    def forward(self, input: Tensor) -> Tensor:
+        return _with_coordinates(input, self.with_r)
+
+    def extra_repr(self) -> str:
+        return f"with_r={self.with_r}"
+
+
+@fx.wrap
+def _with_coordinates(input: Tensor, with_r: bool) -> Tensor:
+    check_tensor("input", input, any_kind=True)
+    if input.ndim not in (3, 4, 5):
+        raise ValueError(
+            "input must be (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
+            f"got shape {tuple(input.shape)}"
+        )
+    size, dtype, device = input.shape[2:], input.dtype, input.device
+    if not dtype.is_floating_point:
+        raise TypeError(f"input must be floating point, got {dtype}")
+    coords = unit_grid(size, with_r=with_r, dtype=dtype, device=device)
+    coords = coords.expand(input.shape[0], *coords.shape)
+    if channels_last(input, len(size)):  # or the result would not be
+        coords = laid_out_last(coords)
+    return torch.cat([input, coords], 1)
