@@ -65,7 +65,9 @@ def verdicts(*claims: str) -> Html:
     return Html(ledger.to_html([e for e in ledger.ledger() if e.claim.id in claims]))
 
 
-def check(answer: Any, is_right: Callable[[Any], bool], hint: str) -> None:
+def check(
+    answer: Any, is_right: Callable[[Any], bool], hint: str | Callable[[Any], str]
+) -> None:
     """Say whether the answer to an exercise is right, and help if it is not.
 
     Parameters
@@ -74,12 +76,15 @@ def check(answer: Any, is_right: Callable[[Any], bool], hint: str) -> None:
         None until the reader has answered.
     is_right : callable
         Takes the answer.
-    hint : str
+    hint : str or callable
+        What to say of a wrong answer; a callable takes it.
     """
     if answer is None:
         print("Not answered yet.")
+    elif is_right(answer):
+        print("Correct.")
     else:
-        print("Correct." if is_right(answer) else f"Not yet. {hint}")
+        print(f"Not yet. {hint(answer) if callable(hint) else hint}")
 
 
 def table(caption: str, head: list[str], rows: list[list]) -> Html:

@@ -31,6 +31,8 @@ FIGURES = {
 MAX_BYTES = 1_500_000
 MAX_WIDTH = 72
 MAX_LINES = 25
+MAX_HIDDEN_LINES = 40
+MAX_FOLDED = 0.5
 MEDIAN_LINES = 6
 CHAPTER_CELLS = range(20, 41)
 MIN_ALT = 20
@@ -44,7 +46,7 @@ TRAINED = "ends of trainings: their last digits differ between processors"
 DRAWN = "first weights: not every torch draws the same ones from a seed"
 IGNORED = {
     "antialiased-networks": {'few, their_labels = pictures("train")': TRAINED},
-    "antialiased-pooling": {"def show(name, values, sign=\"\"):": TRAINED},
+    "antialiased-pooling": {'def show(name, values, sign=""):': TRAINED},
     "coordconv": {"for name, cpu in seconds.items():": "prints durations"},
     "coordinate-failure": {
         'arms = {"dense": "dense", "convolutions": "conv"}': TRAINED,
@@ -55,7 +57,9 @@ IGNORED = {
         "fresh = []": DRAWN,
         "fig, axes = plt.subplots(2, 3, figsize=(7.2, 4.9))": TRAINED,
     },
-    "handmade-decoder": {"decoders = {": TRAINED},
+    "handmade-decoder": {
+        "painters = [handmade.painter_network(8)[:-1] for seed in range(16)]": TRAINED,
+    },
     "reinforcement-learning": {
         "balls = Catch(4000, seed=1).reset().flatten(2).argmax(2)[:, 0] % 10": TRAINED
     },
@@ -80,6 +84,15 @@ def hidden(cell: nbformat.NotebookNode) -> bool:
     return {"hide-input", "hide-cell", "remove-input", "remove-cell"} & {
         *tags(cell)
     } != set()
+
+
+def folded_share(path: Path) -> float:
+    """The share of lines of code, blank ones and the set-up apart, in folded cells."""
+    counts = [
+        (hidden(cell), sum(bool(line.strip()) for line in cell.source.splitlines()))
+        for cell in cells(path)[1:]
+    ]
+    return sum(n for folded, n in counts if folded) / sum(n for _, n in counts)
 
 
 def where(number: int, cell: nbformat.NotebookNode) -> str:
@@ -191,12 +204,16 @@ def test_cells_are_short(path):
     code = cells(path)
     for name, cell in numbered(path):
         lines = cell.source.splitlines()
-        assert hidden(cell) or len(lines) <= MAX_LINES, name
+        assert len(lines) <= (MAX_HIDDEN_LINES if hidden(cell) else MAX_LINES), name
         assert max(map(len, lines)) <= MAX_WIDTH, name
     if path.stem in chapters():
         lengths = [len(cell.source.splitlines()) for cell in code if not hidden(cell)]
         assert statistics.median(lengths) <= MEDIAN_LINES
         assert len(code) in CHAPTER_CELLS
+
+
+def test_most_of_the_code_is_on_the_page(path):
+    assert folded_share(path) < MAX_FOLDED
 
 
 def test_no_idiom_nbval_stumbles_over(path):

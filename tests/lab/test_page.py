@@ -12,6 +12,11 @@ def test_an_exercise_says_what_became_of_the_answer(capsys):
     assert told == ["Not answered yet.", "Not yet. Count again.", "Correct."]
 
 
+def test_a_hint_may_look_at_the_answer(capsys):
+    page.check(3, lambda a: a == 4, lambda a: f"{4 - a} more.")
+    assert capsys.readouterr().out == "Not yet. 1 more.\n"
+
+
 def test_a_result_says_its_size_and_seeds(capsys):
     assert page.read("handmade-decoder").seeds == [0]
     assert capsys.readouterr().out == "handmade-decoder: paper size, 1 seed\n"

@@ -1,6 +1,10 @@
 """Figures of the book: one look, and the few plots and tables that return."""
 
-from coordlib.lab.figures.curves import training_curves
+from coordlib.lab.figures.curves import (
+    learning_curves,
+    mean_and_range,
+    training_curves,
+)
 from coordlib.lab.figures.plots import (
     answer_grid,
     answers,
@@ -9,6 +13,15 @@ from coordlib.lab.figures.plots import (
     probe_panel,
     show_images,
     signed,
+)
+from coordlib.lab.figures.positions import (
+    close_ups,
+    frame,
+    number_grids,
+    numbered_clouds,
+    outcome_maps,
+    position_maps,
+    split_maps,
 )
 from coordlib.lab.figures.shifts import shift_maps
 from coordlib.lab.figures.strips import picture_rows
@@ -23,13 +36,22 @@ __all__ = [
     "answer_grid",
     "answers",
     "boxes_on",
+    "close_ups",
+    "frame",
+    "learning_curves",
+    "mean_and_range",
     "mean_and_spread",
+    "number_grids",
+    "numbered_clouds",
+    "outcome_maps",
     "picture_rows",
     "position_map",
+    "position_maps",
     "probe_panel",
     "shift_maps",
     "show_images",
     "signed",
+    "split_maps",
     "training_curves",
     "use",
 ]

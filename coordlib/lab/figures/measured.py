@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from coordlib.lab.figures.plots import bare
 from coordlib.lab.figures.style import COLORS, WIDTH
-from coordlib.lab.figures.tables import Table
+from coordlib.lab.figures.tables import Table, mean_and_spread
 from coordlib.lab.record.result import Result, interval
 
 _MARKS = "os^DvPX"
@@ -146,6 +146,45 @@ def measured_table(
     ]
     named = [[name, *line] for name, line in zip(rows, cells, strict=True)]
     return Table(["", *columns], named)
+
+
+def spread_table(
+    result: Result,
+    rows: Mapping[str, Mapping[str, Any]],
+    columns: Mapping[str, Mapping[str, Any]],
+    *,
+    corner: str = "",
+    scale: float = 1,
+    digits: int = 2,
+) -> Table:
+    """Set out numbers as mean and standard deviation over the seeds.
+
+    Parameters
+    ----------
+    result, rows, columns
+        As for :func:`measured_table`.
+    corner : str
+        What stands above the names of the rows.
+    scale : float
+        What the numbers are multiplied by: 100 for a share in per cent.
+    digits : int
+        After the point.
+
+    Returns
+    -------
+    Table
+    """
+    lines = [
+        [name]
+        + [
+            mean_and_spread(scale * result.values(**row | column), digits)
+            if result.select(**row | column)
+            else ""
+            for column in columns.values()
+        ]
+        for name, row in rows.items()
+    ]
+    return Table([corner, *columns], lines)
 
 
 def intervals_beside(

@@ -36,7 +36,7 @@ def mean_and_spread(values: Sequence[float], digits: int = 2) -> str:
     >>> mean_and_spread([0.25], digits=1)
     '0.2'
     """
-    if not values:
+    if len(values) == 0:
         raise ValueError("values is empty: give one for each seed")
     text = f"{mean(values):.{digits}f}"
     return f"{text} ± {stdev(values):.{digits}f}" if len(values) > 1 else text

@@ -13,6 +13,27 @@ from coordlib.lab.record.sweep import Sweep
 STEPS = {"deconv": 1176, "coordconv": 1254}
 """How many steps the recipes of half size take."""
 
+IN_WORDS = {
+    "batch": {"normalisation": "batch", "batch_size": None},
+    "none": {"normalisation": "none", "batch_size": None},
+    "groups of channels, one dot": {"normalisation": "group"},
+    "each channel, one dot": {"normalisation": "instance"},
+    "batch, fixed after a tenth": {"normalisation": "batch-frozen"},
+    **{
+        f"batches of {size}, as many {held}": {
+            "normalisation": "batch",
+            "held": held,
+            "batch_size": size,
+        }
+        for held in ("epochs", "updates")
+        for size in (8, 128)
+    },
+    "none, batches of 8": {"normalisation": "none", "batch_size": 8},
+    "none, batches of 128": {"normalisation": "none", "batch_size": 128},
+}
+"""What a table calls the arms, whatever the painter, and their axes. A batch is of 32
+where no size is given."""
+
 
 def _arms() -> dict[str, dict]:
     """Batch statistics, none, those of one sample alone, and fixed ones."""

@@ -30,6 +30,24 @@ SUSPECTS = {
 the very dots that are held out, in the suspect's favour. Kernels of 2x2 do not
 overlap, and nothing ever hangs over a border."""
 
+IN_WORDS = {
+    "nothing": "nothing changed",
+    "size": "twice as wide",
+    "borders": "kernels of 2 x 2: no overlap, no borders",
+    "kernel": "kernels of 3 x 3",
+    "three_quarters": "a quarter held out",
+    "more_data": "one in twenty held out",
+    "patience": "four times as long",
+    "schedule": "the paper's schedule",
+    "initialisation": "torch's own starting weights",
+    "weight_decay": "best of three weight decays",
+    "momentum": "other memory of the statistics",
+    "raw_inputs": "inputs in raw pixels",
+    "rate": "best of six rates",
+    "normalisation": "no batch normalisation",
+}
+"""What a table calls the arms."""
+
 
 def _arms() -> dict[str, dict]:
     accused = {

@@ -1,0 +1,24 @@
+"""Where a training starts: at random, or near weights that were set by hand."""
+
+import torch
+from torch import nn
+
+
+def forget(network: nn.Sequential, seed: int) -> nn.Sequential:
+    """Draw all weights anew, in place, as torch does for new layers."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for layer in network:
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()
+    return network
+
+
+@torch.no_grad()
+def disturb(network: nn.Module, seed: int) -> nn.Module:
+    """Change every weight by 10 %, up or down, more or less, in place."""
+    generator = torch.Generator().manual_seed(seed)
+    for weight in network.parameters():
+        change = torch.randn(weight.shape, generator=generator)
+        weight.mul_(1 + 0.1 * change)
+    return network
