@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import subprocess
 from itertools import product
 from math import inf
 
@@ -186,6 +188,29 @@ def test_every_committed_result_is_valid():
         assert result.seeds
         assert sorted(map(int, result.provenance)) == result.seeds
         assert "dirty" not in json.dumps(result.provenance)
+
+
+@pytest.mark.parametrize(
+    ("file", "mark"), [("results/trial.cpu.json", ""), ("code.py", "-dirty")]
+)
+def test_a_result_that_grew_does_not_make_the_code_another(
+    tmp_path, monkeypatch, file, mark
+):
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
+    me = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+
+    def git(*arguments):
+        subprocess.run(["git", "-C", tmp_path, *me, *arguments], check=True)
+
+    for name in ("code.py", "results/trial.cpu.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("old")
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-q", "-m", "all of it")
+    (tmp_path / file).write_text("new")
+    commit = results.provenance(results.torch.device("cpu"), 1.0)["commit"]
+    assert re.fullmatch(rf"[0-9a-f]+{mark}", commit)
 
 
 def test_damaged_weights_are_named_with_the_remedy(tmp_path):

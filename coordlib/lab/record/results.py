@@ -365,7 +365,16 @@ def device_name(device: torch.device) -> str:
 
 
 def _commit() -> str:
-    """The commit of the checkout, marked where the tree differs from it."""
-    command = ["git", "-C", str(checkout.ROOT), "describe", "--always", "--dirty"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
+    """The commit of the checkout, marked where what is tracked differs from it.
+
+    Results do not count: a seed that is added to a committed one changes its file, and
+    not the code that measures the next.
+    """
+    git = ["git", "-C", str(checkout.ROOT)]
+    silent = {"capture_output": True, "text": True, "check": False}
+    found = subprocess.run([*git, "describe", "--always"], **silent).stdout.strip()
+    if not found:
+        return "unknown"
+    code = ["--", ".", ":(exclude)results"]
+    same = subprocess.run([*git, "diff", "--quiet", "HEAD", *code], **silent)
+    return f"{found}-dirty" if same.returncode else found
