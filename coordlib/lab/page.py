@@ -21,6 +21,10 @@ class Html:
     def __init__(self, text: str) -> None:
         self.text = text
 
+    def __repr__(self) -> str:
+        # The usual one holds an address, which is another one in every run.
+        return f"<{type(self).__name__}>"
+
     def _repr_html_(self) -> str:
         return self.text
 

@@ -46,14 +46,14 @@ TRAINED = "ends of trainings: their last digits differ between processors"
 DRAWN = "first weights: not every torch draws the same ones from a seed"
 IGNORED = {
     "antialiased-networks": {'few, their_labels = pictures("train")': TRAINED},
-    "antialiased-pooling": {"def interval(values):": TRAINED},
+    "antialiased-pooling": {'def show(name, values, sign=""):': TRAINED},
     "coordconv": {"for name, cpu in seconds.items():": "prints durations"},
     "coordinate-failure": {
         'arms = {"dense": "dense", "convolutions": "conv"}': TRAINED,
     },
     "generation": {"def explained(part):": TRAINED},
     "detection": {
-        'quick = find("detection").PRESETS["quick"]': TRAINED,
+        'quick = find("detection").presets["quick"]': TRAINED,
         "fresh = []": DRAWN,
         "fig, axes = plt.subplots(2, 3, figsize=(7.2, 4.9))": TRAINED,
     },

@@ -32,3 +32,7 @@ def test_verdicts_are_rows_of_the_ledger():
 def test_a_table_escapes_what_stands_in_it():
     shown = page.table("a < b", ["", "x"], [["<1>", 2]])._repr_html_()
     assert "<caption>a &lt; b</caption>" in shown and "&lt;1&gt;" in shown
+
+
+def test_a_piece_of_a_page_holds_no_address():
+    assert repr(page.Html("<b>one</b>")) == repr(page.Html("<i>other</i>"))

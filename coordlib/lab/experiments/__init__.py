@@ -41,6 +41,7 @@ MODULES = {
     "normalisation-rates": "normalisation.rates",
     "normalisation-regression": "normalisation.regression",
     "normalisation-rendering": "normalisation.rendering",
+    "normalisation-replication": "normalisation.replication",
     "normalisation-sizes": "normalisation.sizes",
     "normalisation-suspects": "normalisation.suspects",
     "normalisation-tuning": "normalisation.tuning",

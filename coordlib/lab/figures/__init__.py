@@ -23,6 +23,8 @@ from coordlib.lab.figures.positions import (
     position_maps,
     split_maps,
 )
+from coordlib.lab.figures.shifts import shift_maps
+from coordlib.lab.figures.strips import picture_rows
 from coordlib.lab.figures.style import COLORS, WIDTH, use
 from coordlib.lab.figures.tables import Linked, Table, mean_and_spread
 
@@ -42,9 +44,11 @@ __all__ = [
     "number_grids",
     "numbered_clouds",
     "outcome_maps",
+    "picture_rows",
     "position_map",
     "position_maps",
     "probe_panel",
+    "shift_maps",
     "show_images",
     "signed",
     "split_maps",

@@ -25,6 +25,17 @@ Quantity = Mapping[str, Any] | tuple[Mapping[str, Any], Mapping[str, Any]]
 perhaps axes; or two of these, for their difference seed by seed."""
 
 
+def by(axis: str, names: Mapping[str, Any], **shared: Any) -> dict[str, dict[str, Any]]:
+    """Quantities, rows or columns that differ in one axis, by name.
+
+    Examples
+    --------
+    >>> by("way", {"Tri-3": "tri3"}, network="vgg")
+    {'Tri-3': {'way': 'tri3', 'network': 'vgg'}}
+    """
+    return {name: {axis: value} | shared for name, value in names.items()}
+
+
 def estimate(result: Result, quantity: Quantity) -> tuple[float, float, float]:
     """The mean of a quantity over the seeds, and its 95 % interval.
 
@@ -268,6 +279,36 @@ def effects(
     return ax
 
 
+def each_training(ax: Axes, values: Mapping[str, ArrayLike]) -> Axes:
+    """Draw trainings as dots, with their mean, its 95 % interval and a line at zero.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : mapping of str to array, shape (seeds,)
+        For each row its name and a number for each training.
+
+    Returns
+    -------
+    Axes
+        The first row has labels, for a legend.
+    """
+    for y, line in enumerate(values.values()):
+        numbers = np.asarray(line, dtype=float)
+        labels = ["95 % interval", "a training", "their mean"] if y == 0 else [None] * 3
+        if len(numbers) > 1:
+            look = {"color": COLORS["blue"], "lw": 6, "alpha": 0.3}
+            ax.plot(interval(numbers), [y, y], label=labels[0], **look)
+        color = COLORS["blue"]
+        ax.plot(numbers, [y] * len(numbers), "o", color=color, label=labels[1])
+        stroke = {"color": COLORS["vermilion"], "ms": 22, "mew": 2, "ls": "none"}
+        ax.plot(numbers.mean(), y, marker="|", label=labels[2], **stroke)
+    ax.axvline(0, color="0.5", lw=1, zorder=0)
+    ax.set_yticks(range(len(values)), values)
+    ax.set_ylim(-0.6, len(values) - 0.4)
+    return ax
+
+
 def curve_bands(
     ax: Axes, curves: Mapping[str, Sequence[Sequence[Mapping]]], metric: str
 ) -> Axes:
@@ -306,6 +347,17 @@ def curve_bands(
             band = {"color": COLORS[color], "alpha": 0.2, "lw": 0}
             ax.fill_between(steps, middle - half, middle + half, **band)
     return ax
+
+
+def in_thousands(value: float, _position: int | None = None) -> str:
+    """Label a number of steps on an axis: ``set_major_formatter(in_thousands)``.
+
+    Examples
+    --------
+    >>> in_thousands(50_000)
+    '50'
+    """
+    return f"{value / 1000:.0f}"
 
 
 def _check_count(name: str, series: Mapping) -> None:

@@ -155,6 +155,7 @@ def make_painter(
     painter: str,
     *,
     raw: bool = False,
+    rectified: bool = False,
     initialisation: str = "he-normal",
     **options,
 ) -> nn.Module:
@@ -167,6 +168,8 @@ def make_painter(
     painter : {"deconv", "coordconv"}
     raw : bool
         Feed positions in pixels, 4 to 59, as the released code does.
+    rectified : bool
+        Put a rectifier behind the last layer, as one replication does.
     initialisation : {"he-normal", "torch"}
         As published, or as torch initialises its layers.
     **options
@@ -183,6 +186,8 @@ def make_painter(
         for layer in network.modules():
             if hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()
+    if rectified:
+        network = nn.Sequential(network, nn.ReLU())
     return nn.Sequential(InPixels(size), network) if raw else network
 
 
