@@ -28,7 +28,7 @@ import sys
 
 if importlib.util.find_spec("coordlib") is None:
     book = "{address}"
-    !git clone -q --depth 1 {{book}} where-is-it
+    %system git clone -q --depth 1 {{book}} where-is-it
     %pip install -q --no-deps -e where-is-it
     sys.path.insert(0, os.path.abspath("where-is-it"))
     if importlib.util.find_spec("coordlib") is None:

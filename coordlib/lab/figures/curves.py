@@ -23,7 +23,7 @@ def training_curves(
     ----------
     rows : mapping of str to (sequence of dict, str)
         For each row of plots its name, the ``runs`` of a
-        :class:`coordlib.lab.record.results.Result`, and which number of their curves,
+        :class:`coordlib.lab.record.result.Result`, and which number of their curves,
         without ``train_`` or ``test_``.
     arms : sequence of str, optional
         The arms to draw; all if not given. An arm keeps its colour.
