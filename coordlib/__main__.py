@@ -102,18 +102,17 @@ def _show(name: str, preset: str | None, where: Where) -> None:
         print(f"{name} at {p} size")
         if result.runs:
             print(trained)
-        count = f"({len(result.seeds)} seeds)"
-        for row in result.select(seed=result.seeds[0]):
-            axes = {k: v for k, v in row.items() if k not in ("seed", "value")}
-            what = ", ".join(map(str, [axes.pop("metric"), *axes.values()]))
-            values = result.alike(row)
+        for axes, values in result.series():
+            metric = axes.pop("metric")
+            what = ", ".join([metric, *(f"{k} {v}" for k, v in axes.items())])
             middle, around = values.mean(), spread(values)
-            print(f"{what:48s} {middle:12.5g} ± {around:.2g}  {count}")
+            count = f"({len(values)} seed{'s' * (len(values) > 1)})"
+            print(f"{what:60s} {middle:12.5g} ± {around:.2g}  {count}")
         return
     elsewhere = f" --results {where}" if where else ""
     raise ValueError(
-        f"{name} was not measured{f' at {preset}' if preset else ''}; measure it with "
-        f"'python -m coordlib run {name} --preset {preset or known[0]}{elsewhere}'"
+        f"no finished seed of {name}{f' at {preset}' if preset else ''}; measure it "
+        f"with 'python -m coordlib run {name} --preset {preset or known[0]}{elsewhere}'"
     )
 
 

@@ -45,7 +45,16 @@ class Moved(MetaPathFinder, Loader):
         _, first, *rest = spec.name.split(".")
         new = ".".join(["coordlib.lab", MOVED[first], *rest])
         warnings.warn(f"{spec.name} is now {new}", FutureWarning, stacklevel=2)
-        module = import_module(new)
+        try:
+            module = import_module(new)
+        except ModuleNotFoundError as error:
+            if error.name != new:
+                raise
+            raise ModuleNotFoundError(
+                f"no module {spec.name!r} any more: what was in it is somewhere in "
+                "coordlib.lab; the book's reference page says where",
+                name=spec.name,
+            ) from None
         spec.loader_state = module.__spec__
         return module
 

@@ -1,5 +1,6 @@
 """Experiments: measured once, kept, and refused in clear words."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -62,6 +63,23 @@ def test_a_file_of_another_configuration_is_not_overwritten(tmp_path, counted):
         experiments.run("zero-weights", "paper", where=tmp_path)
 
 
+def test_what_goes_on_has_its_configuration_in_the_order_of_what_began(
+    tmp_path, monkeypatch
+):
+    seen = []
+
+    def measure(seed, setting, **config):
+        seen.append(json.dumps(config))
+        return rows({"value": 0.0})
+
+    presets = {"quick": {"arms": {"z": (1, 2), "a": 2}}}
+    changed = replace(zero_weights.EXPERIMENT, measure=measure, presets=presets)
+    monkeypatch.setattr(zero_weights, "EXPERIMENT", changed)
+    for seed in (0, 1):
+        experiments.run("zero-weights", "quick", seeds=[seed], where=tmp_path)
+    assert seen[0] == seen[1]
+
+
 def test_an_unwritable_folder_shows_before_the_measurement(tmp_path, counted):
     blocked = tmp_path / "file"
     blocked.write_text("")
@@ -84,8 +102,11 @@ def test_the_committed_result_is_what_the_code_measures(name, tmp_path):
     kept = results.best(name)
     assert again.config == kept.config
     assert len(again.rows) == len(kept.rows)
-    for row in again.rows:
-        assert kept.alike(row) == pytest.approx([row["value"]], rel=0.05, abs=1e-6)
+    for (axes, new), (same, old) in zip(
+        sorted(again.series(), key=str), sorted(kept.series(), key=str), strict=True
+    ):
+        assert axes == same
+        assert new == pytest.approx(old, rel=0.05, abs=1e-6)
 
 
 def test_ctrl_c_says_that_the_run_can_go_on(tmp_path, monkeypatch, capsys):

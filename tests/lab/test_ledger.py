@@ -82,6 +82,12 @@ def test_a_rule_may_ask_for_every_seed():
     assert decide(every, result("cpu", (0.9, 9), 0)).measured == "9.0"
 
 
+def test_a_misspelt_quantity_is_seen_behind_a_comparison_that_fails():
+    two = claim("", "a >= 1", "gian > 0")
+    with pytest.raises(KeyError, match="'gian'"):
+        decide(two, result("cpu", (0, 0), 0))
+
+
 def test_a_finding_of_the_book_holds_or_does_not():
     found = claim("", "a >= 1", source="ours")
     assert decide(found, result("cpu", (1, 1), 0)).verdict == "holds"
@@ -153,6 +159,16 @@ def test_results_decide_the_verdict(tmp_path):
             "- {id: A, source: s, claim: c, figure: f, page: p, evidence: "
             "{experiment: e, measured: m, rule: ['a is big']}}",
             "not of the form",
+        ),
+        (
+            "- {id: A, source: s, claim: c, figure: f, page: p, evidence: "
+            "{experiment: e, measured: m, rule: ['a > nan']}}",
+            "not of the form",
+        ),
+        (
+            "- {id: A, source: s, claim: c, figure: f, page: p, evidence: "
+            "{experiment: e, measured: '{lowest(a)}', rule: ['a > 1']}}",
+            "measured names no quantity: lowest",
         ),
         (
             "- &a {id: A, source: s, claim: c, figure: f, page: p}\n- *a",

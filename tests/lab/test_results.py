@@ -7,6 +7,7 @@ import subprocess
 from itertools import product
 from math import inf
 
+import numpy as np
 import pytest
 from made import result_rows
 
@@ -81,6 +82,52 @@ def test_what_was_not_measured_is_answered_with_what_was():
         found.values("accuracy")
     with pytest.raises(KeyError, match="it has arm 'conv', 'coord'; split 'a', 'b'"):
         Result("trial", "cpu", {}, TWO).values("iou", arm="dense")
+
+
+def test_arms_are_not_mixed_where_each_has_its_own_seed():
+    apart = [row | {"seed": n} for n, row in enumerate((TWO[0], TWO[2]))]
+    with pytest.raises(KeyError, match="they differ in arm 'conv', 'coord'"):
+        Result("trial", "cpu", {}, apart).values("iou", split="a")
+
+
+def test_an_axis_that_nothing_has_is_refused():
+    with pytest.raises(KeyError, match=r"no axis 'splt'; it has seed, arm, split"):
+        Result("trial", "cpu", {}, TWO).values("iou", arm="conv", splt=None)
+
+
+@pytest.mark.parametrize(
+    ("measured", "error", "message"),
+    [
+        ([], ValueError, "trial measured nothing for seed 0"),
+        (rows({"a": 1}) + rows({"a": 2}), ValueError, "measured .* twice"),
+        ([{"value": 1.0}], TypeError, "metric must be a name"),
+        (rows({"a": 1}, size=(3, 3)), TypeError, "size must be text or a number"),
+    ],
+)
+def test_rows_that_could_not_be_told_apart_or_read_are_refused(
+    measured, error, message
+):
+    with pytest.raises(error, match=message):
+        Result("trial", "cpu", {}).add(0, measured)
+
+
+def test_an_axis_of_numpy_is_written_as_a_number(tmp_path):
+    result = Result("trial", "cpu", {})
+    result.add(0, rows({"a": 1.0}, layer=np.int64(3), on=np.bool_(True)))
+    read = results.load(results.save(result, tmp_path))
+    assert read.rows == [
+        {"seed": 0, "metric": "a", "layer": 3, "on": True, "value": 1.0}
+    ]
+
+
+def test_putting_a_result_aside_twice_loses_none(tmp_path):
+    for _ in range(2):
+        results.save(measured(), tmp_path)
+        results.put_aside("trial", "cpu", tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "trial.cpu.json.old",
+        "trial.cpu.json.old2",
+    }
 
 
 def test_a_number_that_a_seed_lacks_is_no_number_of_each_seed():

@@ -26,7 +26,9 @@ OURS = "ours"
 
 _DIFFERENCE = r"\w+(?: - \w+)?"
 _METRIC = rf"(?:(?:low|high|least|most)\({_DIFFERENCE}\)|{_DIFFERENCE})"
-_COMPARISON = re.compile(rf"\s*({_METRIC})\s*(<=|>=|==|<|>)\s*([-+.\w]+)\s*")
+_COMPARISON = re.compile(
+    rf"\s*({_METRIC})\s*(<=|>=|==|<|>)\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*"
+)
 _OPERATORS = {
     "<=": operator.le,
     ">=": operator.ge,
@@ -135,7 +137,8 @@ def decide(claim: Claim, result: Result | None) -> Entry:
         check_instance("result", result, Result, "a Result or None")
     if result is None or not result.seeds:
         return Entry(claim, "not yet measured", "", 0, "")
-    holds = all(_holds(comparison, claim, result) for comparison in claim.rule)
+    # Every comparison is read, so that a misspelt one is seen behind one that fails.
+    holds = all([_holds(comparison, claim, result) for comparison in claim.rule])
     if len(result.seeds) == 1 and any("(" in comparison for comparison in claim.rule):
         verdict = "not yet measured"
     elif claim.source == OURS:
@@ -233,6 +236,12 @@ def _claim(entry: dict, file: Path) -> Claim:
             raise ValueError(
                 f"{file}: claim {name}: rule {comparison!r} is not of the form "
                 "'metric >= number'"
+            )
+    quantity = re.compile(_METRIC)
+    for _, told, _, _ in Formatter().parse(evidence.get("measured", "")):
+        if told and not quantity.fullmatch(told):
+            raise ValueError(
+                f"{file}: claim {name}: measured names no quantity: {told}"
             )
     return Claim(
         **{key: str(entry[key]).strip() for key in _FIELDS},

@@ -1,11 +1,13 @@
 """Measurements as rows: each number with its seed and by what it differs."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from coordlib.arguments import check_instance
 
 Row = dict[str, Any]
 """One number: ``metric`` and ``value``, and by which axes it differs from others."""
@@ -40,8 +42,7 @@ class Result:
         What the preset fixes.
     rows : list of Row
         Each number: its seed, its metric and value, and the axes that tell it from
-        others, such as arm and split. In a file they are what
-        ``pandas.DataFrame(json.load(file)["rows"])`` reads.
+        others, such as arm and split. ``pandas.DataFrame`` reads them.
     provenance : dict of str to dict
         For each seed: commit, versions, device, seconds, date.
     runs : list of dict
@@ -62,15 +63,46 @@ class Result:
         return sorted({row["seed"] for row in self.rows})
 
     def add(self, seed: int, measured: list[Row]) -> None:
-        """Take the rows of a seed in."""
-        self.rows += [{"seed": seed} | row for row in measured]
+        """Take the rows of a seed in.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or two are alike in all but their value.
+        TypeError
+            If a metric is no text, or an axis neither text nor a number.
+        """
+        if not measured:
+            raise ValueError(f"{self.experiment} measured nothing for seed {seed}")
+        taken = set()
+        for row in measured:
+            axes = {k: _plain(k, v) for k, v in row.items() if k != "value"}
+            check_instance("metric", axes.get("metric"), str, "a name")
+            if (key := tuple(sorted(axes.items()))) in taken:
+                raise ValueError(f"{self.experiment} measured {axes} twice")
+            taken.add(key)
+            self.rows.append({"seed": seed} | axes | {"value": row["value"]})
 
     def select(self, **wanted: Any) -> list[Row]:
-        """The rows that have these values: of ``metric``, ``seed`` or any axis."""
+        """The rows that have these values: of ``metric``, ``seed`` or any axis.
+
+        Raises
+        ------
+        KeyError
+            If no row has an axis of that name.
+        """
+        for name in wanted:
+            if self.rows and not any(name in row for row in self.rows):
+                axes = dict.fromkeys(axis for row in self.rows for axis in row)
+                raise KeyError(
+                    f"{self.experiment} ({self.preset}) has no axis {name!r}; it has "
+                    f"{', '.join(axes)}"
+                )
+        missing = object()
         return [
             row
             for row in self.rows
-            if all(row.get(name) == value for name, value in wanted.items())
+            if all(row.get(name, missing) == value for name, value in wanted.items())
         ]
 
     def values(self, metric: str, **axes: Any) -> np.ndarray:
@@ -94,14 +126,15 @@ class Result:
             what there is.
         """
         found = self.select(metric=metric, **axes)
-        if sorted(row["seed"] for row in found) == self.seeds and found:
+        alike = all(_axes(row) == _axes(found[0]) for row in found)
+        if found and alike and sorted(row["seed"] for row in found) == self.seeds:
             found.sort(key=lambda row: row["seed"])
             return np.array([row["value"] for row in found], dtype=float)
         asked = ", ".join(f"{k} {v!r}" for k, v in {"metric": metric, **axes}.items())
         where = f"{self.experiment} ({self.preset})"
-        if found and len(found) > len(self.seeds):
+        if found and (not alike or len(found) > len(self.seeds)):
             raise KeyError(
-                f"{where} has more than one number a seed with {asked}; they differ in "
+                f"{where} has more than one number with {asked}; they differ in "
                 f"{_differences(found) or 'nothing'}"
             )
         there = self.select(metric=metric) or self.rows
@@ -110,15 +143,13 @@ class Result:
             f"{_differences(there) or 'none'}"
         )
 
-    def alike(self, row: Row) -> np.ndarray:
-        """The values of rows that differ from one in the seed only, in their order."""
-        own = {k: v for k, v in row.items() if k not in ("seed", "value")}
-        found = [
-            (other["seed"], other["value"])
-            for other in self.rows
-            if {k: v for k, v in other.items() if k not in ("seed", "value")} == own
-        ]
-        return np.array([value for _, value in sorted(found)])
+    def series(self) -> Iterator[tuple[Row, np.ndarray]]:
+        """Everything that was measured: its metric and axes, and its values by seed."""
+        found: dict[tuple, list[Row]] = {}
+        for row in sorted(self.rows, key=lambda row: row["seed"]):
+            found.setdefault(tuple(sorted(_axes(row).items())), []).append(row)
+        for rows in found.values():
+            yield _axes(rows[0]), np.array([row["value"] for row in rows])
 
     def mean(self, metric: str, **axes: Any) -> float:
         """The mean over the seeds of what :meth:`values` gives."""
@@ -150,6 +181,18 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     half = t.ppf(0.975, len(values) - 1) * spread(values) / math.sqrt(len(values))
     half, middle = float(half), float(np.mean(values))
     return middle - half, middle + half
+
+
+def _plain(name: str, value: Any) -> str | bool | int | float:
+    """The value of an axis as a file can hold it."""
+    value = value.item() if isinstance(value, np.generic) else value
+    check_instance(name, value, str | bool | int | float, "text or a number")
+    return value
+
+
+def _axes(row: Row) -> Row:
+    """What a row is, without its seed and its value."""
+    return {k: v for k, v in row.items() if k not in ("seed", "value")}
 
 
 def _differences(there: list[Row]) -> str:

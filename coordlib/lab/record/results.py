@@ -155,8 +155,7 @@ def save(result: Result, where: Where = None) -> Path:
     Raises
     ------
     ValueError
-        If a metric is no finite number, or no folder is given and there is none but
-        that of the package.
+        If a value is no finite number, or no folder is given and there is no checkout.
     OSError
         If the folder cannot be written.
     """
@@ -334,7 +333,11 @@ def put_aside(experiment: str, preset: str, where: Where = None) -> list[Path]:
     except (ResultError, FileNotFoundError):
         pass
     there = (file, weights_path(experiment, preset, where))
-    return [f.replace(f"{f}.old") for f in there if f.exists()]
+    number = 1
+    while any(Path(f"{f}.old{number if number > 1 else ''}").exists() for f in there):
+        number += 1  # an older one stays
+    mark = f".old{number if number > 1 else ''}"
+    return [f.replace(f"{f}{mark}") for f in there if f.exists()]
 
 
 def provenance(device: torch.device, seconds: float) -> dict:

@@ -65,7 +65,8 @@ def run(
     OSError
         If the folder cannot be written, is nearly full, or another process is at it.
     """
-    config = experiment.config(preset)
+    # As a file holds it: what goes on from one is then what began without.
+    config = json.loads(json.dumps(experiment.config(preset), sort_keys=True))
     if dask and not experiment.spreads:
         raise ValueError(
             f"{experiment.name} is no sweep: there is nothing to spread over Dask"
@@ -108,7 +109,7 @@ def run(
 def _begun(name: str, preset: str, config: dict, where: Where) -> Result:
     file = results.path(name, preset, where)
     result = results.load(file) if file.exists() else Result(name, preset, config)
-    if result.config != json.loads(json.dumps(config)):
+    if result.config != config:
         raise ValueError(
             f"{file} was measured with another configuration; move it away, or "
             "measure again with --force"
