@@ -86,6 +86,8 @@ class Result:
     def select(self, **wanted: Any) -> list[Row]:
         """The rows that have these values: of ``metric``, ``seed`` or any axis.
 
+        None selects the rows that lack an axis.
+
         Raises
         ------
         KeyError
@@ -98,11 +100,10 @@ class Result:
                     f"{self.experiment} ({self.preset}) has no axis {name!r}; it has "
                     f"{', '.join(axes)}"
                 )
-        missing = object()
         return [
             row
             for row in self.rows
-            if all(row.get(name, missing) == value for name, value in wanted.items())
+            if all(row.get(name) == value for name, value in wanted.items())
         ]
 
     def values(self, metric: str, **axes: Any) -> np.ndarray:
