@@ -87,9 +87,10 @@ def _show(name: str, preset: str | None, where: Where) -> None:
 
     What is only begun is named, too.
     """
-    known = experiments.find(name).sizes
-    if preset and preset not in known:
-        raise ValueError(f"{name} has no preset {preset!r}; it has {', '.join(known)}")
+    experiment = experiments.find(name)
+    known = experiment.sizes
+    if preset:
+        experiment.config(preset)  # refuses one that it does not have
     for p in [preset] if preset else known[::-1]:
         file = results.path(name, p, where)
         if not file.exists():

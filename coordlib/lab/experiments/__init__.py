@@ -123,13 +123,10 @@ def best_network(name: str, arm: str, split: str, where: Where = None) -> nn.Mod
     KeyError
         If no such network is kept; the message lists those that are.
     """
-    experiment, result = find(name), results.best(name, where)
+    experiment = find(name)
     if not isinstance(experiment, Sweep) or experiment.contest is None:
         raise ValueError(f"{name} is no sweep of networks: there is no best one")
-    if result is None:
-        raise FileNotFoundError(
-            f"no result of {name}; measure it with 'python -m coordlib run {name}'"
-        )
+    result = results.measured(name, where)
     weights = results.load_weights(name, result.preset, f"{arm}_{split}", where)
     contest = experiment.contest(**options(result.config))
     which = {"arm": arm, "split": split, "seed": KEPT_SEED}

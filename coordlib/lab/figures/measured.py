@@ -340,12 +340,9 @@ def curve_bands(
         middle = values.mean(0)
         ax.plot(steps, middle, style, color=COLORS[color], lw=1.6, label=name)
         if len(values) > 1:
-            from scipy.stats import t  # slow to import, and few need it
-
-            half = t.ppf(0.975, len(values) - 1) * values.std(0, ddof=1)
-            half /= math.sqrt(len(values))
+            ends = np.transpose([interval(at_step) for at_step in values.T])
             band = {"color": COLORS[color], "alpha": 0.2, "lw": 0}
-            ax.fill_between(steps, middle - half, middle + half, **band)
+            ax.fill_between(steps, *ends, **band)
     return ax
 
 

@@ -318,6 +318,23 @@ def best(experiment: str, where: Where = None) -> Result | None:
     return None
 
 
+def measured(experiment: str, where: Where = None) -> Result:
+    """The result that :func:`best` gives, where there must be one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no seed is finished; the message says how to measure one.
+    """
+    result = best(experiment, where)
+    if result is None:
+        raise FileNotFoundError(
+            f"no result of {experiment}; measure it with "
+            f"'python -m coordlib run {experiment}'"
+        )
+    return result
+
+
 def put_aside(experiment: str, preset: str, where: Where = None) -> list[Path]:
     """Rename a result and its weights, so that a run starts anew and nothing is lost.
 

@@ -211,12 +211,7 @@ def trained(arm: str, experiment: str = "gan", where: Path | None = None) -> nn.
     FileNotFoundError
         If it was not measured.
     """
-    result = results.best(experiment, where)
-    if result is None:
-        raise FileNotFoundError(
-            f"no result of {experiment}; measure it with "
-            f"'python -m coordlib run {experiment}'"
-        )
+    result = results.measured(experiment, where)
     config = result.config
     width = config["arms"][arm]["width"]
     generator = GENERATORS[arm](width, config["size"], config["latent"])
