@@ -37,6 +37,8 @@ MODULES = {
     "layer-maps": "aliasing.layer_maps",
     "normalisation": "normalisation.painters",
     "normalisation-company": "normalisation.company",
+    "normalisation-extremes": "normalisation.extremes",
+    "normalisation-full-size": "normalisation.full_size",
     "normalisation-mechanism": "normalisation.mechanism",
     "normalisation-rates": "normalisation.rates",
     "normalisation-regression": "normalisation.regression",
