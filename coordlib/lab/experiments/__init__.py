@@ -43,6 +43,7 @@ MODULES = {
     "normalisation-rates": "normalisation.rates",
     "normalisation-regression": "normalisation.regression",
     "normalisation-rendering": "normalisation.rendering",
+    "normalisation-rendering-tuning": "normalisation.rendering_tuning",
     "normalisation-replication": "normalisation.replication",
     "normalisation-sizes": "normalisation.sizes",
     "normalisation-suspects": "normalisation.suspects",
