@@ -4,7 +4,11 @@ import pytest
 
 from coordlib.lab import experiments
 from coordlib.lab.data.squares import squares, uniform_split
-from coordlib.lab.experiments.normalisation import painters
+from coordlib.lab.experiments.normalisation import (
+    painters,
+    rendering,
+    rendering_tuning,
+)
 from coordlib.lab.experiments.normalisation.mechanism import DRAWN, _cloud, _moved
 from coordlib.lab.experiments.normalisation.painters import PAINTERS, validation_split
 from coordlib.lab.experiments.normalisation.suspects import SUSPECTS
@@ -50,6 +54,15 @@ def test_the_rates_are_those_that_did_best_on_the_validation_dots():
             chosen = painters.PRESETS["cpu"]["arms"][name]["training"]["lr"]
             [of_the_chosen] = [r["test_accuracy"] for r in runs if r["lr"] == chosen]
             assert of_the_chosen == best
+
+
+def test_the_recipes_for_squares_did_best_on_the_validation_squares():
+    tuned = results.best("normalisation-rendering-tuning")
+    for kind, recipe in rendering.TUNED.items():
+        runs = [run for run in tuned.runs if run["arm"] == kind]
+        assert len(runs) == len(rendering_tuning.RATES) * len(rendering_tuning.DECAYS)
+        best = max(runs, key=lambda run: run["test_iou"])
+        assert {name: best[name] for name in recipe} == recipe
 
 
 def test_rates_are_chosen_on_dots_that_no_test_holds_out_by_the_same_seed():

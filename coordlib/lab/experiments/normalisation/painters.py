@@ -155,7 +155,6 @@ def make_painter(
     painter: str,
     *,
     raw: bool = False,
-    rectified: bool = False,
     initialisation: str = "he-normal",
     **options,
 ) -> nn.Module:
@@ -168,10 +167,8 @@ def make_painter(
     painter : {"deconv", "coordconv"}
     raw : bool
         Feed positions in pixels, 4 to 59, as the released code does.
-    rectified : bool
-        Put a rectifier behind the last layer, as one replication does.
-    initialisation : {"he-normal", "torch"}
-        As published, or as torch initialises its layers.
+    initialisation : {"he-normal", "torch", "glorot"}
+        As published, as torch initialises its layers, or as TensorFlow does.
     **options
         Of the painter.
 
@@ -182,12 +179,12 @@ def make_painter(
     """
     kind = {"deconv": DeconvPainter, "coordconv": CoordConvPainter}[painter]
     network = kind(size=size, **options)
-    if initialisation == "torch":
-        for layer in network.modules():
-            if hasattr(layer, "reset_parameters"):
-                layer.reset_parameters()
-    if rectified:
-        network = nn.Sequential(network, nn.ReLU())
+    for layer in network.modules():
+        if initialisation == "torch" and hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()
+        if initialisation == "glorot" and hasattr(layer, "kernel_size"):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
     return nn.Sequential(InPixels(size), network) if raw else network
 
 

@@ -1,5 +1,6 @@
 """Squares in place of dots: transposed convolutions with normalisation and without."""
 
+from collections import defaultdict
 from functools import partial
 
 from torch import Tensor
@@ -27,8 +28,8 @@ EPOCHS = 60
 # squares of the uniform split are painted as well as with it, those of the quadrant as
 # badly.
 TUNED = {
-    "batch": {"lr": 0.005, "weight_decay": 0.002},
-    "none": {"lr": 0.005, "weight_decay": 0.002},
+    "batch": {"lr": 0.01, "weight_decay": 0.002},
+    "none": {"lr": 0.02, "weight_decay": 0.0},
 }
 """The best rate and weight decay of each arm on validation squares of its own; a test
 holds them equal to what :mod:`.rendering_tuning` measured."""
@@ -40,13 +41,22 @@ PRESETS = {
             kind: half_size_arm("deconv", kind, splits=BOTH, epochs=EPOCHS, **recipe)
             for kind, recipe in TUNED.items()
         }
+        | {
+            f"{kind}_recipe_of_the_dots": half_size_arm(
+                *("deconv", kind),
+                splits=BOTH,
+                epochs=EPOCHS,
+                axes={"recipe": "dots"},
+            )
+            for kind in TUNED
+        }
     }
 }
 
 
 def contest(size: int, side: int = 9) -> Contest:
     """Painters that differ in their normalisation, by the overlap with the square."""
-    networks = dict.fromkeys(("batch", "none"), partial(make_painter, size))
+    networks = defaultdict(lambda: partial(make_painter, size))
     return Contest(networks=networks, best="iou")
 
 

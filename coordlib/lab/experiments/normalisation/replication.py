@@ -13,31 +13,33 @@ RECIPE = {
     "batch_size": 32,
     "schedule": "constant",
     "lr": 0.002,
-    "weight_decay": 0.002,
     "measures": 5,
 }
-"""As published (D'Cruz, 2019): 85.8 % of the held-out dots after 200 epochs, with a
-painter of width 2 whose kernels are 2x2. It has no batch normalisation, and a rectifier
-after the last layer, so that a score below zero counts as zero."""
+NETWORK = {"width": 3, "kernel_size": 2, "initialisation": "glorot"}
+"""D'Cruz (2019) reports 85.8 % of the held-out dots after 200 epochs. This is what the
+public code does: no batch normalisation, width 3, kernels of 2x2, Glorot's starting
+weights, positions in raw pixels, a quarter held out, one rate throughout. His table
+also names a weight decay of .002; the public script of this task has none."""
 
 
-def _arms(epochs: int) -> dict[str, dict]:
+def _arms() -> dict[str, dict]:
+    """The recipe, and the same with unit coordinates."""
     return {
-        name: arm(
+        f"{inputs}_inputs": arm(
             "deconv",
             "none",
-            axes={"last_layer": name},
-            network={"width": 2, "kernel_size": 2, "rectified": name == "rectified"},
-            **RECIPE | {"epochs": epochs},
+            splits=("three_quarters",),
+            axes={"inputs": inputs},
+            network=NETWORK | {"raw": inputs == "raw"},
+            **RECIPE,
         )
-        for name in ("rectified", "linear")
+        for inputs in ("raw", "unit")
     }
 
 
-PRESETS = {
-    "cpu": {"size": 64, "arms": _arms(200)},
-    "paper": {"size": 64, "arms": _arms(400)},
-}
+# Predicted before the first run: raw inputs hold it back; with unit ones it draws more
+# than 95 % of the held-out dots.
+PRESETS = {"cpu": {"size": 64, "arms": _arms()}}
 
 EXPERIMENT = Sweep(
     name="normalisation-replication",
