@@ -241,7 +241,7 @@ def main(arguments: list[str]) -> int:
     os.environ |= {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     sys.path.insert(0, str(ROOT))
 
-    from coordlib.lab.training.device import best_device
+    from coordlib.lab.record.device import best_device
 
     device = best_device(options.device)
     os.environ["ON_DEVICE"] = str(device)

@@ -11,8 +11,8 @@ import torch
 
 import coordlib
 from coordlib.lab.record import ledger, results
+from coordlib.lab.record.device import best_device
 from coordlib.lab.record.result import Result
-from coordlib.lab.training.device import best_device
 
 
 class Html:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.lab.models.common import parameter_count
+from coordlib.lab.record.device import best_device
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
-from coordlib.lab.training.device import best_device
 from coordlib.lab.training.loop import Augment, Draw, Loss
 from coordlib.lab.training.stacked import fit_many
 
