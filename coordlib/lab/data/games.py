@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from coordlib.arguments import check_choice, check_integer
-from coordlib.lab.seeds import SEED_STEP
+from coordlib.lab.data.seeds import SEED_STEP
 
 __all__ = [
     "MINATAR",

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.arguments import check_integer
-from coordlib.lab.seeds import step_generator
+from coordlib.lab.data.seeds import step_generator
 from coordlib.lab.training.loop import LOSS_CHECK_STEPS, check_finite
 from coordlib.lab.training.resume import Resumable
 
