@@ -142,8 +142,8 @@ def _mapped(x: Tensor, matrix: Tensor) -> Tensor:
     size = x.shape[2:]
     middle = (torch.tensor(size) - 1) / 2
     away = index_grid(size, dtype=torch.float32).movedim(0, -1) - middle
-    ahead = torch.cat([away, torch.ones_like(away[..., :1])], -1)
-    source = ahead @ torch.linalg.inv(matrix).T
+    homogeneous = torch.cat([away, torch.ones_like(away[..., :1])], -1)
+    source = homogeneous @ torch.linalg.inv(matrix).T
     places = source[..., :2] / source[..., 2:] + middle
     return sample(x, places.expand(len(x), -1, -1, -1), "zeros")
 

@@ -124,7 +124,7 @@ def draw(centres: Tensor, square: Tensor, size: int) -> Tensor:
 
 
 def shapes(count: int = 50_000, size: int = 64, seed: int = 0) -> Shapes:
-    """Draw lots for two objects on each canvas.
+    """Draw positions for two objects on each canvas.
 
     Centres are uniform over the places where an object fits. Where the two would be
     closer than two radii, the second is drawn again. Each is a square or a circle with
@@ -158,12 +158,12 @@ def shapes(count: int = 50_000, size: int = 64, seed: int = 0) -> Shapes:
     reach = radius(size)
     generator = torch.Generator().manual_seed(seed)
 
-    def lots(n: int) -> Tensor:
+    def positions(n: int) -> Tensor:
         return torch.randint(reach, size - reach, (n, 2), generator=generator)
 
-    blue, red = lots(count), lots(count)
+    blue, red = positions(count), positions(count)
     while len(close := _closer(blue, red, 2 * reach)):
-        red[close] = lots(len(close))
+        red[close] = positions(len(close))
     square = torch.rand(count, 2, generator=generator) < 0.5
     return Shapes(torch.stack([blue, red], 1), square, size)
 

@@ -202,17 +202,17 @@ def position_map(
 def answers(
     ax: Axes,
     truth: ArrayLike,
-    said: ArrayLike,
+    predicted: ArrayLike,
     size: int | tuple[int, int],
     *,
     title: str | None = None,
 ) -> Axes:
-    """Draw an arrow from each true position to the one that a network said.
+    """Draw an arrow from each true position to the predicted one.
 
     Parameters
     ----------
     ax : Axes
-    truth, said : arrays, shape (N, 2)
+    truth, predicted : arrays, shape (N, 2)
         Pixel positions ``(i, j)``.
     size : int or (H, W)
         The canvas.
@@ -227,13 +227,16 @@ def answers(
     ValueError
         If the shapes differ or are not (N, 2).
     """
-    truth, said = np.asarray(truth, dtype=float), np.asarray(said, dtype=float)
-    if truth.shape != said.shape or truth.ndim != 2 or truth.shape[1] != 2:
+    truth, predicted = (
+        np.asarray(truth, dtype=float),
+        np.asarray(predicted, dtype=float),
+    )
+    if truth.shape != predicted.shape or truth.ndim != 2 or truth.shape[1] != 2:
         raise ValueError(
-            f"truth and said must both have shape (N, 2), got {truth.shape} and "
-            f"{said.shape}"
+            f"truth and predicted must both have shape (N, 2), got {truth.shape} and "
+            f"{predicted.shape}"
         )
-    (i, j), (down, right) = truth.T, (said - truth).T
+    (i, j), (down, right) = truth.T, (predicted - truth).T
     ax.quiver(
         *(j, i, right, down),
         angles="xy",
@@ -247,20 +250,20 @@ def answers(
 
 def answer_grid(
     ax: Axes,
-    said: ArrayLike,
+    predicted: ArrayLike,
     held_out: ArrayLike,
     size: int | tuple[int, int],
     *,
     title: str | None = None,
 ) -> Axes:
-    """Draw what a network says to every position as a dot.
+    """Draw the prediction for every position as a dot.
 
     A network that knows every position draws a regular grid.
 
     Parameters
     ----------
     ax : Axes
-    said : array, shape (N, 2)
+    predicted : array, shape (N, 2)
         Pixel positions ``(i, j)``. What lies beyond the canvas is not seen.
     held_out : array of bool, shape (N,)
         Which of the positions were not trained on: they are drawn last, in another
@@ -278,14 +281,21 @@ def answer_grid(
     ValueError
         If the shapes do not fit.
     """
-    said, held_out = np.asarray(said, dtype=float), np.asarray(held_out, dtype=bool)
-    if said.ndim != 2 or said.shape[1] != 2 or held_out.shape != said.shape[:1]:
+    predicted, held_out = (
+        np.asarray(predicted, dtype=float),
+        np.asarray(held_out, dtype=bool),
+    )
+    if (
+        predicted.ndim != 2
+        or predicted.shape[1] != 2
+        or held_out.shape != predicted.shape[:1]
+    ):
         raise ValueError(
-            f"said and held_out must have shapes (N, 2) and (N,), got {said.shape} and "
-            f"{held_out.shape}"
+            f"predicted and held_out must have shapes (N, 2) and (N,), got "
+            f"{predicted.shape} and {held_out.shape}"
         )
     for side, color in ((~held_out, COLORS["blue"]), (held_out, COLORS["vermilion"])):
-        i, j = said[side].T
+        i, j = predicted[side].T
         ax.plot(j, i, "o", ms=2, mew=0, color=color)
     return _on_canvas(ax, size, title)
 

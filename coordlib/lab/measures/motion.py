@@ -162,10 +162,10 @@ def carry(first: Tensor, last: Tensor, field: Tensor, pace: float) -> Tensor:
     check_number("pace", pace)
     if not 0 <= pace <= 1:
         raise ValueError(f"pace must be from 0 to 1, got {pace}")
-    back, ahead = -pace * field, (1 - pace) * field
+    backward, forward = -pace * field, (1 - pace) * field
     few = 1e-3
-    old, new = (1 - pace) * (_inside(back) + few), pace * (_inside(ahead) + few)
-    return (old * _sample(first, back) + new * _sample(last, ahead)) / (old + new)
+    old, new = (1 - pace) * (_inside(backward) + few), pace * (_inside(forward) + few)
+    return (old * _sample(first, backward) + new * _sample(last, forward)) / (old + new)
 
 
 def triples(walks: Tensor, span: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -116,8 +116,8 @@ class Detector(nn.Module):
         check_flag("constant", constant)
         for place in places:
             check_choice("places", place, PLACES)
-        told = ConstantConv2d if constant else CoordConv2d
-        kind = {p: told if p in places else nn.Conv2d for p in PLACES}
+        layer = ConstantConv2d if constant else CoordConv2d
+        kind = {p: layer if p in places else nn.Conv2d for p in PLACES}
         self.bottom = nn.Sequential(
             *(kind["image"](1, 32, 5), nn.ReLU(), nn.MaxPool2d(2)),
             *(nn.Conv2d(32, 64, 5), nn.ReLU(), nn.MaxPool2d(2)),

@@ -1,9 +1,9 @@
-"""From random numbers to pictures: generators, their critics, and autoencoders.
+"""From random numbers to pictures: generators, their discriminators, and autoencoders.
 
 Pictures have three channels in [-1, 1]. The GAN's networks are those of the released
 code of Liu et al. (2018), layer by layer, with one correction. There the discriminator
 sees what the coordinate generator says *before* its hyperbolic tangent, while the
-pictures that are shown have passed through it: the judge and the reader look at
+pictures that are shown have passed through it: the discriminator and the reader look at
 different pictures. Here there is no tangent at all in that generator, and both see the
 same.
 """

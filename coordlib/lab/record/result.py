@@ -199,8 +199,8 @@ def _axes(row: Row) -> Row:
 def _differences(there: list[Row]) -> str:
     """The axes in which some rows differ, with their values."""
     names = dict.fromkeys(k for row in there for k in row if k not in ("seed", "value"))
-    told = {
+    values = {
         name: dict.fromkeys(repr(row[name]) for row in there if name in row)
         for name in names
     }
-    return "; ".join(f"{k} {', '.join(v)}" for k, v in told.items() if len(v) > 1)
+    return "; ".join(f"{k} {', '.join(v)}" for k, v in values.items() if len(v) > 1)

@@ -42,7 +42,7 @@ def q_learning(
 
     A small relative of Ape-X (Horgan et al., 2018): every game is played by an
     epsilon-greedy policy of its own, from ``epsilon`` down to its eighth power; rewards
-    are summed over ``n_step`` steps; a target network, an older state of the one that
+    are summed over ``n_step`` steps; a target network, an earlier state of the one that
     is trained, gives the value of the action that the newer one prefers. The replay
     memory is sampled evenly here; Ape-X prefers what was surprising.
 

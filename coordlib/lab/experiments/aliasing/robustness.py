@@ -90,8 +90,8 @@ def task(samples: int, corrupted: int, perturbed: int) -> Task:
             for name, stored in wrong().items()
         }
         for name, stored in frames().items():
-            said = answers(model, stored.flatten(0, 1)).view(stored.shape[:2])
-            found[f"{name}_flips"] = flips(said, from_first=name in NOISES)
+            predicted = answers(model, stored.flatten(0, 1)).view(stored.shape[:2])
+            found[f"{name}_flips"] = flips(predicted, from_first=name in NOISES)
         return found
 
     return replace(base, examine=examine)

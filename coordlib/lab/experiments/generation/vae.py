@@ -93,8 +93,8 @@ def task(size: int, samples: int, tested: int, pictures: int, pairs: int) -> Tas
 
     def tell(model: nn.Module) -> dict[str, float]:
         device = next(model.parameters()).device
-        lots = torch.Generator().manual_seed(0)
-        codes = torch.randn(pictures, model.latent, generator=lots)
+        generator = torch.Generator().manual_seed(0)
+        codes = torch.randn(pictures, model.latent, generator=generator)
 
         def decode(part: Tensor) -> Tensor:
             return model.decode(part.to(device)).cpu()

@@ -61,8 +61,8 @@ class DraggedThing(Figure):
         shape = np.shape(thing)
         if len(shape) != 2 or shape[0] % 2 or shape[1] % 2:
             raise ValueError(f"thing must have shape (h, w), both even, got {shape}")
-        stored = {name: np.asarray(said, float) for name, said in answers.items()}
-        shapes = {said.shape for said in stored.values()}
+        stored = {name: np.asarray(values, float) for name, values in answers.items()}
+        shapes = {values.shape for values in stored.values()}
         places = next(iter(shapes))[0] if shapes and min(map(len, shapes)) else 0
         if len(stored) != 2 or shapes != {(places, places, 5)}:
             raise ValueError(
@@ -73,7 +73,7 @@ class DraggedThing(Figure):
             width=shape[1],
             thing=in_levels(thing, "thing"),
             places=places,
-            answers=[_in_two_bytes(said, "answers") for said in stored.values()],
+            answers=[_in_two_bytes(values, "answers") for values in stored.values()],
             networks=list(stored),
             **state,
         )
