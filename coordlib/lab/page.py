@@ -45,13 +45,7 @@ def about() -> None:
 
 
 def read(name: str) -> Result:
-    """Give the largest result of an experiment, and print what it is.
-
-    Raises
-    ------
-    ValueError
-        If it was not measured.
-    """
+    """Give the largest result of an experiment, and print what it is."""
     result = results.best(name)
     if result is None:
         raise ValueError(f"{name} was not measured: 'python -m coordlib run {name}'")

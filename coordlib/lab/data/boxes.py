@@ -44,11 +44,6 @@ def corners(boxes: Tensor) -> Tensor:
     Tensor, shape (..., 4)
         A box covers the pixels from ``top`` to ``bottom - 1``, as a slice does.
 
-    Raises
-    ------
-    ValueError
-        If the last axis has another length.
-
     Examples
     --------
     >>> corners(torch.tensor([2.0, 3.0, 4.0, 2.0]))
@@ -68,11 +63,6 @@ def from_corners(edges: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (..., 4)
-
-    Raises
-    ------
-    ValueError
-        If the last axis has another length.
     """
     start, end = _halves(edges, "edges")
     return torch.cat([(start + end) / 2, end - start], -1)
@@ -91,11 +81,6 @@ def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
     -------
     Tensor, shape (..., A, B), in [0, 1]
         0 for two boxes without area. Half-precision boxes are compared in float32.
-
-    Raises
-    ------
-    ValueError
-        If a last axis has another length.
 
     Examples
     --------
@@ -131,11 +116,6 @@ def inside(boxes: Tensor, size: Sequence[float]) -> Tensor:
     -------
     BoolTensor, shape (...)
         A thousandth of a pixel beyond the border does not count: that is rounding.
-
-    Raises
-    ------
-    ValueError
-        If the last axis has another length.
     """
     start, end = _halves(corners(boxes), "boxes")
     _check_pair("size", size)
@@ -157,11 +137,6 @@ def clip(boxes: Tensor, size: Sequence[float]) -> Tensor:
     Tensor, shape (..., 4)
         What lies inside stays as it is. Of a box that lies outside a sliver of one
         pixel is left, at the border.
-
-    Raises
-    ------
-    ValueError
-        If the last axis has another length.
 
     Examples
     --------
@@ -200,11 +175,6 @@ def anchors(
     -------
     Tensor, shape (rows * columns * len(sizes), 4)
         Row by row, and in a cell in the order of ``sizes``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``cells`` is not made of positive integers, or ``sizes`` is empty.
 
     Notes
     -----
@@ -254,11 +224,6 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
         The way to the centre in heights and widths of the anchor, then the logarithms
         of both stretches. Move box and anchor together, and it stays the same.
 
-    Raises
-    ------
-    ValueError
-        If a last axis has another length.
-
     Notes
     -----
     Ren et al., "Faster R-CNN" (2015), equation 2.
@@ -287,11 +252,6 @@ def decode(offsets: Tensor, anchors: Tensor) -> Tensor:
     -------
     Tensor, shape (..., 4)
         Boxes.
-
-    Raises
-    ------
-    ValueError
-        If a last axis has another length.
     """
     way, stretch = _halves(offsets, "offsets")
     middle, own = _halves(anchors, "anchors")
@@ -320,11 +280,6 @@ def non_maximum_suppression(
     -------
     LongTensor, shape (N, keep)
         Which were taken, best first; -1 where nothing was left, or nothing was there.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``keep`` is not a positive integer, or the shapes do not fit.
     """
     check_integer("keep", keep)
     check_number("threshold", threshold)

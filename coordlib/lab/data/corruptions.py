@@ -58,14 +58,6 @@ def corrupt(pictures: Tensor, name: str, severity: int, seed: int = 0) -> Tensor
     Tensor, shape (N, 3, H, W), float32
         In 256 steps from 0 to 1, as a file would hold them.
 
-    Raises
-    ------
-    TypeError
-        If ``seed`` is not an integer.
-    ValueError
-        If ``name`` or ``severity`` is unknown, or ``pictures`` has another shape or
-        other values.
-
     References
     ----------
     Hendrycks and Dietterich, 2019, "Benchmarking neural network robustness to common
@@ -81,14 +73,7 @@ def corrupt(pictures: Tensor, name: str, severity: int, seed: int = 0) -> Tensor
 
 
 def check_pictures(pictures: Tensor) -> None:
-    """Refuse what is no batch of colour pictures.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not (N, 3, H, W), a side is below 32, or a value is not in
-        [0, 1].
-    """
+    """Refuse what is no batch of colour pictures."""
     check_tensor("pictures", pictures)
     shape = tuple(pictures.shape)
     if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) < 32:

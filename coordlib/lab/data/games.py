@@ -69,11 +69,6 @@ class Games(Protocol):
         observations : Tensor, shape (count, C, H, W), uint8
         rewards : Tensor, shape (count,), float32
         ended : Tensor, shape (count,), bool
-
-        Raises
-        ------
-        ValueError
-            If the shape is another, or there is no such action.
         """
 
 
@@ -90,13 +85,6 @@ class Catch:
     seed : int
     size : int
         Rows and columns of the board, at least 2.
-
-    Raises
-    ------
-    TypeError
-        If an argument is no integer.
-    ValueError
-        If one is too small.
     """
 
     actions = 3
@@ -282,14 +270,6 @@ class GymnasiumGames:
         (H, W); its actions are discrete.
     count : int
     seed : int
-
-    Raises
-    ------
-    TypeError
-        If ``make`` cannot be called, or ``count`` is no integer.
-    ValueError
-        If the environment has other observations or actions, or ``count`` is not
-        positive.
 
     References
     ----------

@@ -42,13 +42,6 @@ def perturb(pictures: Tensor, name: str, seed: int = 0) -> Tensor:
     Tensor, shape (frames, N, 3, H, W), float32
         In 256 steps from 0 to 1, as files would hold them.
 
-    Raises
-    ------
-    TypeError
-        If ``seed`` is not an integer.
-    ValueError
-        If ``name`` is unknown, or ``pictures`` has another shape or other values.
-
     References
     ----------
     Hendrycks and Dietterich, 2019, "Benchmarking neural network robustness to common

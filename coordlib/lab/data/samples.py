@@ -50,13 +50,6 @@ def photograph(size: int | None = None, gray: bool = False) -> Tensor:
     Returns
     -------
     Tensor, shape (1, 3, size, size) or (1, 1, size, size), float32, in [0, 1]
-
-    Raises
-    ------
-    TypeError
-        If ``size`` is not an integer.
-    ValueError
-        If ``size`` is not between 1 and 256.
     """
     check_flag("gray", gray)
     image = torch.from_numpy(_read("photograph.npz")["image"])
@@ -93,11 +86,6 @@ def garments(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]
     labels : LongTensor, shape (N,), in [0, 10)
         Named by :data:`GARMENTS`.
 
-    Raises
-    ------
-    ValueError
-        If ``split`` is neither "train" nor "test".
-
     References
     ----------
     Xiao, Rasul and Vollgraf, 2017, "Fashion-MNIST: a novel image dataset for
@@ -123,11 +111,6 @@ def digits(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]:
     labels : LongTensor, shape (N,), in [0, 10)
         The digits.
 
-    Raises
-    ------
-    ValueError
-        If ``split`` is neither "train" nor "test".
-
     References
     ----------
     LeCun, Bottou, Bengio and Haffner, 1998, "Gradient-based learning applied to
@@ -152,11 +135,6 @@ def pictures(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]
     images : Tensor, shape (N, 3, 32, 32), float32, in [0, 1]
     labels : LongTensor, shape (N,), in [0, 10)
         Named by :data:`coordlib.lab.data.complete.PICTURES`.
-
-    Raises
-    ------
-    ValueError
-        If ``split`` is neither "train" nor "test".
 
     References
     ----------

@@ -56,12 +56,6 @@ def scatter(
     -------
     Scattered
 
-    Raises
-    ------
-    TypeError, ValueError
-        If ``count`` or ``objects`` is not a positive integer, ``digits`` is of another
-        shape, or one of them is black.
-
     References
     ----------
     Liu et al., 2018, section 5; ``field_of_mnist`` in the released code.

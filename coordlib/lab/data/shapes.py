@@ -26,15 +26,6 @@ def radius(size: int) -> int:
     ----------
     size : int
         Side of the canvas, at least 8.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``size`` is no integer, or too small.
     """
     return 10 * check_integer("size", size, at_least=8) // 64
 
@@ -90,11 +81,6 @@ def draw(centres: Tensor, square: Tensor, size: int) -> Tensor:
     Tensor, shape (N, 3, size, size), float32, in {-1, 1}
         A square has ``2 * radius + 1`` pixels a side; a circle has the pixels whose
         middle is not farther from its own than the radius.
-
-    Raises
-    ------
-    ValueError
-        If a shape is another one.
     """
     check_tensor("centres", centres)
     check_tensor("square", square, any_kind=True)
@@ -143,11 +129,6 @@ def shapes(count: int = 50_000, size: int = 64, seed: int = 0) -> Shapes:
     Returns
     -------
     Shapes
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a number is no integer, or too small.
 
     References
     ----------

@@ -104,13 +104,6 @@ def squares(size: int = 64, side: int = 9) -> Squares:
     Squares
         ``(size - side + 1) ** 2`` positions, row by row: 3,136 by default.
 
-    Raises
-    ------
-    TypeError
-        If ``size`` or ``side`` is not an integer.
-    ValueError
-        If ``side`` is even, not positive or larger than ``size``.
-
     References
     ----------
     Liu et al., 2018, "An intriguing failing of convolutional neural networks and
@@ -145,13 +138,6 @@ def uniform_split(
     -------
     train, test : LongTensor, shapes (n,) and (N - n,)
         Indices into ``data``, in ascending order; 2,509 and 627 by default.
-
-    Raises
-    ------
-    TypeError
-        If ``seed`` is not an integer.
-    ValueError
-        If ``test_fraction`` is not between 0 and 1, or would leave a side empty.
     """
     check_instance("data", data, Squares, "Squares")
     check_seed("seed", seed)
@@ -177,19 +163,10 @@ def quadrant_split(data: Squares) -> tuple[Tensor, Tensor]:
     in both axes: 27 x 27 = 729 positions to test, 2,407 to train. So the released
     code of the paper has it; it is a little less than a quarter.
 
-    Parameters
-    ----------
-    data : Squares
-
     Returns
     -------
     train, test : LongTensor
         Indices into ``data``, in ascending order.
-
-    Raises
-    ------
-    ValueError
-        If no position lies in the quadrant.
     """
     check_instance("data", data, Squares, "Squares")
     held = (data.positions > data.size / 2).all(1)

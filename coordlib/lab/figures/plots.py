@@ -49,12 +49,6 @@ def show_images(
     Returns
     -------
     figure, axes : Figure and flat array of Axes
-
-    Raises
-    ------
-    ValueError
-        If there is no image, an array is no picture, or there are not as many titles or
-        colour maps as images.
     """
     pictures = [_picture(image) for image in images]
     if not pictures:
@@ -113,11 +107,6 @@ def probe_panel(
     Returns
     -------
     figure, axes : Figure and array of five Axes
-
-    Raises
-    ------
-    ValueError
-        If the output of ``f`` is no stack of images, or the channel is missing.
     """
     options = {"mode": mode, "stride": stride, "between": between}
     result = probe(f, x[:1], [shift], keep_panels=True, **options)
@@ -168,15 +157,6 @@ def position_map(
         Where to draw; the current axes if not given.
     title, vmin, vmax, cmap, colorbar
         As usual in matplotlib.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, or a position lies outside the canvas.
     """
     positions, values = np.asarray(positions), np.asarray(values, dtype=float)
     if positions.ndim != 2 or positions.shape[1] != 2:
@@ -217,15 +197,6 @@ def answers(
     size : int or (H, W)
         The canvas.
     title : str, optional
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or are not (N, 2).
     """
     truth, predicted = (
         np.asarray(truth, dtype=float),
@@ -271,15 +242,6 @@ def answer_grid(
     size : int or (H, W)
         The canvas.
     title : str, optional
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
     """
     predicted, held_out = (
         np.asarray(predicted, dtype=float),
@@ -322,10 +284,6 @@ def boxes_on(
         Of the boxes.
     margin : float
         Pixels to show around the picture.
-
-    Returns
-    -------
-    Axes
     """
     if image is not None:
         picture = _picture(image)
@@ -357,10 +315,6 @@ def signed(ax: Axes, array: ArrayLike, *, limit: float | None = None) -> Axes:
     array : array, shape (H, W)
     limit : float, optional
         The value of full colour; the largest absolute value if not given.
-
-    Returns
-    -------
-    Axes
     """
     picture = _picture(array)
     limit = limit or max(float(np.abs(picture).max()), 1e-12)

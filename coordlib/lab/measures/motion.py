@@ -76,11 +76,6 @@ def foretell(first: Tensor, middle: Tensor, last: Tensor) -> Foretold:
     Returns
     -------
     Foretold
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or are other ones.
     """
     _check_pictures(first=first, middle=middle, last=last)
     if not first.shape == middle.shape == last.shape or first.ndim != 4:
@@ -180,11 +175,6 @@ def triples(walks: Tensor, span: int) -> tuple[Tensor, Tensor, Tensor]:
     Returns
     -------
     first, middle, last : Tensor, each of shape (N * pieces, C, H, W)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the span is no such number.
     """
     check_floating("walks", walks, axes=5)
     steps = walks.shape[1] - 1

@@ -31,13 +31,6 @@ class PositionNet(Stack):
         Number of convolutions: what happens at the border reaches ``depth`` pixels
         inwards.
 
-    Raises
-    ------
-    TypeError
-        If ``width`` or ``depth`` is not an integer.
-    ValueError
-        If ``padding_mode`` is unknown, or ``width`` or ``depth`` not positive.
-
     References
     ----------
     Islam, Jia and Bruce, 2020, "How much position information do convolutional
@@ -84,13 +77,6 @@ class GarmentNet(Stack):
         Channels of the first stage; the others have twice as many.
     classes : int
         Number of outputs.
-
-    Raises
-    ------
-    TypeError
-        If ``width`` or ``classes`` is not an integer.
-    ValueError
-        If ``pool`` or ``padding_mode`` is unknown, or a number out of its range.
 
     References
     ----------
@@ -151,11 +137,6 @@ class WhatAndWhere(nn.Sequential):
         convolutions see zeros.
     width : int
         Channels of the first stage; the others have twice as many.
-
-    Raises
-    ------
-    ValueError
-        If an option is unknown.
 
     Notes
     -----

@@ -93,11 +93,6 @@ class Detector(nn.Module):
         Feed these convolutions ones in place of coordinates: as many parameters, and
         no news.
 
-    Raises
-    ------
-    ValueError
-        If a place is unknown, or the input not of shape (N, 1, 64, 64).
-
     Notes
     -----
     ``(N, 1, 64, 64)`` to ``(N, 1521, 6)``: for each of :data:`ANCHORS` four offsets, as

@@ -52,13 +52,6 @@ class DCGANGenerator(Stack):
     latent : int
         How many numbers a picture is made from.
 
-    Raises
-    ------
-    TypeError
-        If a number is no integer.
-    ValueError
-        If one is out of its range.
-
     Notes
     -----
     ``(N, latent)`` to ``(N, 3, size, size)`` in (-1, 1).
@@ -99,11 +92,6 @@ class CoordConvGenerator(Stack):
     latent : int
         How many numbers a picture is made from.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If a number is no positive integer.
-
     Notes
     -----
     ``(N, latent)`` to ``(N, 3, size, size)``; what is beyond [-1, 1] counts, and is
@@ -141,13 +129,6 @@ class Discriminator(Stack):
         Channels of the first layer; each further one doubles them. 64 in the source.
     size : int
         Side of the pictures: a power of two, at least 8.
-
-    Raises
-    ------
-    TypeError
-        If a number is no integer.
-    ValueError
-        If one is out of its range.
 
     Notes
     -----
@@ -227,13 +208,6 @@ class VAE(nn.Module):
         Side of the pictures: a power of two, at least 8.
     latent : int
         Numbers of a code.
-
-    Raises
-    ------
-    TypeError
-        If a number is no integer.
-    ValueError
-        If an option is out of its range.
 
     Notes
     -----

@@ -61,11 +61,6 @@ def decode_scipy(image: ArrayLike) -> tuple[float, float]:
     i, j : float
         Row and column of the lit pixel; exact.
 
-    Raises
-    ------
-    ValueError
-        If ``image`` does not have two axes, or is empty.
-
     References
     ----------
     Piekniewski, 2018, "Autopsy of a deep learning paper".
@@ -101,11 +96,6 @@ def decode_steps(image: ArrayLike) -> dict[str, dict[str, NDArray[Any]]]:
         image times the length of the axis), ``"difference"`` (scaled minus grid),
         ``"rectified"``, all of shape (H, W); and ``"sum"`` and ``"result"``, arrays
         without axes.
-
-    Raises
-    ------
-    ValueError
-        If ``image`` does not have two axes, or is empty.
 
     Examples
     --------
@@ -150,13 +140,6 @@ def decode(images: Tensor) -> Tensor:
         ``(i, j)`` of the lit pixels; float32, or float64 for float64 pictures. Exact
         for pictures of zeros and ones up to the integers the dtype can count
         (2 ** 24 in float32). Differentiable where the rectifier is.
-
-    Raises
-    ------
-    TypeError
-        If ``images`` is not a tensor of real numbers.
-    ValueError
-        If ``images`` is not of shape (N, 1, H, W) with H and W at least 1.
     """
     if not isinstance(images, Tensor):
         raise TypeError(f"images must be a tensor, not {type(images).__name__}")
@@ -204,13 +187,6 @@ def paint_pixel(positions: Tensor, size: int | tuple[int, int]) -> Tensor:
     Returns
     -------
     Tensor, shape (N, 1, H, W), float32, in {0, 1}
-
-    Raises
-    ------
-    TypeError
-        If ``positions`` is not a tensor of integers, or ``size`` not integers.
-    ValueError
-        If ``positions`` is not of shape (N, 2) or leaves the canvas.
     """
     return paint_square(positions, size, side=1)
 
@@ -236,15 +212,6 @@ def paint_square(
     Returns
     -------
     Tensor, shape (N, 1, H, W), float32, in {0, 1}
-
-    Raises
-    ------
-    TypeError
-        If ``positions`` is not a tensor of integers, or ``size`` or ``side`` not
-        integers.
-    ValueError
-        If ``positions`` is not of shape (N, 2) or leaves the canvas, or if ``side``
-        is even or not positive.
     """
     height, width = _as_size(size)
     reach = _reach(side)
@@ -272,13 +239,6 @@ class Tile(nn.Module):
     ----------
     size : int or (int, int)
         Height and width of the canvas; one number for a square one.
-
-    Raises
-    ------
-    TypeError
-        If ``size`` is not made of integers.
-    ValueError
-        If ``size`` is not positive, or the input is not of shape (N, C).
     """
 
     def __init__(self, size: int | tuple[int, int]) -> None:
@@ -312,13 +272,6 @@ def decoder_network(size: int | tuple[int, int]) -> nn.Sequential:
     nn.Sequential
         Maps pictures (N, 1, H, W) to positions (N, 2) in pixels, ``(i, j)``: what
         :func:`decode` gives, up to the rounding of float32.
-
-    Raises
-    ------
-    TypeError
-        If ``size`` is not made of integers.
-    ValueError
-        If ``size`` is not positive.
     """
     height, width = _as_size(size)
     to_pixels_i, to_pixels_j = (height - 1) / 2, (width - 1) / 2
@@ -356,13 +309,6 @@ def painter_network(size: int | tuple[int, int], side: int = 1) -> nn.Sequential
     nn.Sequential
         Maps positions (N, 2) in unit coordinates, ``(i, j)``, to pictures
         (N, 1, H, W).
-
-    Raises
-    ------
-    TypeError
-        If ``size`` or ``side`` is not made of integers.
-    ValueError
-        If ``size`` is not positive or ``side`` even or not positive.
     """
     height, width = _as_size(size)
     reach = _reach(side)

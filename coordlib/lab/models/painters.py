@@ -43,11 +43,6 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
     ----------
     in_channels, out_channels : int
     kernel_size : {2, 3, 4}
-
-    Raises
-    ------
-    ValueError
-        If ``kernel_size`` is not 2, 3 or 4.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
@@ -82,13 +77,6 @@ class DeconvPainter(Stack):
     **options
         Of the normalisation: ``momentum``, ``frozen_after``; see
         :func:`~coordlib.lab.models.normalisation.normalisation_layer`.
-
-    Raises
-    ------
-    TypeError
-        If ``width`` or ``size`` is not an integer.
-    ValueError
-        If an argument is out of its range, or the input is not of shape (N, 2).
 
     References
     ----------
@@ -147,14 +135,6 @@ class CoordConvPainter(Stack):
         Of the normalisation: ``momentum``, ``frozen_after``; see
         :func:`~coordlib.lab.models.normalisation.normalisation_layer`.
 
-    Raises
-    ------
-    TypeError
-        If ``width`` or ``size`` is not made of integers.
-    ValueError
-        If ``width`` or ``size`` is not positive, ``normalisation`` is unknown, or the
-        input not of shape (N, 2).
-
     References
     ----------
     Liu et al., 2018, section 4; ``coordconv_classification`` in the released code.
@@ -201,13 +181,6 @@ class EncodedPainter(nn.Module):
         :class:`coordlib.layers.FourierFeatures`. Without one, coordinates as they are.
     size : int or (int, int)
         Height and width of the canvas; one number for a square one.
-
-    Raises
-    ------
-    TypeError
-        If ``size`` is not made of integers.
-    ValueError
-        If ``size`` is not positive, or the input not of shape (N, 2).
     """
 
     def __init__(
@@ -260,14 +233,6 @@ class CoordConvSquarePainter(nn.Module):
         Positions to logits of the centre pixel.
     square : nn.Sequential
         Picture of the centre pixel to logits of the square.
-
-    Raises
-    ------
-    TypeError
-        If ``width``, ``kernel_size`` or ``size`` is not made of integers.
-    ValueError
-        If an argument is not positive, ``kernel_size`` is even, or the input is not
-        of shape (N, 2).
 
     References
     ----------

@@ -100,14 +100,6 @@ class DenseRegressor(Stack):
     size : int
         Side of the pictures: a multiple of 8. The dense layers are made for it.
 
-    Raises
-    ------
-    TypeError
-        If ``width`` or ``size`` is not an integer.
-    ValueError
-        If ``width`` is not positive, ``size`` not a positive multiple of 8, or the
-        input not of shape (N, 1, size, size).
-
     References
     ----------
     Liu et al., 2018, section 3; ``conv_regressor`` for the uniform split.
@@ -153,14 +145,6 @@ class ConvRegressor(Stack):
     coordinates : bool
         Whether the first convolution sees coordinates beside the picture; not so in
         the paper.
-
-    Raises
-    ------
-    TypeError
-        If ``width`` is not an integer.
-    ValueError
-        If ``width`` is not positive, ``normalisation`` is unknown, or the input not
-        of shape (N, 1, H, W).
 
     References
     ----------
@@ -226,12 +210,6 @@ class CoordConvRegressor(nn.Module):
         How many 3x3 convolutions with stride 2 to put before the last one.
     coordinates : bool
         Whether the first layer sees coordinates; if not, it is a plain convolution.
-
-    Raises
-    ------
-    ValueError
-        If ``readout`` is unknown, ``halvings`` negative, or the input not of shape
-        (N, 1, H, W).
 
     References
     ----------

@@ -21,13 +21,6 @@ def best_device(request: str | torch.device = "auto") -> torch.device:
     torch.device
         A device that this machine has.
 
-    Raises
-    ------
-    TypeError
-        If ``request`` is neither a string nor a device.
-    ValueError
-        If ``request`` names no device, or one that this machine does not have.
-
     Examples
     --------
     >>> best_device("cpu")

@@ -74,13 +74,7 @@ class Experiment:
         return tuple(size for size in results.PRESETS if size in self.presets)
 
     def config(self, preset: str) -> dict:
-        """The configuration of a preset.
-
-        Raises
-        ------
-        ValueError
-            If there is no such preset.
-        """
+        """The configuration of a preset."""
         if preset not in self.presets:
             raise ValueError(
                 f"{self.name} has no preset {preset!r}; it has {', '.join(self.sizes)}"

@@ -63,15 +63,7 @@ class Result:
         return sorted({row["seed"] for row in self.rows})
 
     def add(self, seed: int, measured: list[Row]) -> None:
-        """Take the rows of a seed in.
-
-        Raises
-        ------
-        ValueError
-            If there is none, or two are alike in all but their value.
-        TypeError
-            If a metric is no text, or an axis neither text nor a number.
-        """
+        """Take the rows of a seed in."""
         if not measured:
             raise ValueError(f"{self.experiment} measured nothing for seed {seed}")
         taken = set()

@@ -50,10 +50,6 @@ def run(
         Measure again what was measured. A result that is there, damaged or of another
         configuration perhaps, is renamed to end in ``.old``.
 
-    Returns
-    -------
-    Result
-
     Raises
     ------
     TypeError

@@ -229,13 +229,7 @@ def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
 
 
 def best_run(contest: Contest, runs: list[Run], **which: Any) -> Run:
-    """The best on test positions among the runs that have these values.
-
-    Raises
-    ------
-    ValueError
-        If no run has them; the message says which values there are.
-    """
+    """The best on test positions among the runs that have these values."""
     fitting = [r for r in runs if all(r[k] == v for k, v in which.items())]
     if not fitting:
         wanted = ", ".join(f"{k} {v!r}" for k, v in which.items())

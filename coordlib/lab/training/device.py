@@ -15,14 +15,6 @@ def device_seconds(device: torch.device) -> float:
     On a CPU this is processor time over all threads, which does not grow when the
     machine is shared. On an accelerator it is wall time, once the work that was
     queued there is done.
-
-    Parameters
-    ----------
-    device : torch.device
-
-    Returns
-    -------
-    float
     """
     if device.type == "cpu":
         return process_time()

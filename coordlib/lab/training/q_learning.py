@@ -151,11 +151,6 @@ class ReplayMemory:
     n_step : int
         Steps whose rewards are summed.
     discount : float
-
-    Raises
-    ------
-    ValueError
-        If there is no room for more than ``n_step`` steps of each game.
     """
 
     def __init__(self, games: Games, frames: int, n_step: int, discount: float) -> None:

@@ -157,12 +157,6 @@ def distance_maps(
         within each pool as "max1" to "max5", and the scores as "linear". Row and
         column are the shift down and right.
 
-    Raises
-    ------
-    ValueError
-        If ``x`` holds fewer than two pictures, their sides are no multiple of 32 or
-        leave no window for every shift, or the margin leaves nothing to compare.
-
     Notes
     -----
     After Zhang (2019), figure 5, where features are compared at every pixel. Here they

@@ -165,11 +165,6 @@ def window(canvas: Tensor, by: tuple[int, int] = (0, 0)) -> Tensor:
     Returns
     -------
     Tensor, shape (N, C, H - 2 * MARGIN, W - 2 * MARGIN)
-
-    Raises
-    ------
-    ValueError
-        If the window would reach beyond the canvas.
     """
     if max(map(abs, by)) > MARGIN:
         raise ValueError(f"by must be at most {MARGIN} pixels, not {by}")

@@ -32,11 +32,6 @@ class CommutingSquare(Figure):
         :func:`coordlib.probe.probe` does.
     di, dj : int
         The shift, down and right.
-
-    Raises
-    ------
-    ValueError
-        If ``picture`` or ``kernel`` has another shape, or values out of range.
     """
 
     _esm = module_beside(__file__)

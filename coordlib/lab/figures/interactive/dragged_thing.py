@@ -34,11 +34,6 @@ class DraggedThing(Figure):
         Side of the canvas.
     i, j : int
         The place shown, counted from 0.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, or values are out of range.
     """
 
     _esm = module_beside(__file__)

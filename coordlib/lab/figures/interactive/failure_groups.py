@@ -32,11 +32,6 @@ class FailureGroups(Figure):
         The one chosen; the first if not given.
     at : int
         The place shown, by its number.
-
-    Raises
-    ------
-    ValueError
-        If lengths do not fit, or ``suspect`` is not one of the names.
     """
 
     _esm = module_beside(__file__)

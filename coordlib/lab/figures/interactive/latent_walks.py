@@ -45,12 +45,6 @@ class LatentWalks(Figure):
         :func:`coordlib.lab.measures.distance_from_start` tells.
     walk, at : int
         The walk and the step shown, counted from 0.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or are other ones, or not exactly one of ``scenes`` and
-        ``distances`` is given, for each of the names.
     """
 
     _esm = module_beside(__file__)

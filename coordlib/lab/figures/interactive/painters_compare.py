@@ -30,11 +30,6 @@ class PaintersCompare(Figure):
         Side of the square that should be painted: 1 for a dot.
     i, j : int
         The place asked for.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, or values leave [0, 1].
     """
 
     _esm = module_beside(__file__)

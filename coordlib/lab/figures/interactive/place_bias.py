@@ -35,11 +35,6 @@ class PlaceBias(Figure):
         Of every coordinate.
     di, dj : int
         The shift, down and right.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, or ``picture`` is not one of the names.
     """
 
     _esm = module_beside(__file__)

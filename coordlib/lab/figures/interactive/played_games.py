@@ -34,12 +34,6 @@ class PlayedGames(Figure):
         The frame shown.
     playing : bool
         Whether the frames go by.
-
-    Raises
-    ------
-    ValueError
-        If names or shapes do not fit, a number has no thing, or ``game`` is not one
-        of the names.
     """
 
     _esm = module_beside(__file__)

@@ -33,11 +33,6 @@ class SlidingKernel(Figure):
         The one chosen; the first if not given.
     i, j : int
         The pixel that the kernel is centred on.
-
-    Raises
-    ------
-    ValueError
-        If a shape is another one, or ``kernel`` is not one of the names.
     """
 
     _esm = module_beside(__file__)

@@ -28,13 +28,6 @@ class DenseNet(nn.Module):
         The variant BC: 1x1 convolutions before those of 3x3, and transitions that halve
         the channels as well.
 
-    Raises
-    ------
-    TypeError
-        If a number is not of its type.
-    ValueError
-        If an option is unknown or a number out of its range.
-
     Notes
     -----
     ``(N, channels, H, W)`` to ``(N, classes)``. 1,019,722 parameters for depth 40 and

@@ -26,13 +26,6 @@ class ResNet(nn.Module):
     depth : int
         6 n + 2, with n blocks a stage: 20, 32, 44, 56 and 110 in the paper.
 
-    Raises
-    ------
-    TypeError
-        If a number is not of its type.
-    ValueError
-        If an option is unknown or a number out of its range.
-
     Notes
     -----
     ``(N, channels, H, W)`` to ``(N, classes)``. 269,722 parameters for depth 20.
