@@ -39,16 +39,14 @@ class DraggedThing(Figure):
     _esm = module_beside(__file__)
     shown = ("networks", "i", "j")
     size = synced(Int(64))
-    height = synced(Int())
-    width = synced(Int())
+    height, width = synced(Int()), synced(Int())
     thing = synced(Unicode())
     start = synced(Int(0))
     step = synced(Int(1))
     places = synced(Int())
     answers = synced(List(Unicode()))
     networks = synced(List(Unicode()))
-    i = synced(Int(0))
-    j = synced(Int(0))
+    i, j = synced(Int(0)), synced(Int(0))
 
     def __init__(
         self, thing: ArrayLike, answers: Mapping[str, ArrayLike], **state: Any

@@ -36,8 +36,7 @@ class FailureGroups(Figure):
 
     _esm = module_beside(__file__)
     shown = ("suspect", "at")
-    rows = synced(Int())
-    columns = synced(Int())
+    rows, columns = synced(Int()), synced(Int())
     places = synced(List())
     right = synced(List())
     suspects = synced(List())

@@ -51,13 +51,10 @@ class LatentWalks(Figure):
     shown = ("names", "walk", "at")
     sheet = synced(Unicode())
     names = synced(List(Unicode()))
-    walks = synced(Int())
-    frames = synced(Int())
+    walks, frames = synced(Int()), synced(Int())
     size = synced(Int())
-    areas = synced(List())
-    centres = synced(List())
-    walk = synced(Int(0))
-    at = synced(Int(0))
+    areas, centres = synced(List()), synced(List())
+    walk, at = synced(Int(0)), synced(Int(0))
 
     def __init__(
         self,

@@ -34,17 +34,14 @@ class PaintersCompare(Figure):
 
     _esm = module_beside(__file__)
     shown = ("names", "i", "j")
-    rows = synced(Int())
-    columns = synced(Int())
-    height = synced(Int())
-    width = synced(Int())
+    rows, columns = synced(Int()), synced(Int())
+    height, width = synced(Int()), synced(Int())
     first = synced(Unicode())
     second = synced(Unicode())
     names = synced(List(Unicode()))
     trained = synced(Unicode())
     side = synced(Int(1))
-    i = synced(Int(0))
-    j = synced(Int(0))
+    i, j = synced(Int(0)), synced(Int(0))
 
     def __init__(
         self,

@@ -41,12 +41,10 @@ class PlaceBias(Figure):
     shown = ("picture", "weight", "di", "dj")
     pictures = synced(List())
     picture = synced(Unicode())
-    rows = synced(Int())
-    columns = synced(Int())
+    rows, columns = synced(Int()), synced(Int())
     kernel = synced(List(List(Float())))
     weight = synced(Float(0.0))
-    di = synced(Int(0))
-    dj = synced(Int(0))
+    di, dj = synced(Int(0)), synced(Int(0))
 
     def __init__(
         self,
