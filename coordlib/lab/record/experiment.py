@@ -49,7 +49,7 @@ class Setting:
     kept: dict[str, Tensor] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Experiment:
     """A question that is answered by measuring.
 
@@ -86,7 +86,7 @@ class Experiment:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Trial(Experiment):
     """An experiment that measures all of a seed at once.
 

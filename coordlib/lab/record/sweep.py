@@ -30,7 +30,7 @@ from coordlib.lab.record.task import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Sweep(Experiment):
     """An experiment that trains every arm of a comparison on every split.
 

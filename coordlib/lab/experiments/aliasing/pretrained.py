@@ -356,6 +356,4 @@ def _share(name: str, hits: Tensor) -> dict[str, float]:
     return {name: share, f"{name}_low": ends.low, f"{name}_high": ends.high}
 
 
-EXPERIMENT = Trial(
-    name="pretrained", question=__doc__, presets=PRESETS, measure=measure
-)
+EXPERIMENT = Trial("pretrained", __doc__, PRESETS, measure)

@@ -222,11 +222,4 @@ def _ratios(numbers: dict[str, float], plain: dict[str, float]) -> dict[str, flo
     return {name: value / plain[name] for name, value in numbers.items() if plain[name]}
 
 
-EXPERIMENT = Sweep(
-    name="robustness",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("robustness", __doc__, PRESETS, task, summarise, contest)

@@ -205,11 +205,4 @@ def summarise(task: Task, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     return found + rows({"pixels": distance}, arm="guess", split="test")
 
 
-EXPERIMENT = Sweep(
-    name="interplay",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("interplay", __doc__, PRESETS, task, summarise, contest)

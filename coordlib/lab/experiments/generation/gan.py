@@ -220,4 +220,4 @@ def trained(arm: str, experiment: str = "gan", where: Path | None = None) -> nn.
     return generator.eval()
 
 
-EXPERIMENT = Trial(name="gan", question=__doc__, presets=PRESETS, measure=measure)
+EXPERIMENT = Trial("gan", __doc__, PRESETS, measure)

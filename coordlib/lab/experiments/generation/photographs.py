@@ -82,18 +82,8 @@ def measure(
     seed : int
         Of the weights at the start and the training. What is measured starts from the
         same random numbers for every seed.
-    setting : Setting
-    size : int
-        Side of the pictures.
-    arms : dict of str to dict
-        For each the width of the generator, and the learning rates of generator and
-        discriminator.
-    discriminator_width : int
-        Of the discriminators.
-    latent : int
-        Random numbers of a picture.
-    training : dict
-        Other options of :func:`coordlib.lab.training.adversarial.fit_gan`.
+    setting, size, arms, discriminator_width, latent, training
+        As for :func:`coordlib.lab.experiments.generation.gan.measure`.
     pictures : int
         For each distance between two sets of pictures.
     pairs : int
@@ -298,6 +288,4 @@ def _in_parts(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return torch.cat([function(part) for part in x.split(100)])
 
 
-EXPERIMENT = Trial(
-    name="photographs", question=__doc__, presets=PRESETS, measure=measure
-)
+EXPERIMENT = Trial("photographs", __doc__, PRESETS, measure)

@@ -320,10 +320,4 @@ def relative_gain(before: float, after: float) -> float:
     return (after - before) / size if size else 0.0
 
 
-EXPERIMENT = Sweep(
-    name="play",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-)
+EXPERIMENT = Sweep("play", __doc__, PRESETS, task, summarise)
