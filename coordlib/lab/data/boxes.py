@@ -117,10 +117,15 @@ def inside(boxes: Tensor, size: Sequence[float]) -> Tensor:
     BoolTensor, shape (...)
         A thousandth of a pixel beyond the border does not count: that is rounding.
     """
+    start, end, limit = _on_picture(boxes, size)
+    return ((start >= -_ROUNDING) & (end <= limit + _ROUNDING)).all(-1)
+
+
+def _on_picture(boxes: Tensor, size: Sequence[float]) -> tuple[Tensor, Tensor, Tensor]:
+    """Where boxes begin and end, and where the picture does."""
     start, end = _halves(corners(boxes), "boxes")
     _check_pair("size", size)
-    limit = torch.as_tensor(size, dtype=boxes.dtype, device=boxes.device)
-    return ((start >= -_ROUNDING) & (end <= limit + _ROUNDING)).all(-1)
+    return start, end, torch.as_tensor(size, dtype=boxes.dtype, device=boxes.device)
 
 
 def clip(boxes: Tensor, size: Sequence[float]) -> Tensor:
@@ -128,9 +133,8 @@ def clip(boxes: Tensor, size: Sequence[float]) -> Tensor:
 
     Parameters
     ----------
-    boxes : Tensor, shape (..., 4)
-    size : (float, float)
-        Height and width of the picture.
+    boxes, size
+        As for :func:`inside`.
 
     Returns
     -------
@@ -143,9 +147,7 @@ def clip(boxes: Tensor, size: Sequence[float]) -> Tensor:
     >>> clip(torch.tensor([2.0, 30, 8, 10]), (64, 64))
     tensor([ 3., 30.,  6., 10.])
     """
-    start, end = _halves(corners(boxes), "boxes")
-    _check_pair("size", size)
-    limit = torch.as_tensor(size, dtype=boxes.dtype, device=boxes.device)
+    start, end, limit = _on_picture(boxes, size)
     fits = (start >= 0) & (end <= limit)  # along each axis
     start = start.clamp(min=0).minimum(limit - 1)
     cut = from_corners(torch.cat([start, end.clamp(min=1).minimum(limit)], -1))

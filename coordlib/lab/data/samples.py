@@ -73,8 +73,8 @@ def garments(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]
     """Load a sample of Fashion-MNIST: 28x28 grey pictures of ten kinds of garment.
 
     The first 300 pictures of each class of the training set (3,000), or the first
-    100 of each class of the test set (1,000), in their original order. All of them:
-    :func:`coordlib.lab.data.complete.fashion_mnist`.
+    100 of each class of the test set (1,000), in their original order. All of them, and
+    their source: :func:`coordlib.lab.data.complete.fashion_mnist`.
 
     Parameters
     ----------
@@ -85,11 +85,6 @@ def garments(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]
     images : Tensor, shape (N, 1, 28, 28), float32, in [0, 1]
     labels : LongTensor, shape (N,), in [0, 10)
         Named by :data:`GARMENTS`.
-
-    References
-    ----------
-    Xiao, Rasul and Vollgraf, 2017, "Fashion-MNIST: a novel image dataset for
-    benchmarking machine learning algorithms".
     """
     return _sample("garments", split)
 
@@ -98,23 +93,8 @@ def digits(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]:
     """Load a sample of MNIST: 28x28 grey pictures of handwritten digits.
 
     The first 100 pictures of each class of the training set (1,000), or the first 50 of
-    each class of the test set (500), in their original order. All of them:
-    :func:`coordlib.lab.data.complete.mnist`.
-
-    Parameters
-    ----------
-    split : {"train", "test"}
-
-    Returns
-    -------
-    images : Tensor, shape (N, 1, 28, 28), float32, in [0, 1]
-    labels : LongTensor, shape (N,), in [0, 10)
-        The digits.
-
-    References
-    ----------
-    LeCun, Bottou, Bengio and Haffner, 1998, "Gradient-based learning applied to
-    document recognition".
+    each class of the test set (500). As :func:`garments`; the labels are the digits.
+    All of them, and their source: :func:`coordlib.lab.data.complete.mnist`.
     """
     return _sample("digits", split)
 
@@ -123,22 +103,9 @@ def pictures(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]
     """Load a sample of CIFAR-10: 32x32 colour photographs of ten kinds of thing.
 
     The first 20 pictures of each class of the training set (200), or the first 10 of
-    each class of the test set (100), in their original order. All of them:
-    :func:`coordlib.lab.data.complete.cifar10`.
-
-    Parameters
-    ----------
-    split : {"train", "test"}
-
-    Returns
-    -------
-    images : Tensor, shape (N, 3, 32, 32), float32, in [0, 1]
-    labels : LongTensor, shape (N,), in [0, 10)
-        Named by :data:`coordlib.lab.data.complete.PICTURES`.
-
-    References
-    ----------
-    Krizhevsky, 2009, "Learning multiple layers of features from tiny images".
+    each class of the test set (100). As :func:`garments`, with images of shape
+    (N, 3, 32, 32), and labels named by :data:`coordlib.lab.data.complete.PICTURES`.
+    All of them, and their source: :func:`coordlib.lab.data.complete.cifar10`.
     """
     return _sample("pictures", split)
 

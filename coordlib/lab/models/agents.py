@@ -142,9 +142,8 @@ class QNetwork(nn.Module):
 
     Parameters
     ----------
-    trunk : nn.Module
-        With ``features``, the number of its outputs.
-    actions : int
+    trunk, actions
+        As for :class:`ActorCritic`.
 
     Notes
     -----

@@ -50,12 +50,6 @@ def q_learning(
     ----------
     model : nn.Module
         As :class:`coordlib.lab.models.agents.QNetwork`.
-    games : Games
-        Fresh ones; they are played from their beginning.
-    frames : int
-        Steps of all games together, made up to whole updates.
-    rollout : int
-        Steps of each game between updates.
     batch_size : int
         Steps of a game drawn from the memory for each update.
     memory : int
@@ -70,8 +64,10 @@ def q_learning(
         The largest share of random actions.
     lr : float
         Of Adam.
-    discount, clip, clip_rewards, seed, measures, checkpoint, progress
+    games, frames, rollout, discount, clip, clip_rewards, seed, measures
         As in :func:`~coordlib.lab.training.actor_critic.actor_critic`.
+    checkpoint, progress
+        As there.
 
     Returns
     -------
