@@ -47,6 +47,10 @@ def test_the_interval_is_students_over_the_seeds():
     )
 
 
+def test_the_interval_of_equal_values_is_a_point():
+    assert interval(np.full(3, 0.5)) == (0.5, 0.5)
+
+
 def test_a_difference_is_taken_seed_by_seed():
     found = result_rows({1: {"a": 5, "b": 6}, 0: {"a": 1, "b": 3}})
     result = Result("trial", "cpu", {}, found)

@@ -169,11 +169,15 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     """
     if len(values) == 1:
         return -math.inf, math.inf
-    from scipy.stats import t  # slow to import, and few need it
+    # Slow to import, and few need it. Nothing here asks for more than scipy has:
+    # statsmodels would be a package more for the same numbers.
+    from scipy.stats import sem, t
 
-    half = t.ppf(0.975, len(values) - 1) * spread(values) / math.sqrt(len(values))
-    half, middle = float(half), float(np.mean(values))
-    return middle - half, middle + half
+    middle, error = float(np.mean(values)), float(sem(values))
+    if error == 0:
+        return middle, middle
+    low, high = t.interval(0.95, len(values) - 1, middle, error)
+    return float(low), float(high)
 
 
 def _plain(name: str, value: Any) -> str | bool | int | float:
