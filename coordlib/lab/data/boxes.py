@@ -319,6 +319,6 @@ def _halves(quadruples: Tensor, name: str) -> tuple[Tensor, Tensor]:
     check_tensor(name, quadruples)
     if quadruples.ndim == 0 or quadruples.shape[-1] != 4:
         raise ValueError(
-            f"{name} must have shape (..., 4), not {tuple(quadruples.shape)}"
+            f"{name} must have shape (..., 4), got {tuple(quadruples.shape)}"
         )
     return quadruples[..., :2], quadruples[..., 2:]

@@ -78,7 +78,7 @@ def check_pictures(pictures: Tensor) -> None:
     shape = tuple(pictures.shape)
     if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) < 32:
         raise ValueError(
-            f"pictures must be of shape (N, 3, H, W), H and W at least 32, not {shape}"
+            f"pictures must be of shape (N, 3, H, W), H and W at least 32, got {shape}"
         )
     if len(pictures) and not 0 <= pictures.min() <= pictures.max() <= 1:
         raise ValueError(

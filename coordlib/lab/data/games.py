@@ -387,7 +387,7 @@ def board(observations: Tensor) -> Tensor:
 def _check_actions(actions: Tensor, games: Games) -> None:
     if actions.shape != (games.count,):
         raise ValueError(
-            f"actions must have shape ({games.count},), not {tuple(actions.shape)}"
+            f"actions must have shape ({games.count},), got {tuple(actions.shape)}"
         )
     unknown = (actions < 0) | (actions >= games.actions)
     if unknown.any():

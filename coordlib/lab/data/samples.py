@@ -56,11 +56,11 @@ def photograph(size: int | None = None, gray: bool = False) -> Tensor:
     image = image.permute(2, 0, 1)[None].to(torch.float32) / 255
     if size is not None:
         if not isinstance(size, int) or isinstance(size, bool):
-            raise TypeError(f"size must be an integer or None, not {size!r}")
+            raise TypeError(f"size must be an integer or None, got {size!r}")
         if not 1 <= size <= image.shape[-1]:
             raise ValueError(
                 f"size must be from 1 to {image.shape[-1]} (the photograph is not "
-                f"enlarged), not {size}"
+                f"enlarged), got {size}"
             )
         image = F.adaptive_avg_pool2d(image, size)
     if gray:

@@ -84,7 +84,7 @@ class Squares:
         if chosen.ndim != 2:
             raise ValueError(
                 f"index must choose a list of positions (a 1-D tensor, a list or a "
-                f"slice), not {index!r}"
+                f"slice), got {index!r}"
             )
         return chosen
 
@@ -112,7 +112,7 @@ def squares(size: int = 64, side: int = 9) -> Squares:
     for name, value in (("size", size), ("side", side)):
         check_integer(name, value, at_least=-(2**63))
     if side < 1 or side % 2 == 0:
-        raise ValueError(f"side must be a positive odd number, not {side}")
+        raise ValueError(f"side must be a positive odd number, got {side}")
     if side > size:
         raise ValueError(
             f"a square of side {side} does not fit on a canvas of size {size}"
@@ -144,7 +144,7 @@ def uniform_split(
     check_instance("test_fraction", test_fraction, Real, "a number")
     if not 0 < test_fraction < 1:
         raise ValueError(
-            f"test_fraction must lie between 0 and 1, not {test_fraction!r}"
+            f"test_fraction must lie between 0 and 1, got {test_fraction!r}"
         )
     held = round(len(data) * test_fraction)
     if held in (0, len(data)):

@@ -268,5 +268,5 @@ def _labels(answer: Tensor) -> Tensor:
         unknown = answer.isnan().any(1)
         return answer.argmax(1).to(torch.float32).masked_fill(unknown, torch.nan)
     raise ValueError(
-        f"model must give scores (N, K) or labels (N,), not {tuple(answer.shape)}"
+        f"model must give scores (N, K) or labels (N,), got {tuple(answer.shape)}"
     )

@@ -142,12 +142,12 @@ def decode(images: Tensor) -> Tensor:
         (2 ** 24 in float32). Differentiable where the rectifier is.
     """
     if not isinstance(images, Tensor):
-        raise TypeError(f"images must be a tensor, not {type(images).__name__}")
+        raise TypeError(f"images must be a tensor, got {type(images).__name__}")
     if images.is_complex():
-        raise TypeError(f"images must hold real numbers, not {images.dtype}")
+        raise TypeError(f"images must hold real numbers, got {images.dtype}")
     if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape[2:]:
         raise ValueError(
-            f"images must be of shape (N, 1, H, W), not {tuple(images.shape)}"
+            f"images must be of shape (N, 1, H, W), got {tuple(images.shape)}"
         )
     images = images[:, 0]
     count, height, width = images.shape
@@ -247,7 +247,7 @@ class Tile(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 2:
-            raise ValueError(f"input must be of shape (N, C), not {tuple(x.shape)}")
+            raise ValueError(f"input must be of shape (N, C), got {tuple(x.shape)}")
         return x[:, :, None, None].expand(-1, -1, *self.size)
 
     def extra_repr(self) -> str:
@@ -344,7 +344,7 @@ def _as_image(image: ArrayLike) -> NDArray[Any]:
         raise TypeError(f"image must be an array of real numbers: {error}") from None
     if image.ndim != 2 or image.size == 0:
         raise ValueError(
-            f"image must be of shape (H, W) with at least one pixel, not {image.shape}"
+            f"image must be of shape (H, W) with at least one pixel, got {image.shape}"
         )
     return image
 
@@ -352,15 +352,15 @@ def _as_image(image: ArrayLike) -> NDArray[Any]:
 def _as_size(size: int | tuple[int, int]) -> tuple[int, int]:
     pair = tuple(size) if isinstance(size, tuple | list) else (size, size)
     if len(pair) != 2:
-        raise TypeError(f"size must be an integer or a pair of integers, not {size!r}")
+        raise TypeError(f"size must be an integer or a pair of integers, got {size!r}")
     return tuple(check_integer("size", n) for n in pair)
 
 
 def _reach(side: int) -> int:
     if not isinstance(side, int) or isinstance(side, bool):
-        raise TypeError(f"side must be an integer, not {side!r}")
+        raise TypeError(f"side must be an integer, got {side!r}")
     if side < 1 or side % 2 == 0:
-        raise ValueError(f"side must be a positive odd number, not {side}")
+        raise ValueError(f"side must be a positive odd number, got {side}")
     return side // 2
 
 
@@ -373,10 +373,10 @@ def _check_positions(positions: Tensor, size: tuple[int, int]) -> None:
         torch.uint8,
     ):
         kind = getattr(positions, "dtype", type(positions).__name__)
-        raise TypeError(f"positions must be a tensor of integers, not {kind}")
+        raise TypeError(f"positions must be a tensor of integers, got {kind}")
     if positions.ndim != 2 or positions.shape[1] != 2:
         raise ValueError(
-            f"positions must be of shape (N, 2), not {tuple(positions.shape)}"
+            f"positions must be of shape (N, 2), got {tuple(positions.shape)}"
         )
     end = torch.tensor(size, device=positions.device)
     outside = ((positions < 0) | (positions >= end)).any(1)

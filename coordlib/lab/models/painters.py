@@ -96,7 +96,7 @@ class DeconvPainter(Stack):
         check_integer("size", size)
         check_choice("normalisation", normalisation, NORMALISATIONS)
         if size < 8 or size & (size - 1):
-            raise ValueError(f"size must be a power of two from 8, not {size}")
+            raise ValueError(f"size must be a power of two from 8, got {size}")
         doublings = size.bit_length() - 1
         channels = [2, *[64 * width] * (doublings - 3), 32 * width, 32 * width, 1]
         layers: list[nn.Module] = [Tile(1)]
@@ -249,7 +249,7 @@ class CoordConvSquarePainter(nn.Module):
         check_integer("width", width)
         check_integer("kernel_size", kernel_size)
         if kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be odd, not {kernel_size}")
+            raise ValueError(f"kernel_size must be odd, got {kernel_size}")
         self.pixel = CoordConvPainter(size=size)
         channels = [1, 8 * width, 8 * width, 16 * width, 16 * width, 1]
         layers: list[nn.Module] = []
@@ -268,10 +268,10 @@ def _check_unit_positions(positions: Tensor) -> None:
     if not isinstance(positions, Tensor) or not positions.is_floating_point():
         kind = getattr(positions, "dtype", type(positions).__name__)
         raise TypeError(
-            f"positions must be a tensor of unit coordinates, not {kind}; "
+            f"positions must be a tensor of unit coordinates, got {kind}; "
             f"coordlib.grid.to_unit makes them from pixels"
         )
     if positions.ndim != 2 or positions.shape[1] != 2:
         raise ValueError(
-            f"positions must be of shape (N, 2), not {tuple(positions.shape)}"
+            f"positions must be of shape (N, 2), got {tuple(positions.shape)}"
         )

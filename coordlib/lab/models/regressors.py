@@ -109,7 +109,7 @@ class DenseRegressor(Stack):
         check_integer("width", width)
         check_integer("size", size)
         if size % 8:
-            raise ValueError(f"size must be a multiple of 8, not {size}")
+            raise ValueError(f"size must be a multiple of 8, got {size}")
         c = 16 * width
         layers: list[nn.Module] = []
         for inputs in (1, c, c):
@@ -259,4 +259,4 @@ def _check_pictures(images: Tensor, size: tuple[int, int] | None = None) -> None
     shape = tuple(getattr(images, "shape", ()))
     if len(shape) != 4 or shape[1] != 1 or (size and shape[2:] != size):
         wanted = "(N, 1, H, W)" if size is None else f"(N, 1, {size[0]}, {size[1]})"
-        raise ValueError(f"images must be of shape {wanted}, not {shape}")
+        raise ValueError(f"images must be of shape {wanted}, got {shape}")

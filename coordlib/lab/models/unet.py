@@ -142,7 +142,7 @@ class UNet(nn.Module):
         if x.ndim != 4 or x.shape[2] % total or x.shape[3] % total:
             raise ValueError(
                 f"input must be of shape (N, C, H, W) with H and W multiples of "
-                f"{total}, not {tuple(x.shape)}"
+                f"{total}, got {tuple(x.shape)}"
             )
         kept = []
         for down in self.downs:

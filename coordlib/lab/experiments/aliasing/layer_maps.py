@@ -196,11 +196,11 @@ def distance_maps(
 def _check(x: Tensor, window: int | None, margin: int) -> None:
     if x.ndim != 4 or len(x) < 2 or x.shape[2] != x.shape[3]:
         raise ValueError(
-            f"x must be of shape (N, C, S, S), N at least 2, not {tuple(x.shape)}"
+            f"x must be of shape (N, C, S, S), N at least 2, got {tuple(x.shape)}"
         )
     side = window or x.shape[2]
     if side % PERIOD:
-        raise ValueError(f"pictures or windows must be of n times 32, not {side}")
+        raise ValueError(f"pictures or windows must be of n times 32, got {side}")
     if window is not None and x.shape[2] < window + PERIOD - 1:
         raise ValueError(
             f"pictures of {x.shape[2]} are too small for a window of {window} and "

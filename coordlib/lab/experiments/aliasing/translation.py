@@ -167,7 +167,7 @@ def window(canvas: Tensor, by: tuple[int, int] = (0, 0)) -> Tensor:
     Tensor, shape (N, C, H - 2 * MARGIN, W - 2 * MARGIN)
     """
     if max(map(abs, by)) > MARGIN:
-        raise ValueError(f"by must be at most {MARGIN} pixels, not {by}")
+        raise ValueError(f"by must be at most {MARGIN} pixels, got {by}")
     rows, columns = (
         slice(MARGIN - moved, length - MARGIN - moved)
         for moved, length in zip(by, canvas.shape[2:], strict=True)

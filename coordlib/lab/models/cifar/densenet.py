@@ -57,7 +57,7 @@ class DenseNet(nn.Module):
         step = 6 if bottleneck else 3
         if depth < step + 4 or (depth - 4) % step:
             raise ValueError(
-                f"depth must be {step} n + 4 with n at least 1, not {depth}"
+                f"depth must be {step} n + 4 with n at least 1, got {depth}"
             )
         check_integer("growth", growth)
         check_integer("classes", classes)
