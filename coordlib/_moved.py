@@ -13,7 +13,7 @@ MOVED = {
     "boxes": "data.boxes",
     "checkpoints": "record.arrays",
     "data": "data",
-    "device": "training.device",
+    "device": "record.device",
     "experiments": "experiments",
     "figures": "figures",
     "handmade": "models.handmade",

@@ -65,3 +65,22 @@ class Tab:
         """Close the page, and raise if anything went wrong on it."""
         self.context.close()
         assert not self.wrong
+
+
+def traits(figure) -> dict:
+    """Return the traits of an interactive figure as its module gets them."""
+    # Not at the top: the tests of the library use this file where nothing else is.
+    from coordlib.lab.figures.interactive import Figure
+
+    names = set(figure.trait_names()) - set(Figure.class_trait_names())
+    # Those with an underscore are anywidget's: the module, the style, the name.
+    return {name: getattr(figure, name) for name in names if name[0] != "_"}
+
+
+def computed(page, figure) -> dict | list:
+    """Apply the pure function of a figure's module to the figure's traits."""
+    code = """async ([text, state]) => {
+        const blob = new Blob([text], { type: "text/javascript" });
+        return (await import(URL.createObjectURL(blob))).compute(state);
+    }"""
+    return page.evaluate(code, [str(figure._esm), traits(figure)])

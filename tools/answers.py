@@ -28,13 +28,13 @@ def answers() -> dict:
     size = results.best(EXPERIMENT).config["size"]
     world = squares(size)
     _, held_out = quadrant_split(world)
-    told = {}
+    networks = {}
     for name in NETWORKS:
         network = best_network(EXPERIMENT, name, "quadrant")
         parts = [network(part) for part in world.images().split(256)]
         places = from_unit(torch.cat(parts), (size, size))
         stored = (places * 100).round().numpy().astype("<i2")
-        told[name] = {
+        networks[name] = {
             "parameters": sum(p.numel() for p in network.parameters()),
             "places": base64.b64encode(stored.tobytes()).decode(),
         }
@@ -45,13 +45,13 @@ def answers() -> dict:
         "first": int(first),
         "last": int(last),
         "heldOut": corner.tolist(),
-        "networks": told,
+        "networks": networks,
     }
 
 
-def as_text(told: dict) -> str:
+def as_text(found: dict) -> str:
     """Return the answers as the text of their file."""
-    lines = json.dumps(told, indent=1)
+    lines = json.dumps(found, indent=1)
     return f"// Written by tools/answers.py.\nglobalThis.whereAnswers = {lines};\n"
 
 

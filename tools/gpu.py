@@ -83,7 +83,7 @@ def missing() -> list[str]:
 
 def execute(path: Path) -> Executed:
     """Execute a notebook to its end, errors or not, and compare it with the stored."""
-    # Not at the top: what is missing has to be told before.
+    # Not at the top: what is missing has to be said before.
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -158,8 +158,8 @@ def in_notebooks(paths: list[Path], processes: int) -> list[Row]:
     # Processes of their own from the start: this one has threads, and torch.
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         for found in pool.map(execute, paths):
-            for kind, told in (("error", found.errors), ("differs", found.differing)):
-                for line in told:
+            for kind, lines in (("error", found.errors), ("differs", found.differing)):
+                for line in lines:
                     print(f"{found.name}: {kind}: {line}", flush=True)
             parts = (f"{len(found.errors)} errors", f"{len(found.differing)} differ")
             good = not found.errors and not found.differing
@@ -207,10 +207,10 @@ def timings(device) -> Iterator[Row]:
                     clock=lambda: device_seconds(device),
                 )
                 plain = 1000 * min(times["plain"])
-                told = f"plain {plain:.3f} ms"
+                text = f"plain {plain:.3f} ms"
                 for key in (key for key in times if key != "plain"):
-                    told += f", {key} x {ratio(times, key, 'plain').median:.2f}"
-                yield Row(f"{what} {name}", told, time.monotonic() - start)
+                    text += f", {key} x {ratio(times, key, 'plain').median:.2f}"
+                yield Row(f"{what} {name}", text, time.monotonic() - start)
 
 
 def table(rows: list[Row]) -> str:
@@ -241,7 +241,7 @@ def main(arguments: list[str]) -> int:
     os.environ |= {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     sys.path.insert(0, str(ROOT))
 
-    from coordlib.lab.training.device import best_device
+    from coordlib.lab.record.device import best_device
 
     device = best_device(options.device)
     os.environ["ON_DEVICE"] = str(device)

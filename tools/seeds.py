@@ -157,8 +157,8 @@ def report(sources: list[str], runs: list[Run]) -> str:
     for number in range(1, len(sources) + 1):
         errors = {k: r.errors[number] for k, r in enumerate(runs) if number in r.errors}
         if errors:
-            told = f"  {next(iter(errors.values()))}"
-            lines += [first_line(number), told, f"  {of_all(list(errors))}"]
+            error = f"  {next(iter(errors.values()))}"
+            lines += [first_line(number), error, f"  {of_all(list(errors))}"]
     if not lines:
         lines.append(f"every assert holds in {len(runs)} runs")
     lines.append("What these cells print depends on the seed:")

@@ -1,23 +1,33 @@
-"""Files that are whole, or not there."""
+"""Files: where the book's checkout has them, and written whole or not at all."""
 
 import os
 import tempfile
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
+"""The checkout, which holds results, claims and sample pictures."""
+
+
+def in_checkout(path: str) -> Path:
+    """Give a file or a folder of the checkout.
+
+    Raises
+    ------
+    FileNotFoundError
+        If coordlib was installed without its checkout, or the part is missing.
+    """
+    if not (ROOT / path).exists():
+        raise FileNotFoundError(
+            f"{path} is part of the book's repository, and not of the package: clone "
+            "the repository and install it with 'pip install -e .'"
+        )
+    return ROOT / path
+
 
 def replace_file(file: Path, content: bytes) -> None:
     """Write a whole file; a reader sees the old one or the new one, never half.
 
-    Parameters
-    ----------
-    file : Path
-        Its folder is created if it is missing.
-    content : bytes
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; the old file is still there.
+    Its folder is created if it is missing. If writing fails the old file stays.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".partial")

@@ -11,8 +11,8 @@ import torch
 
 import coordlib
 from coordlib.lab.record import ledger, results
+from coordlib.lab.record.device import best_device
 from coordlib.lab.record.result import Result
-from coordlib.lab.training.device import best_device
 
 
 class Html:
@@ -45,13 +45,7 @@ def about() -> None:
 
 
 def read(name: str) -> Result:
-    """Give the largest result of an experiment, and print what it is.
-
-    Raises
-    ------
-    ValueError
-        If it was not measured.
-    """
+    """Give the largest result of an experiment, and print what it is."""
     result = results.best(name)
     if result is None:
         raise ValueError(f"{name} was not measured: 'python -m coordlib run {name}'")

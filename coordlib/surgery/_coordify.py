@@ -147,7 +147,7 @@ def _chosen(convs: dict[str, Any], which: Any) -> list[str]:
         return list(convs)[:1]
     if isinstance(which, str):
         raise ValueError(
-            f'which must be "first", "all" or a list of names, not {which!r}'
+            f'which must be "first", "all" or a list of names, got {which!r}'
         )
     names = list(which)
     unknown = [name for name in names if name not in convs]

@@ -8,23 +8,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from coordlib import layers
-from coordlib.layers import (
-    CoordConv1d,
-    CoordConv2d,
-    CoordConv3d,
-    CoordConvTranspose1d,
-    CoordConvTranspose2d,
-    CoordConvTranspose3d,
-)
 
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 COORD_CONVS = (
-    CoordConv1d,
-    CoordConv2d,
-    CoordConv3d,
-    CoordConvTranspose1d,
-    CoordConvTranspose2d,
-    CoordConvTranspose3d,
+    *(layers.CoordConv1d, layers.CoordConv2d, layers.CoordConv3d),
+    *(layers.CoordConvTranspose1d, layers.CoordConvTranspose2d),
+    layers.CoordConvTranspose3d,
 )
 MAX_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 AVERAGE_POOLS = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)

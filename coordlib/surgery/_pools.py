@@ -6,19 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.layers import (
-    BlurPool1d,
-    BlurPool2d,
-    BlurPool3d,
-    MaxBlurPool1d,
-    MaxBlurPool2d,
-    MaxBlurPool3d,
-    SamePad,
-)
+from coordlib import layers
 from coordlib.surgery._kinds import AVERAGE_POOLS, MAX_POOLS, per_axis, rank_of_pool
 
-_BLUR = {1: BlurPool1d, 2: BlurPool2d, 3: BlurPool3d}
-_MAX_BLUR = {1: MaxBlurPool1d, 2: MaxBlurPool2d, 3: MaxBlurPool3d}
+_BLUR = {1: layers.BlurPool1d, 2: layers.BlurPool2d, 3: layers.BlurPool3d}
+_MAX_BLUR = {1: layers.MaxBlurPool1d, 2: layers.MaxBlurPool2d, 3: layers.MaxBlurPool3d}
 
 
 def blur(stride: tuple[int, ...], filter_size: int, padding_mode: str) -> nn.Module:
@@ -61,7 +53,7 @@ def _max(
         for k, s, p in zip(window, stride, padding, strict=True)
     )
     if same:
-        before = [SamePad(window, stride, (1,) * rank, -torch.inf)]
+        before = [layers.SamePad(window, stride, (1,) * rank, -torch.inf)]
     elif wraps:
         pads = "same"
         before = [] if pool.ceil_mode else [_Crop(stride)]

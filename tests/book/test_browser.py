@@ -10,13 +10,14 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from html import escape
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from browsing import PAGES, Tab
+from browsing import PAGES, Tab, computed, traits
 from chromium import SITE
 from PIL import Image
 from repository import BOOK
@@ -58,22 +59,8 @@ def compute(browser) -> Iterator:
     page = browser.new_page()
     page.goto("about:blank")
 
-    def call(figure: interactive.Figure) -> dict | list:
-        code = """async ([text, state]) => {
-            const blob = new Blob([text], { type: "text/javascript" });
-            return (await import(URL.createObjectURL(blob))).compute(state);
-        }"""
-        return page.evaluate(code, [figure._esm, traits(figure)])
-
-    yield call
+    yield partial(computed, page)
     page.close()
-
-
-def traits(figure: interactive.Figure) -> dict:
-    """Return the traits of a figure as its module gets them."""
-    names = set(figure.trait_names()) - set(interactive.Figure.class_trait_names())
-    # Those with an underscore are anywidget's: the module, the style, the name.
-    return {name: getattr(figure, name) for name in names if name[0] != "_"}
 
 
 def page_of(figure: interactive.Figure) -> str:

@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from coordlib import layers, probe, surgery
 from coordlib.lab.models import handmade
-from coordlib.lab.training.device import best_device
+from coordlib.lab.record.device import best_device
 from coordlib.lab.training.loop import fit
 
 DEVICE = best_device(os.environ.get("ON_DEVICE", "auto"))

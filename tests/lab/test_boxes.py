@@ -138,7 +138,7 @@ def test_a_box_without_area_is_taken_once():
 
 @pytest.mark.parametrize("function", [corners, from_corners])
 def test_what_is_no_box_is_refused(function):
-    with pytest.raises(ValueError, match=r"\(\.\.\., 4\), not \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"\(\.\.\., 4\), got \(2, 3\)"):
         function(torch.zeros(2, 3))
 
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from coordlib.lab.training.device import best_device, device_seconds
+from coordlib.lab.record.device import best_device
+from coordlib.lab.training.device import device_seconds
 
 
 @pytest.fixture

@@ -45,8 +45,8 @@ def test_catch_shows_one_ball_and_one_paddle():
     [
         ([0, 1, 3], r"actions must be in \[0, 3\), got 3"),
         ([0, -1, 1], r"in \[0, 3\), got -1"),
-        ([0, 1], r"shape \(3,\), not \(2,\)"),
-        (1, r"shape \(3,\), not \(\)"),
+        ([0, 1], r"shape \(3,\), got \(2,\)"),
+        (1, r"shape \(3,\), got \(\)"),
     ],
 )
 def test_actions_that_there_are_not_are_refused(actions, message):

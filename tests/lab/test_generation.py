@@ -11,7 +11,7 @@ from coordlib.lab.record import results
 TINY_GAN = {
     "size": 8,
     "arms": {arm: {"width": 4, "lr": [0.001, 0.001]} for arm in gan.GENERATORS},
-    "judge_width": 4,
+    "discriminator_width": 4,
     "latent": 4,
     "samples": 64,
     "training": {"steps": 3, "batch_size": 8},
@@ -31,7 +31,7 @@ TINY_VAE = {
 TINY_PHOTOGRAPHS = {
     "size": 8,
     "arms": {arm: {"width": 4, "lr": [0.001, 0.001]} for arm in gan.GENERATORS},
-    "judge_width": 4,
+    "discriminator_width": 4,
     "latent": 4,
     "training": {"steps": 3, "batch_size": 8},
     "pictures": 30,
@@ -199,7 +199,7 @@ def test_the_paper_preset_of_the_gan_is_the_release():
 
 def test_photographs_are_learned_as_the_release_learns_shapes():
     mine, release = (module.PRESETS["paper"] for module in (photographs, gan))
-    for part in ("arms", "judge_width", "latent", "training"):
+    for part in ("arms", "discriminator_width", "latent", "training"):
         assert mine[part] == release[part]
 
 

@@ -88,7 +88,7 @@ def test_a_map_is_described_by_odd_and_even_shifts():
     ("x", "options", "message"),
     [
         (torch.zeros(1, 3, 32, 32), {}, "N at least 2"),
-        (torch.zeros(2, 3, 40, 40), {}, "n times 32, not 40"),
+        (torch.zeros(2, 3, 40, 40), {}, "n times 32, got 40"),
         (torch.zeros(2, 3, 90, 90), {"window": 64}, "too small for a window of 64"),
         (torch.zeros(2, 3, 95, 95), {"window": 64, "margin": 8}, "leaves nothing"),
     ],

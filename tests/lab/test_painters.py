@@ -304,7 +304,7 @@ def test_a_network_can_be_taken_apart():
 def test_positions_are_pairs_of_unit_coordinates(painter):
     with pytest.raises(TypeError, match="to_unit makes them"):
         painter(torch.tensor([[1, 2]]))
-    with pytest.raises(TypeError, match="not list"):
+    with pytest.raises(TypeError, match="got list"):
         painter([[0.0, 0.0]])
     for shape in [(2,), (1, 3), (1, 2, 1, 1)]:
         with pytest.raises(ValueError, match=r"shape \(N, 2\)"):

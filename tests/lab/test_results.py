@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from made import result_rows
 
-from coordlib.lab import checkout
+from coordlib.lab import files
 from coordlib.lab.record import results
 from coordlib.lab.record.result import Result, interval, rows
 from coordlib.lab.record.results import ResultError
@@ -45,6 +45,10 @@ def test_the_interval_is_students_over_the_seeds():
         -inf,
         inf,
     )
+
+
+def test_the_interval_of_equal_values_is_a_point():
+    assert interval(np.full(3, 0.5)) == (0.5, 0.5)
 
 
 def test_a_difference_is_taken_seed_by_seed():
@@ -165,7 +169,7 @@ def test_a_folder_may_be_a_string(tmp_path):
 
 
 def test_nothing_is_written_into_the_package(monkeypatch):
-    monkeypatch.setattr(checkout, "ROOT", results.Path("/nowhere"))
+    monkeypatch.setattr(files, "ROOT", results.Path("/nowhere"))
     with pytest.raises(FileNotFoundError, match="clone the repository"):
         results.folder()
     with pytest.raises(ValueError, match="--results FOLDER"):
@@ -243,7 +247,7 @@ def test_every_committed_result_is_valid():
 def test_a_result_that_grew_does_not_make_the_code_another(
     tmp_path, monkeypatch, file, mark
 ):
-    monkeypatch.setattr(checkout, "ROOT", tmp_path)
+    monkeypatch.setattr(files, "ROOT", tmp_path)
     me = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
 
     def git(*arguments):

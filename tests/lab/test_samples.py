@@ -6,8 +6,8 @@ import re
 import pytest
 import torch
 
-from coordlib.lab.checkout import ROOT
 from coordlib.lab.data import GARMENTS, PICTURES, digits, garments, photograph, pictures
+from coordlib.lab.files import ROOT
 
 FILES = ROOT / "coordlib/lab/data/files"
 README = (FILES / "README.md").read_text(encoding="utf-8")

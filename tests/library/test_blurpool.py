@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from compilers import assert_compiles_and_exports_once_for_all_sizes
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -297,15 +298,7 @@ def test_channels_last_inputs_give_channels_last_outputs():
 
 @pytest.mark.parametrize("layer", [BlurPool2d(), MaxBlurPool2d(2, padding="same")])
 def test_it_compiles_and_exports_once_for_all_sizes(layer):
-    torch.compiler.reset()
-    compiled = torch.compile(layer, backend="eager", fullgraph=True, dynamic=True)
-    axes = {axis: torch.export.Dim.DYNAMIC for axis in (0, 2, 3)}
-    example = torch.randn(2, 4, 8, 9)
-    exported = torch.export.export(layer, (example,), dynamic_shapes=(axes,)).module()
-    for shape in [(2, 4, 8, 9), (3, 4, 5, 12)]:
-        x = torch.randn(shape)
-        assert_close(compiled(x), layer(x))
-        assert_close(exported(x), layer(x))
+    assert_compiles_and_exports_once_for_all_sizes(layer)
 
 
 def test_the_representation_shows_the_options():

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from compilers import assert_compiles_and_exports_once_for_all_sizes
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -335,15 +336,7 @@ def test_the_layout_of_the_input_is_kept_whatever_that_of_the_weights(layer, dev
     ids=["circular", "same", "transposed", "add_coords"],
 )
 def test_it_compiles_and_exports_once_for_all_sizes(layer):
-    torch.compiler.reset()
-    compiled = torch.compile(layer, backend="eager", fullgraph=True, dynamic=True)
-    axes = {axis: torch.export.Dim.DYNAMIC for axis in (0, 2, 3)}
-    example = torch.randn(2, 4, 8, 9)
-    exported = torch.export.export(layer, (example,), dynamic_shapes=(axes,)).module()
-    for shape in [(2, 4, 8, 9), (3, 4, 5, 12)]:
-        x = torch.randn(shape)
-        assert_close(compiled(x), layer(x))
-        assert_close(exported(x), layer(x))
+    assert_compiles_and_exports_once_for_all_sizes(layer)
 
 
 # What a layer keeps between calls

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from compilers import assert_compiles_and_exports_once_for_all_sizes
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
@@ -125,16 +126,7 @@ def test_a_single_image_needs_no_batch_axis(kind, rank):
 
 
 def test_it_compiles_and_exports_once_for_all_sizes():
-    torch.compiler.reset()
-    layer = SoftArgmax2d()
-    compiled = torch.compile(layer, backend="eager", fullgraph=True, dynamic=True)
-    axes = {axis: torch.export.Dim.DYNAMIC for axis in (0, 2, 3)}
-    example = torch.randn(2, 4, 8, 9)
-    exported = torch.export.export(layer, (example,), dynamic_shapes=(axes,)).module()
-    for shape in [(2, 4, 8, 9), (3, 4, 5, 12)]:
-        x = torch.randn(shape)
-        assert_close(compiled(x), layer(x))
-        assert_close(exported(x), layer(x))
+    assert_compiles_and_exports_once_for_all_sizes(SoftArgmax2d())
 
 
 def test_the_representation_shows_the_options():

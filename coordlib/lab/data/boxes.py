@@ -44,11 +44,6 @@ def corners(boxes: Tensor) -> Tensor:
     Tensor, shape (..., 4)
         A box covers the pixels from ``top`` to ``bottom - 1``, as a slice does.
 
-    Raises
-    ------
-    ValueError
-        If the last axis has another length.
-
     Examples
     --------
     >>> corners(torch.tensor([2.0, 3.0, 4.0, 2.0]))
@@ -68,11 +63,6 @@ def from_corners(edges: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (..., 4)
-
-    Raises
-    ------
-    ValueError
-        If the last axis has another length.
     """
     start, end = _halves(edges, "edges")
     return torch.cat([(start + end) / 2, end - start], -1)
@@ -91,11 +81,6 @@ def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
     -------
     Tensor, shape (..., A, B), in [0, 1]
         0 for two boxes without area. Half-precision boxes are compared in float32.
-
-    Raises
-    ------
-    ValueError
-        If a last axis has another length.
 
     Examples
     --------
@@ -131,16 +116,16 @@ def inside(boxes: Tensor, size: Sequence[float]) -> Tensor:
     -------
     BoolTensor, shape (...)
         A thousandth of a pixel beyond the border does not count: that is rounding.
-
-    Raises
-    ------
-    ValueError
-        If the last axis has another length.
     """
+    start, end, limit = _on_picture(boxes, size)
+    return ((start >= -_ROUNDING) & (end <= limit + _ROUNDING)).all(-1)
+
+
+def _on_picture(boxes: Tensor, size: Sequence[float]) -> tuple[Tensor, Tensor, Tensor]:
+    """Where boxes begin and end, and where the picture does."""
     start, end = _halves(corners(boxes), "boxes")
     _check_pair("size", size)
-    limit = torch.as_tensor(size, dtype=boxes.dtype, device=boxes.device)
-    return ((start >= -_ROUNDING) & (end <= limit + _ROUNDING)).all(-1)
+    return start, end, torch.as_tensor(size, dtype=boxes.dtype, device=boxes.device)
 
 
 def clip(boxes: Tensor, size: Sequence[float]) -> Tensor:
@@ -148,9 +133,8 @@ def clip(boxes: Tensor, size: Sequence[float]) -> Tensor:
 
     Parameters
     ----------
-    boxes : Tensor, shape (..., 4)
-    size : (float, float)
-        Height and width of the picture.
+    boxes, size
+        As for :func:`inside`.
 
     Returns
     -------
@@ -158,19 +142,12 @@ def clip(boxes: Tensor, size: Sequence[float]) -> Tensor:
         What lies inside stays as it is. Of a box that lies outside a sliver of one
         pixel is left, at the border.
 
-    Raises
-    ------
-    ValueError
-        If the last axis has another length.
-
     Examples
     --------
     >>> clip(torch.tensor([2.0, 30, 8, 10]), (64, 64))
     tensor([ 3., 30.,  6., 10.])
     """
-    start, end = _halves(corners(boxes), "boxes")
-    _check_pair("size", size)
-    limit = torch.as_tensor(size, dtype=boxes.dtype, device=boxes.device)
+    start, end, limit = _on_picture(boxes, size)
     fits = (start >= 0) & (end <= limit)  # along each axis
     start = start.clamp(min=0).minimum(limit - 1)
     cut = from_corners(torch.cat([start, end.clamp(min=1).minimum(limit)], -1))
@@ -200,11 +177,6 @@ def anchors(
     -------
     Tensor, shape (rows * columns * len(sizes), 4)
         Row by row, and in a cell in the order of ``sizes``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``cells`` is not made of positive integers, or ``sizes`` is empty.
 
     Notes
     -----
@@ -254,11 +226,6 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
         The way to the centre in heights and widths of the anchor, then the logarithms
         of both stretches. Move box and anchor together, and it stays the same.
 
-    Raises
-    ------
-    ValueError
-        If a last axis has another length.
-
     Notes
     -----
     Ren et al., "Faster R-CNN" (2015), equation 2.
@@ -287,11 +254,6 @@ def decode(offsets: Tensor, anchors: Tensor) -> Tensor:
     -------
     Tensor, shape (..., 4)
         Boxes.
-
-    Raises
-    ------
-    ValueError
-        If a last axis has another length.
     """
     way, stretch = _halves(offsets, "offsets")
     middle, own = _halves(anchors, "anchors")
@@ -320,11 +282,6 @@ def non_maximum_suppression(
     -------
     LongTensor, shape (N, keep)
         Which were taken, best first; -1 where nothing was left, or nothing was there.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``keep`` is not a positive integer, or the shapes do not fit.
     """
     check_integer("keep", keep)
     check_number("threshold", threshold)
@@ -362,6 +319,6 @@ def _halves(quadruples: Tensor, name: str) -> tuple[Tensor, Tensor]:
     check_tensor(name, quadruples)
     if quadruples.ndim == 0 or quadruples.shape[-1] != 4:
         raise ValueError(
-            f"{name} must have shape (..., 4), not {tuple(quadruples.shape)}"
+            f"{name} must have shape (..., 4), got {tuple(quadruples.shape)}"
         )
     return quadruples[..., :2], quadruples[..., 2:]

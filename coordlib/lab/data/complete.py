@@ -85,24 +85,8 @@ def cifar10(split: Split = "train") -> tuple[Tensor, Tensor]:
 def mnist(split: Split = "train") -> tuple[Tensor, Tensor]:
     """Load MNIST: 28x28 grey pictures of handwritten digits.
 
-    Fetched once, about 12 MB, into :func:`cache_folder`.
-
-    Parameters
-    ----------
-    split : {"train", "test"}
-
-    Returns
-    -------
-    images : Tensor, shape (60000 or 10000, 1, 28, 28), float32, in [0, 1]
-    labels : LongTensor, shape (60000 or 10000,), in [0, 10)
-        The digits. The order is the official one.
-
-    Raises
-    ------
-    ValueError
-        If ``split`` is neither "train" nor "test".
-    MissingDataError
-        If it is not in the cache and no route leads to it, or what came is not it.
+    Fetched once, about 12 MB. As :func:`cifar10`, with images of shape
+    (60000 or 10000, 1, 28, 28); the labels are the digits.
 
     References
     ----------
@@ -115,25 +99,9 @@ def mnist(split: Split = "train") -> tuple[Tensor, Tensor]:
 def fashion_mnist(split: Split = "train") -> tuple[Tensor, Tensor]:
     """Load Fashion-MNIST: 28x28 grey pictures of ten kinds of garment.
 
-    Fetched once, about 31 MB, into :func:`cache_folder`.
-
-    Parameters
-    ----------
-    split : {"train", "test"}
-
-    Returns
-    -------
-    images : Tensor, shape (60000 or 10000, 1, 28, 28), float32, in [0, 1]
-    labels : LongTensor, shape (60000 or 10000,), in [0, 10)
-        Named by :data:`~coordlib.lab.data.samples.GARMENTS`. The order is the official
-        one.
-
-    Raises
-    ------
-    ValueError
-        If ``split`` is neither "train" nor "test".
-    MissingDataError
-        If it is not in the cache and no route leads to it, or what came is not it.
+    Fetched once, about 31 MB. As :func:`cifar10`, with images of shape
+    (60000 or 10000, 1, 28, 28); the labels are named by
+    :data:`~coordlib.lab.data.samples.GARMENTS`.
 
     References
     ----------

@@ -58,14 +58,6 @@ def corrupt(pictures: Tensor, name: str, severity: int, seed: int = 0) -> Tensor
     Tensor, shape (N, 3, H, W), float32
         In 256 steps from 0 to 1, as a file would hold them.
 
-    Raises
-    ------
-    TypeError
-        If ``seed`` is not an integer.
-    ValueError
-        If ``name`` or ``severity`` is unknown, or ``pictures`` has another shape or
-        other values.
-
     References
     ----------
     Hendrycks and Dietterich, 2019, "Benchmarking neural network robustness to common
@@ -81,19 +73,12 @@ def corrupt(pictures: Tensor, name: str, severity: int, seed: int = 0) -> Tensor
 
 
 def check_pictures(pictures: Tensor) -> None:
-    """Refuse what is no batch of colour pictures.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not (N, 3, H, W), a side is below 32, or a value is not in
-        [0, 1].
-    """
+    """Refuse what is no batch of colour pictures."""
     check_tensor("pictures", pictures)
     shape = tuple(pictures.shape)
     if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) < 32:
         raise ValueError(
-            f"pictures must be of shape (N, 3, H, W), H and W at least 32, not {shape}"
+            f"pictures must be of shape (N, 3, H, W), H and W at least 32, got {shape}"
         )
     if len(pictures) and not 0 <= pictures.min() <= pictures.max() <= 1:
         raise ValueError(
@@ -340,8 +325,8 @@ def _elastic(x: Tensor, strength: tuple, generator: Generator) -> Tensor:
     back = torch.linalg.solve(torch.cat([moved, one], 2), points.float())
     places = index_grid(size, dtype=torch.float32).movedim(0, -1)
     places = places.expand(count, -1, -1, -1)
-    ahead = torch.cat([places, torch.ones_like(places[..., :1])], -1)
-    x = sample(x, ahead @ back[:, None], "reflection")
+    homogeneous = torch.cat([places, torch.ones_like(places[..., :1])], -1)
+    x = sample(x, homogeneous @ back[:, None], "reflection")
     noise = _symmetric_uniform((count, 2, *size), generator)
     field = amount * _gaussian(noise, smoothness, mode="reflect", truncate=3)
     return sample(x, places + field.movedim(1, -1), "reflection")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from coordlib.arguments import check_choice, check_integer
-from coordlib.lab.seeds import SEED_STEP
+from coordlib.lab.data.seeds import SEED_STEP
 
 __all__ = [
     "MINATAR",
@@ -69,11 +69,6 @@ class Games(Protocol):
         observations : Tensor, shape (count, C, H, W), uint8
         rewards : Tensor, shape (count,), float32
         ended : Tensor, shape (count,), bool
-
-        Raises
-        ------
-        ValueError
-            If the shape is another, or there is no such action.
         """
 
 
@@ -90,13 +85,6 @@ class Catch:
     seed : int
     size : int
         Rows and columns of the board, at least 2.
-
-    Raises
-    ------
-    TypeError
-        If an argument is no integer.
-    ValueError
-        If one is too small.
     """
 
     actions = 3
@@ -283,14 +271,6 @@ class GymnasiumGames:
     count : int
     seed : int
 
-    Raises
-    ------
-    TypeError
-        If ``make`` cannot be called, or ``count`` is no integer.
-    ValueError
-        If the environment has other observations or actions, or ``count`` is not
-        positive.
-
     References
     ----------
     Towers et al., 2024, "Gymnasium: a standard interface for reinforcement learning
@@ -407,7 +387,7 @@ def board(observations: Tensor) -> Tensor:
 def _check_actions(actions: Tensor, games: Games) -> None:
     if actions.shape != (games.count,):
         raise ValueError(
-            f"actions must have shape ({games.count},), not {tuple(actions.shape)}"
+            f"actions must have shape ({games.count},), got {tuple(actions.shape)}"
         )
     unknown = (actions < 0) | (actions >= games.actions)
     if unknown.any():

@@ -42,13 +42,6 @@ def perturb(pictures: Tensor, name: str, seed: int = 0) -> Tensor:
     Tensor, shape (frames, N, 3, H, W), float32
         In 256 steps from 0 to 1, as files would hold them.
 
-    Raises
-    ------
-    TypeError
-        If ``seed`` is not an integer.
-    ValueError
-        If ``name`` is unknown, or ``pictures`` has another shape or other values.
-
     References
     ----------
     Hendrycks and Dietterich, 2019, "Benchmarking neural network robustness to common
@@ -142,8 +135,8 @@ def _mapped(x: Tensor, matrix: Tensor) -> Tensor:
     size = x.shape[2:]
     middle = (torch.tensor(size) - 1) / 2
     away = index_grid(size, dtype=torch.float32).movedim(0, -1) - middle
-    ahead = torch.cat([away, torch.ones_like(away[..., :1])], -1)
-    source = ahead @ torch.linalg.inv(matrix).T
+    homogeneous = torch.cat([away, torch.ones_like(away[..., :1])], -1)
+    source = homogeneous @ torch.linalg.inv(matrix).T
     places = source[..., :2] / source[..., 2:] + middle
     return sample(x, places.expand(len(x), -1, -1, -1), "zeros")
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coordlib.arguments import check_choice, check_flag
-from coordlib.lab import checkout
+from coordlib.lab import files
 
 __all__ = ["GARMENTS", "digits", "garments", "photograph", "pictures"]
 
@@ -50,24 +50,17 @@ def photograph(size: int | None = None, gray: bool = False) -> Tensor:
     Returns
     -------
     Tensor, shape (1, 3, size, size) or (1, 1, size, size), float32, in [0, 1]
-
-    Raises
-    ------
-    TypeError
-        If ``size`` is not an integer.
-    ValueError
-        If ``size`` is not between 1 and 256.
     """
     check_flag("gray", gray)
     image = torch.from_numpy(_read("photograph.npz")["image"])
     image = image.permute(2, 0, 1)[None].to(torch.float32) / 255
     if size is not None:
         if not isinstance(size, int) or isinstance(size, bool):
-            raise TypeError(f"size must be an integer or None, not {size!r}")
+            raise TypeError(f"size must be an integer or None, got {size!r}")
         if not 1 <= size <= image.shape[-1]:
             raise ValueError(
                 f"size must be from 1 to {image.shape[-1]} (the photograph is not "
-                f"enlarged), not {size}"
+                f"enlarged), got {size}"
             )
         image = F.adaptive_avg_pool2d(image, size)
     if gray:
@@ -80,8 +73,8 @@ def garments(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]
     """Load a sample of Fashion-MNIST: 28x28 grey pictures of ten kinds of garment.
 
     The first 300 pictures of each class of the training set (3,000), or the first
-    100 of each class of the test set (1,000), in their original order. All of them:
-    :func:`coordlib.lab.data.complete.fashion_mnist`.
+    100 of each class of the test set (1,000), in their original order. All of them, and
+    their source: :func:`coordlib.lab.data.complete.fashion_mnist`.
 
     Parameters
     ----------
@@ -92,16 +85,6 @@ def garments(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]
     images : Tensor, shape (N, 1, 28, 28), float32, in [0, 1]
     labels : LongTensor, shape (N,), in [0, 10)
         Named by :data:`GARMENTS`.
-
-    Raises
-    ------
-    ValueError
-        If ``split`` is neither "train" nor "test".
-
-    References
-    ----------
-    Xiao, Rasul and Vollgraf, 2017, "Fashion-MNIST: a novel image dataset for
-    benchmarking machine learning algorithms".
     """
     return _sample("garments", split)
 
@@ -110,28 +93,8 @@ def digits(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]:
     """Load a sample of MNIST: 28x28 grey pictures of handwritten digits.
 
     The first 100 pictures of each class of the training set (1,000), or the first 50 of
-    each class of the test set (500), in their original order. All of them:
-    :func:`coordlib.lab.data.complete.mnist`.
-
-    Parameters
-    ----------
-    split : {"train", "test"}
-
-    Returns
-    -------
-    images : Tensor, shape (N, 1, 28, 28), float32, in [0, 1]
-    labels : LongTensor, shape (N,), in [0, 10)
-        The digits.
-
-    Raises
-    ------
-    ValueError
-        If ``split`` is neither "train" nor "test".
-
-    References
-    ----------
-    LeCun, Bottou, Bengio and Haffner, 1998, "Gradient-based learning applied to
-    document recognition".
+    each class of the test set (500). As :func:`garments`; the labels are the digits.
+    All of them, and their source: :func:`coordlib.lab.data.complete.mnist`.
     """
     return _sample("digits", split)
 
@@ -140,27 +103,9 @@ def pictures(split: Literal["train", "test"] = "train") -> tuple[Tensor, Tensor]
     """Load a sample of CIFAR-10: 32x32 colour photographs of ten kinds of thing.
 
     The first 20 pictures of each class of the training set (200), or the first 10 of
-    each class of the test set (100), in their original order. All of them:
-    :func:`coordlib.lab.data.complete.cifar10`.
-
-    Parameters
-    ----------
-    split : {"train", "test"}
-
-    Returns
-    -------
-    images : Tensor, shape (N, 3, 32, 32), float32, in [0, 1]
-    labels : LongTensor, shape (N,), in [0, 10)
-        Named by :data:`coordlib.lab.data.complete.PICTURES`.
-
-    Raises
-    ------
-    ValueError
-        If ``split`` is neither "train" nor "test".
-
-    References
-    ----------
-    Krizhevsky, 2009, "Learning multiple layers of features from tiny images".
+    each class of the test set (100). As :func:`garments`, with images of shape
+    (N, 3, 32, 32), and labels named by :data:`coordlib.lab.data.complete.PICTURES`.
+    All of them, and their source: :func:`coordlib.lab.data.complete.cifar10`.
     """
     return _sample("pictures", split)
 
@@ -176,6 +121,6 @@ def _sample(name: str, split: str) -> tuple[Tensor, Tensor]:
 
 
 def _read(name: str) -> dict[str, np.ndarray]:
-    path = checkout.part(f"coordlib/lab/data/files/{name}")
+    path = files.in_checkout(f"coordlib/lab/data/files/{name}")
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         return {key: stored[key] for key in stored.files}

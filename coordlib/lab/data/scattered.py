@@ -56,12 +56,6 @@ def scatter(
     -------
     Scattered
 
-    Raises
-    ------
-    TypeError, ValueError
-        If ``count`` or ``objects`` is not a positive integer, ``digits`` is of another
-        shape, or one of them is black.
-
     References
     ----------
     Liu et al., 2018, section 5; ``field_of_mnist`` in the released code.
@@ -79,7 +73,7 @@ def scatter(
     check_floating("digits", digits)
     if digits.ndim != 4 or digits.shape[1] != 1 or len(digits) == 0:
         raise ValueError(
-            f"digits must be of shape (M, 1, H, W), not {tuple(digits.shape)}"
+            f"digits must be of shape (M, 1, H, W), got {tuple(digits.shape)}"
         )
     generator = torch.Generator().manual_seed(seed)
     size = LOW + (HIGH - LOW) * torch.rand(count, objects, 2, generator=generator)

@@ -26,15 +26,6 @@ def radius(size: int) -> int:
     ----------
     size : int
         Side of the canvas, at least 8.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``size`` is no integer, or too small.
     """
     return 10 * check_integer("size", size, at_least=8) // 64
 
@@ -90,11 +81,6 @@ def draw(centres: Tensor, square: Tensor, size: int) -> Tensor:
     Tensor, shape (N, 3, size, size), float32, in {-1, 1}
         A square has ``2 * radius + 1`` pixels a side; a circle has the pixels whose
         middle is not farther from its own than the radius.
-
-    Raises
-    ------
-    ValueError
-        If a shape is another one.
     """
     check_tensor("centres", centres)
     check_tensor("square", square, any_kind=True)
@@ -124,7 +110,7 @@ def draw(centres: Tensor, square: Tensor, size: int) -> Tensor:
 
 
 def shapes(count: int = 50_000, size: int = 64, seed: int = 0) -> Shapes:
-    """Draw lots for two objects on each canvas.
+    """Draw positions for two objects on each canvas.
 
     Centres are uniform over the places where an object fits. Where the two would be
     closer than two radii, the second is drawn again. Each is a square or a circle with
@@ -144,11 +130,6 @@ def shapes(count: int = 50_000, size: int = 64, seed: int = 0) -> Shapes:
     -------
     Shapes
 
-    Raises
-    ------
-    TypeError, ValueError
-        If a number is no integer, or too small.
-
     References
     ----------
     Liu et al., 2018, section 5, and the generator of its released code.
@@ -158,12 +139,12 @@ def shapes(count: int = 50_000, size: int = 64, seed: int = 0) -> Shapes:
     reach = radius(size)
     generator = torch.Generator().manual_seed(seed)
 
-    def lots(n: int) -> Tensor:
+    def positions(n: int) -> Tensor:
         return torch.randint(reach, size - reach, (n, 2), generator=generator)
 
-    blue, red = lots(count), lots(count)
+    blue, red = positions(count), positions(count)
     while len(close := _closer(blue, red, 2 * reach)):
-        red[close] = lots(len(close))
+        red[close] = positions(len(close))
     square = torch.rand(count, 2, generator=generator) < 0.5
     return Shapes(torch.stack([blue, red], 1), square, size)
 

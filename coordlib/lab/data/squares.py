@@ -84,7 +84,7 @@ class Squares:
         if chosen.ndim != 2:
             raise ValueError(
                 f"index must choose a list of positions (a 1-D tensor, a list or a "
-                f"slice), not {index!r}"
+                f"slice), got {index!r}"
             )
         return chosen
 
@@ -104,13 +104,6 @@ def squares(size: int = 64, side: int = 9) -> Squares:
     Squares
         ``(size - side + 1) ** 2`` positions, row by row: 3,136 by default.
 
-    Raises
-    ------
-    TypeError
-        If ``size`` or ``side`` is not an integer.
-    ValueError
-        If ``side`` is even, not positive or larger than ``size``.
-
     References
     ----------
     Liu et al., 2018, "An intriguing failing of convolutional neural networks and
@@ -119,7 +112,7 @@ def squares(size: int = 64, side: int = 9) -> Squares:
     for name, value in (("size", size), ("side", side)):
         check_integer(name, value, at_least=-(2**63))
     if side < 1 or side % 2 == 0:
-        raise ValueError(f"side must be a positive odd number, not {side}")
+        raise ValueError(f"side must be a positive odd number, got {side}")
     if side > size:
         raise ValueError(
             f"a square of side {side} does not fit on a canvas of size {size}"
@@ -145,20 +138,13 @@ def uniform_split(
     -------
     train, test : LongTensor, shapes (n,) and (N - n,)
         Indices into ``data``, in ascending order; 2,509 and 627 by default.
-
-    Raises
-    ------
-    TypeError
-        If ``seed`` is not an integer.
-    ValueError
-        If ``test_fraction`` is not between 0 and 1, or would leave a side empty.
     """
     check_instance("data", data, Squares, "Squares")
     check_seed("seed", seed)
     check_instance("test_fraction", test_fraction, Real, "a number")
     if not 0 < test_fraction < 1:
         raise ValueError(
-            f"test_fraction must lie between 0 and 1, not {test_fraction!r}"
+            f"test_fraction must lie between 0 and 1, got {test_fraction!r}"
         )
     held = round(len(data) * test_fraction)
     if held in (0, len(data)):
@@ -177,19 +163,10 @@ def quadrant_split(data: Squares) -> tuple[Tensor, Tensor]:
     in both axes: 27 x 27 = 729 positions to test, 2,407 to train. So the released
     code of the paper has it; it is a little less than a quarter.
 
-    Parameters
-    ----------
-    data : Squares
-
     Returns
     -------
     train, test : LongTensor
         Indices into ``data``, in ascending order.
-
-    Raises
-    ------
-    ValueError
-        If no position lies in the quadrant.
     """
     check_instance("data", data, Squares, "Squares")
     held = (data.positions > data.size / 2).all(1)

@@ -69,13 +69,7 @@ NAMES = tuple(MODULES)
 
 
 def find(name: str) -> Experiment:
-    """Give an experiment by its name.
-
-    Raises
-    ------
-    ValueError
-        If there is no such experiment; the message lists those there are.
-    """
+    """Give an experiment by its name."""
     if name not in MODULES:
         raise ValueError(f"no experiment {name!r}; there are {', '.join(NAMES)}")
     return import_module(f"{__name__}.{MODULES[name]}").EXPERIMENT
@@ -91,10 +85,6 @@ def run(name: str, preset: str, seeds: Iterable[int] = (0,), **how: Any) -> Resu
     seeds : iterable of int
     **how
         ``device``, ``where``, ``report``, ``progress``, ``dask``, ``force``.
-
-    Returns
-    -------
-    Result
     """
     return run_experiment(find(name), preset, seeds=seeds, **how)
 

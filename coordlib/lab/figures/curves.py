@@ -32,12 +32,6 @@ def training_curves(
     -------
     figure, axes : Figure and array of Axes, one row each, one column for each split
         Held-out positions as lines that end in a dot, training positions dotted.
-
-    Raises
-    ------
-    ValueError
-        If there is no row, a row has no run, an arm has none, or there are more arms
-        than colours.
     """
     if not rows or not all(runs for runs, _ in rows.values()):
         raise ValueError("rows is empty: a result holds no sweep")

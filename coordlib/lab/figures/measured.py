@@ -243,15 +243,6 @@ def effects(
         For each series, drawn in its own colour and shape, what every row shows.
     reference : float
         Where the line for no effect is.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    ValueError
-        If there are more than four series.
     """
     rows = list(dict.fromkeys(row for series in quantities.values() for row in series))
     _check_count("quantities", quantities)
@@ -322,15 +313,6 @@ def curve_bands(
         and the metric, all at the same steps. Where one of them has None, nothing is
         drawn.
     metric : str
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    ValueError
-        If there are more than four lines.
     """
     _check_count("curves", curves)
     styles = zip(_SERIES, ("-", "--", ":", "-."), strict=True)

@@ -49,12 +49,6 @@ def show_images(
     Returns
     -------
     figure, axes : Figure and flat array of Axes
-
-    Raises
-    ------
-    ValueError
-        If there is no image, an array is no picture, or there are not as many titles or
-        colour maps as images.
     """
     pictures = [_picture(image) for image in images]
     if not pictures:
@@ -113,11 +107,6 @@ def probe_panel(
     Returns
     -------
     figure, axes : Figure and array of five Axes
-
-    Raises
-    ------
-    ValueError
-        If the output of ``f`` is no stack of images, or the channel is missing.
     """
     options = {"mode": mode, "stride": stride, "between": between}
     result = probe(f, x[:1], [shift], keep_panels=True, **options)
@@ -168,15 +157,6 @@ def position_map(
         Where to draw; the current axes if not given.
     title, vmin, vmax, cmap, colorbar
         As usual in matplotlib.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, or a position lies outside the canvas.
     """
     positions, values = np.asarray(positions), np.asarray(values, dtype=float)
     if positions.ndim != 2 or positions.shape[1] != 2:
@@ -202,38 +182,32 @@ def position_map(
 def answers(
     ax: Axes,
     truth: ArrayLike,
-    said: ArrayLike,
+    predicted: ArrayLike,
     size: int | tuple[int, int],
     *,
     title: str | None = None,
 ) -> Axes:
-    """Draw an arrow from each true position to the one that a network said.
+    """Draw an arrow from each true position to the predicted one.
 
     Parameters
     ----------
     ax : Axes
-    truth, said : arrays, shape (N, 2)
+    truth, predicted : arrays, shape (N, 2)
         Pixel positions ``(i, j)``.
     size : int or (H, W)
         The canvas.
     title : str, optional
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or are not (N, 2).
     """
-    truth, said = np.asarray(truth, dtype=float), np.asarray(said, dtype=float)
-    if truth.shape != said.shape or truth.ndim != 2 or truth.shape[1] != 2:
+    truth, predicted = (
+        np.asarray(truth, dtype=float),
+        np.asarray(predicted, dtype=float),
+    )
+    if truth.shape != predicted.shape or truth.ndim != 2 or truth.shape[1] != 2:
         raise ValueError(
-            f"truth and said must both have shape (N, 2), got {truth.shape} and "
-            f"{said.shape}"
+            f"truth and predicted must both have shape (N, 2), got {truth.shape} and "
+            f"{predicted.shape}"
         )
-    (i, j), (down, right) = truth.T, (said - truth).T
+    (i, j), (down, right) = truth.T, (predicted - truth).T
     ax.quiver(
         *(j, i, right, down),
         angles="xy",
@@ -247,20 +221,20 @@ def answers(
 
 def answer_grid(
     ax: Axes,
-    said: ArrayLike,
+    predicted: ArrayLike,
     held_out: ArrayLike,
     size: int | tuple[int, int],
     *,
     title: str | None = None,
 ) -> Axes:
-    """Draw what a network says to every position as a dot.
+    """Draw the prediction for every position as a dot.
 
     A network that knows every position draws a regular grid.
 
     Parameters
     ----------
     ax : Axes
-    said : array, shape (N, 2)
+    predicted : array, shape (N, 2)
         Pixel positions ``(i, j)``. What lies beyond the canvas is not seen.
     held_out : array of bool, shape (N,)
         Which of the positions were not trained on: they are drawn last, in another
@@ -268,24 +242,22 @@ def answer_grid(
     size : int or (H, W)
         The canvas.
     title : str, optional
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
     """
-    said, held_out = np.asarray(said, dtype=float), np.asarray(held_out, dtype=bool)
-    if said.ndim != 2 or said.shape[1] != 2 or held_out.shape != said.shape[:1]:
+    predicted, held_out = (
+        np.asarray(predicted, dtype=float),
+        np.asarray(held_out, dtype=bool),
+    )
+    if (
+        predicted.ndim != 2
+        or predicted.shape[1] != 2
+        or held_out.shape != predicted.shape[:1]
+    ):
         raise ValueError(
-            f"said and held_out must have shapes (N, 2) and (N,), got {said.shape} and "
-            f"{held_out.shape}"
+            f"predicted and held_out must have shapes (N, 2) and (N,), got "
+            f"{predicted.shape} and {held_out.shape}"
         )
     for side, color in ((~held_out, COLORS["blue"]), (held_out, COLORS["vermilion"])):
-        i, j = said[side].T
+        i, j = predicted[side].T
         ax.plot(j, i, "o", ms=2, mew=0, color=color)
     return _on_canvas(ax, size, title)
 
@@ -312,10 +284,6 @@ def boxes_on(
         Of the boxes.
     margin : float
         Pixels to show around the picture.
-
-    Returns
-    -------
-    Axes
     """
     if image is not None:
         picture = _picture(image)
@@ -347,10 +315,6 @@ def signed(ax: Axes, array: ArrayLike, *, limit: float | None = None) -> Axes:
     array : array, shape (H, W)
     limit : float, optional
         The value of full colour; the largest absolute value if not given.
-
-    Returns
-    -------
-    Axes
     """
     picture = _picture(array)
     limit = limit or max(float(np.abs(picture).max()), 1e-12)

@@ -20,15 +20,6 @@ def mean_and_spread(values: Sequence[float], digits: int = 2) -> str:
     digits : int
         After the point.
 
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If there is no value.
-
     Examples
     --------
     >>> mean_and_spread([1.0, 3.0])
@@ -73,11 +64,6 @@ class Table:
         The names of the columns. The first column names the rows.
     rows : sequence of sequences of str or Linked
         Each as long as ``head``, with a string first.
-
-    Raises
-    ------
-    ValueError
-        If a row is not as long as the head.
     """
 
     head: Sequence[str]

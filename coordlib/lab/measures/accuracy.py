@@ -31,14 +31,6 @@ def pixel_accuracy(
         The fraction of right answers; with ``reduction="none"`` a float tensor of
         shape (N,) with 1 for each right answer and 0 for each wrong one. Logits of
         which one is NaN are no answer, and so not right.
-
-    Raises
-    ------
-    TypeError
-        If ``targets`` are no integers.
-    ValueError
-        If the shapes do not fit, a target is no pixel or class, there is no sample,
-        or ``reduction`` is unknown.
     """
     check_tensor("logits", logits)
     check_tensor("targets", targets)
@@ -78,12 +70,6 @@ def iou(
     -------
     float, in [0, 1]
         The mean over the pictures; with ``reduction="none"`` a tensor of shape (N,).
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, ``images`` holds anything but zeros and ones, there is
-        no sample, or ``reduction`` is unknown.
     """
     check_tensor("logits", logits)
     check_tensor("images", images, any_kind=True)
@@ -130,12 +116,6 @@ def pixel_distance(
     -------
     float
         The mean Euclidean distance; with ``reduction="none"`` a tensor of shape (N,).
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or do not go with ``size``, there is no sample, or
-        ``reduction`` is unknown.
     """
     check_tensor("predicted", predicted)
     check_tensor("positions", positions)

@@ -76,11 +76,6 @@ def foretell(first: Tensor, middle: Tensor, last: Tensor) -> Foretold:
     Returns
     -------
     Foretold
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or are other ones.
     """
     _check_pictures(first=first, middle=middle, last=last)
     if not first.shape == middle.shape == last.shape or first.ndim != 4:
@@ -162,10 +157,10 @@ def carry(first: Tensor, last: Tensor, field: Tensor, pace: float) -> Tensor:
     check_number("pace", pace)
     if not 0 <= pace <= 1:
         raise ValueError(f"pace must be from 0 to 1, got {pace}")
-    back, ahead = -pace * field, (1 - pace) * field
+    backward, forward = -pace * field, (1 - pace) * field
     few = 1e-3
-    old, new = (1 - pace) * (_inside(back) + few), pace * (_inside(ahead) + few)
-    return (old * _sample(first, back) + new * _sample(last, ahead)) / (old + new)
+    old, new = (1 - pace) * (_inside(backward) + few), pace * (_inside(forward) + few)
+    return (old * _sample(first, backward) + new * _sample(last, forward)) / (old + new)
 
 
 def triples(walks: Tensor, span: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -180,11 +175,6 @@ def triples(walks: Tensor, span: int) -> tuple[Tensor, Tensor, Tensor]:
     Returns
     -------
     first, middle, last : Tensor, each of shape (N * pieces, C, H, W)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the span is no such number.
     """
     check_floating("walks", walks, axes=5)
     steps = walks.shape[1] - 1

@@ -79,19 +79,6 @@ def consistency(
     -------
     float, in [0, 1]
 
-    Raises
-    ------
-    TypeError
-        If a shift is not a pair of integers, or ``seed`` is not an integer.
-    ValueError
-        If not exactly one of ``shifts``, ``max_shift`` and ``window`` is given,
-        ``group`` comes with ``shifts``, or ``window`` with another mode than "cropped"
-        or larger than the pictures, ``max_shift`` is as large as they are, there are
-        fewer than two different shifts,
-        ``mode`` is unknown, a number is not positive, the shifts leave no window,
-        ``images`` is not of shape (N, C, H, W) with N at least 1, or the answers of
-        ``model`` are neither scores nor labels.
-
     Notes
     -----
     The released code of the paper measures ``consistency(model, images,
@@ -281,5 +268,5 @@ def _labels(answer: Tensor) -> Tensor:
         unknown = answer.isnan().any(1)
         return answer.argmax(1).to(torch.float32).masked_fill(unknown, torch.nan)
     raise ValueError(
-        f"model must give scores (N, K) or labels (N,), not {tuple(answer.shape)}"
+        f"model must give scores (N, K) or labels (N,), got {tuple(answer.shape)}"
     )

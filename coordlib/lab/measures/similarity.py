@@ -18,13 +18,6 @@ def psnr(pictures: Tensor, others: Tensor) -> Tensor:
     Tensor, shape (N,)
         Of each pair, ``-10 log10`` of the mean squared difference; infinite where
         they are equal.
-
-    Raises
-    ------
-    TypeError
-        If the pictures are no floating-point tensors.
-    ValueError
-        If the shapes differ, or a pixel is below 0 or above 1. NaN is let through.
     """
     check_tensor("pictures", pictures, any_kind=True)
     check_tensor("others", others, any_kind=True)
@@ -44,10 +37,6 @@ def psnr(pictures: Tensor, others: Tensor) -> Tensor:
 
 def decibels(error: Tensor) -> Tensor:
     """Turn mean squared differences of pictures in [0, 1] into decibels.
-
-    Parameters
-    ----------
-    error : Tensor
 
     Returns
     -------
@@ -70,11 +59,6 @@ def distance_from_start(walks: Tensor) -> Tensor:
     -------
     Tensor, shape (walks, frames)
         The root of the mean squared difference, over pixels and colours.
-
-    Raises
-    ------
-    ValueError
-        If the shape is another one.
     """
     check_floating("walks", walks, axes=5)
     away = (walks - walks[:, :1]).square().mean((2, 3, 4)).sqrt()
@@ -96,11 +80,6 @@ def frechet_distance(one: Tensor, other: Tensor) -> float:
     -------
     float
         0 if mean and covariance agree.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, or a cloud has fewer than two points.
 
     References
     ----------

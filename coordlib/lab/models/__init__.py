@@ -2,7 +2,12 @@
 
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
 from coordlib.lab.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
-from coordlib.lab.models.classifiers import DenseMax2d, GarmentNet, PositionNet
+from coordlib.lab.models.classifiers import (
+    DenseMax2d,
+    GarmentNet,
+    PositionNet,
+    WhatAndWhere,
+)
 from coordlib.lab.models.common import parameter_count
 from coordlib.lab.models.detector import Detector
 from coordlib.lab.models.generators import (
@@ -53,5 +58,6 @@ __all__ = [
     "ResNet",
     "SameConv2d",
     "UNet",
+    "WhatAndWhere",
     "parameter_count",
 ]

@@ -33,11 +33,6 @@ class MiniTrunk(nn.Sequential):
         With "flatten" it has a weight for every place, and so knows places without
         coordinates; with "max" it knows them only from the convolution.
 
-    Raises
-    ------
-    ValueError
-        If an option is unknown.
-
     References
     ----------
     Young & Tian, 2019, "MinAtar: an Atari-inspired testbed".
@@ -79,11 +74,6 @@ class AtariTrunk(nn.Sequential):
         Channels, rows and columns; (4, 84, 84) in the source.
     coordconv : {"none", "input", "all"}
         Which convolutions are :class:`~coordlib.layers.CoordConv2d`.
-
-    Raises
-    ------
-    ValueError
-        If ``coordconv`` is unknown.
     """
 
     features = 512
@@ -152,9 +142,8 @@ class QNetwork(nn.Module):
 
     Parameters
     ----------
-    trunk : nn.Module
-        With ``features``, the number of its outputs.
-    actions : int
+    trunk, actions
+        As for :class:`ActorCritic`.
 
     Notes
     -----

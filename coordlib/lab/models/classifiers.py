@@ -5,9 +5,9 @@ from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_integer
 from coordlib.lab.models.common import Stack, he_normal_
-from coordlib.layers import BlurPool2d, PolyphasePool2d
+from coordlib.layers import BlurPool2d, CoordConv2d, PolyphasePool2d
 
-__all__ = ["DenseMax2d", "GarmentNet", "PositionNet"]
+__all__ = ["DenseMax2d", "GarmentNet", "PositionNet", "WhatAndWhere"]
 
 PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
 POOLS = ("max", "maxblur", "stride", "strideblur", "average", "blur", "polyphase")
@@ -30,13 +30,6 @@ class PositionNet(Stack):
     depth : int
         Number of convolutions: what happens at the border reaches ``depth`` pixels
         inwards.
-
-    Raises
-    ------
-    TypeError
-        If ``width`` or ``depth`` is not an integer.
-    ValueError
-        If ``padding_mode`` is unknown, or ``width`` or ``depth`` not positive.
 
     References
     ----------
@@ -85,13 +78,6 @@ class GarmentNet(Stack):
     classes : int
         Number of outputs.
 
-    Raises
-    ------
-    TypeError
-        If ``width`` or ``classes`` is not an integer.
-    ValueError
-        If ``pool`` or ``padding_mode`` is unknown, or a number out of its range.
-
     References
     ----------
     Zhang, 2019, "Making convolutional networks shift-invariant again";
@@ -112,10 +98,7 @@ class GarmentNet(Stack):
         check_integer("classes", classes)
 
         def stage(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
-            conv = nn.Conv2d(
-                inputs, outputs, 3, stride, 1, bias=False, padding_mode=padding_mode
-            )
-            return [conv, nn.BatchNorm2d(outputs), nn.ReLU()]
+            return _stage(nn.Conv2d, inputs, outputs, stride, padding_mode)
 
         def smaller() -> list[nn.Module]:
             blur = BlurPool2d(filter_size=filter_size, padding_mode=padding_mode)
@@ -137,6 +120,68 @@ class GarmentNet(Stack):
             *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2 * width, classes)),
         )
         he_normal_(self)
+
+
+class WhatAndWhere(nn.Sequential):
+    """Name a digit and its place: three convolutions, the average, two dense layers.
+
+    Parameters
+    ----------
+    coordinates : bool
+        Whether the first layer is a :class:`~coordlib.layers.CoordConv2d`.
+    downsampling : {"plain", "blur", "polyphase"}
+        What follows the first and the second stage: "plain" is a stride of 2 in their
+        convolution; "blur" a Tri-3 blur, "polyphase" polyphase sampling after it.
+    padding_mode : {"zeros", "reflect", "circular"}
+        How convolutions and blurs fill their borders; blurs repeat the border where
+        convolutions see zeros.
+    width : int
+        Channels of the first stage; the others have twice as many.
+
+    Notes
+    -----
+    ``(N, 1, H, W)`` to ``(N, 12)``: ten class scores, then ``(i, j)`` in unit
+    coordinates. Without coordinates, with polyphase sampling and circular padding the
+    answer is the same for all circular shifts of a picture, so the network can name
+    the digit but not its place.
+    """
+
+    def __init__(
+        self,
+        coordinates: bool = False,
+        downsampling: str = "plain",
+        padding_mode: str = "zeros",
+        width: int = 16,
+    ) -> None:
+        check_choice("downsampling", downsampling, ("plain", "blur", "polyphase"))
+        check_choice("padding_mode", padding_mode, ("zeros", "reflect", "circular"))
+        blur_mode = "replicate" if padding_mode == "zeros" else padding_mode
+        stride = 2 if downsampling == "plain" else 1
+
+        def sample() -> list[nn.Module]:
+            return {
+                "plain": [],
+                "blur": [BlurPool2d(filter_size=3, padding_mode=blur_mode)],
+                "polyphase": [PolyphasePool2d(2)],
+            }[downsampling]
+
+        first = CoordConv2d if coordinates else nn.Conv2d
+        wide = 2 * width
+        super().__init__(
+            *(_stage(first, 1, width, stride, padding_mode) + sample()),
+            *(_stage(nn.Conv2d, width, wide, stride, padding_mode) + sample()),
+            *_stage(nn.Conv2d, wide, wide, 1, padding_mode),
+            *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+            *(nn.Linear(wide, 64), nn.ReLU(), nn.Linear(64, 12)),
+        )
+        he_normal_(self)
+
+
+def _stage(
+    conv: type[nn.Module], inputs: int, outputs: int, stride: int, padding_mode: str
+) -> list[nn.Module]:
+    layer = conv(inputs, outputs, 3, stride, 1, bias=False, padding_mode=padding_mode)
+    return [layer, nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
 class DenseMax2d(nn.Module):

@@ -9,21 +9,7 @@ from coordlib.arguments import check_module
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Count the numbers that training may change.
-
-    Parameters
-    ----------
-    module : nn.Module
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    TypeError
-        If ``module`` is not a module.
-    """
+    """Count the numbers that training may change."""
     check_module("module", module)
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
@@ -36,10 +22,6 @@ def he_normal_(module: nn.Module) -> nn.Module:
     deviations, with variance ``2 / fan_in`` after the cut (Keras's ``he_normal``).
     For a transposed convolution Keras counts the *output* channels into ``fan_in``,
     and so do we. Biases: zero.
-
-    Parameters
-    ----------
-    module : nn.Module
 
     Returns
     -------

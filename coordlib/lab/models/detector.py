@@ -93,11 +93,6 @@ class Detector(nn.Module):
         Feed these convolutions ones in place of coordinates: as many parameters, and
         no news.
 
-    Raises
-    ------
-    ValueError
-        If a place is unknown, or the input not of shape (N, 1, 64, 64).
-
     Notes
     -----
     ``(N, 1, 64, 64)`` to ``(N, 1521, 6)``: for each of :data:`ANCHORS` four offsets, as
@@ -116,8 +111,8 @@ class Detector(nn.Module):
         check_flag("constant", constant)
         for place in places:
             check_choice("places", place, PLACES)
-        told = ConstantConv2d if constant else CoordConv2d
-        kind = {p: told if p in places else nn.Conv2d for p in PLACES}
+        layer = ConstantConv2d if constant else CoordConv2d
+        kind = {p: layer if p in places else nn.Conv2d for p in PLACES}
         self.bottom = nn.Sequential(
             *(kind["image"](1, 32, 5), nn.ReLU(), nn.MaxPool2d(2)),
             *(nn.Conv2d(32, 64, 5), nn.ReLU(), nn.MaxPool2d(2)),

@@ -1,9 +1,9 @@
-"""From random numbers to pictures: generators, their critics, and autoencoders.
+"""From random numbers to pictures: generators, their discriminators, and autoencoders.
 
 Pictures have three channels in [-1, 1]. The GAN's networks are those of the released
 code of Liu et al. (2018), layer by layer, with one correction. There the discriminator
 sees what the coordinate generator says *before* its hyperbolic tangent, while the
-pictures that are shown have passed through it: the judge and the reader look at
+pictures that are shown have passed through it: the discriminator and the reader look at
 different pictures. Here there is no tangent at all in that generator, and both see the
 same.
 """
@@ -52,13 +52,6 @@ class DCGANGenerator(Stack):
     latent : int
         How many numbers a picture is made from.
 
-    Raises
-    ------
-    TypeError
-        If a number is no integer.
-    ValueError
-        If one is out of its range.
-
     Notes
     -----
     ``(N, latent)`` to ``(N, 3, size, size)`` in (-1, 1).
@@ -99,11 +92,6 @@ class CoordConvGenerator(Stack):
     latent : int
         How many numbers a picture is made from.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If a number is no positive integer.
-
     Notes
     -----
     ``(N, latent)`` to ``(N, 3, size, size)``; what is beyond [-1, 1] counts, and is
@@ -141,13 +129,6 @@ class Discriminator(Stack):
         Channels of the first layer; each further one doubles them. 64 in the source.
     size : int
         Side of the pictures: a power of two, at least 8.
-
-    Raises
-    ------
-    TypeError
-        If a number is no integer.
-    ValueError
-        If one is out of its range.
 
     Notes
     -----
@@ -227,13 +208,6 @@ class VAE(nn.Module):
         Side of the pictures: a power of two, at least 8.
     latent : int
         Numbers of a code.
-
-    Raises
-    ------
-    TypeError
-        If a number is no integer.
-    ValueError
-        If an option is out of its range.
 
     Notes
     -----

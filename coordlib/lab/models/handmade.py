@@ -61,11 +61,6 @@ def decode_scipy(image: ArrayLike) -> tuple[float, float]:
     i, j : float
         Row and column of the lit pixel; exact.
 
-    Raises
-    ------
-    ValueError
-        If ``image`` does not have two axes, or is empty.
-
     References
     ----------
     Piekniewski, 2018, "Autopsy of a deep learning paper".
@@ -101,11 +96,6 @@ def decode_steps(image: ArrayLike) -> dict[str, dict[str, NDArray[Any]]]:
         image times the length of the axis), ``"difference"`` (scaled minus grid),
         ``"rectified"``, all of shape (H, W); and ``"sum"`` and ``"result"``, arrays
         without axes.
-
-    Raises
-    ------
-    ValueError
-        If ``image`` does not have two axes, or is empty.
 
     Examples
     --------
@@ -150,21 +140,14 @@ def decode(images: Tensor) -> Tensor:
         ``(i, j)`` of the lit pixels; float32, or float64 for float64 pictures. Exact
         for pictures of zeros and ones up to the integers the dtype can count
         (2 ** 24 in float32). Differentiable where the rectifier is.
-
-    Raises
-    ------
-    TypeError
-        If ``images`` is not a tensor of real numbers.
-    ValueError
-        If ``images`` is not of shape (N, 1, H, W) with H and W at least 1.
     """
     if not isinstance(images, Tensor):
-        raise TypeError(f"images must be a tensor, not {type(images).__name__}")
+        raise TypeError(f"images must be a tensor, got {type(images).__name__}")
     if images.is_complex():
-        raise TypeError(f"images must hold real numbers, not {images.dtype}")
+        raise TypeError(f"images must hold real numbers, got {images.dtype}")
     if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape[2:]:
         raise ValueError(
-            f"images must be of shape (N, 1, H, W), not {tuple(images.shape)}"
+            f"images must be of shape (N, 1, H, W), got {tuple(images.shape)}"
         )
     images = images[:, 0]
     count, height, width = images.shape
@@ -204,13 +187,6 @@ def paint_pixel(positions: Tensor, size: int | tuple[int, int]) -> Tensor:
     Returns
     -------
     Tensor, shape (N, 1, H, W), float32, in {0, 1}
-
-    Raises
-    ------
-    TypeError
-        If ``positions`` is not a tensor of integers, or ``size`` not integers.
-    ValueError
-        If ``positions`` is not of shape (N, 2) or leaves the canvas.
     """
     return paint_square(positions, size, side=1)
 
@@ -236,15 +212,6 @@ def paint_square(
     Returns
     -------
     Tensor, shape (N, 1, H, W), float32, in {0, 1}
-
-    Raises
-    ------
-    TypeError
-        If ``positions`` is not a tensor of integers, or ``size`` or ``side`` not
-        integers.
-    ValueError
-        If ``positions`` is not of shape (N, 2) or leaves the canvas, or if ``side``
-        is even or not positive.
     """
     height, width = _as_size(size)
     reach = _reach(side)
@@ -272,13 +239,6 @@ class Tile(nn.Module):
     ----------
     size : int or (int, int)
         Height and width of the canvas; one number for a square one.
-
-    Raises
-    ------
-    TypeError
-        If ``size`` is not made of integers.
-    ValueError
-        If ``size`` is not positive, or the input is not of shape (N, C).
     """
 
     def __init__(self, size: int | tuple[int, int]) -> None:
@@ -287,7 +247,7 @@ class Tile(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 2:
-            raise ValueError(f"input must be of shape (N, C), not {tuple(x.shape)}")
+            raise ValueError(f"input must be of shape (N, C), got {tuple(x.shape)}")
         return x[:, :, None, None].expand(-1, -1, *self.size)
 
     def extra_repr(self) -> str:
@@ -312,13 +272,6 @@ def decoder_network(size: int | tuple[int, int]) -> nn.Sequential:
     nn.Sequential
         Maps pictures (N, 1, H, W) to positions (N, 2) in pixels, ``(i, j)``: what
         :func:`decode` gives, up to the rounding of float32.
-
-    Raises
-    ------
-    TypeError
-        If ``size`` is not made of integers.
-    ValueError
-        If ``size`` is not positive.
     """
     height, width = _as_size(size)
     to_pixels_i, to_pixels_j = (height - 1) / 2, (width - 1) / 2
@@ -356,13 +309,6 @@ def painter_network(size: int | tuple[int, int], side: int = 1) -> nn.Sequential
     nn.Sequential
         Maps positions (N, 2) in unit coordinates, ``(i, j)``, to pictures
         (N, 1, H, W).
-
-    Raises
-    ------
-    TypeError
-        If ``size`` or ``side`` is not made of integers.
-    ValueError
-        If ``size`` is not positive or ``side`` even or not positive.
     """
     height, width = _as_size(size)
     reach = _reach(side)
@@ -398,7 +344,7 @@ def _as_image(image: ArrayLike) -> NDArray[Any]:
         raise TypeError(f"image must be an array of real numbers: {error}") from None
     if image.ndim != 2 or image.size == 0:
         raise ValueError(
-            f"image must be of shape (H, W) with at least one pixel, not {image.shape}"
+            f"image must be of shape (H, W) with at least one pixel, got {image.shape}"
         )
     return image
 
@@ -406,15 +352,15 @@ def _as_image(image: ArrayLike) -> NDArray[Any]:
 def _as_size(size: int | tuple[int, int]) -> tuple[int, int]:
     pair = tuple(size) if isinstance(size, tuple | list) else (size, size)
     if len(pair) != 2:
-        raise TypeError(f"size must be an integer or a pair of integers, not {size!r}")
+        raise TypeError(f"size must be an integer or a pair of integers, got {size!r}")
     return tuple(check_integer("size", n) for n in pair)
 
 
 def _reach(side: int) -> int:
     if not isinstance(side, int) or isinstance(side, bool):
-        raise TypeError(f"side must be an integer, not {side!r}")
+        raise TypeError(f"side must be an integer, got {side!r}")
     if side < 1 or side % 2 == 0:
-        raise ValueError(f"side must be a positive odd number, not {side}")
+        raise ValueError(f"side must be a positive odd number, got {side}")
     return side // 2
 
 
@@ -427,10 +373,10 @@ def _check_positions(positions: Tensor, size: tuple[int, int]) -> None:
         torch.uint8,
     ):
         kind = getattr(positions, "dtype", type(positions).__name__)
-        raise TypeError(f"positions must be a tensor of integers, not {kind}")
+        raise TypeError(f"positions must be a tensor of integers, got {kind}")
     if positions.ndim != 2 or positions.shape[1] != 2:
         raise ValueError(
-            f"positions must be of shape (N, 2), not {tuple(positions.shape)}"
+            f"positions must be of shape (N, 2), got {tuple(positions.shape)}"
         )
     end = torch.tensor(size, device=positions.device)
     outside = ((positions < 0) | (positions >= end)).any(1)

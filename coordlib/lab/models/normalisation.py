@@ -26,11 +26,6 @@ class FreezingBatchNorm2d(nn.BatchNorm2d):
         How many batches to gather statistics from.
     **options
         Those of :class:`torch.nn.BatchNorm2d`.
-
-    Raises
-    ------
-    ValueError
-        If ``frozen_after`` is not a positive integer.
     """
 
     def __init__(self, channels: int, frozen_after: int, **options) -> None:
@@ -77,15 +72,6 @@ def normalisation_layer(
         calls .9.
     frozen_after : int, optional
         For "batch-frozen", and only for it.
-
-    Returns
-    -------
-    nn.Module
-
-    Raises
-    ------
-    ValueError
-        If ``kind`` is unknown, or ``frozen_after`` is missing or too much.
     """
     check_choice("normalisation", kind, NORMALISATIONS)
     if (kind == "batch-frozen") != (frozen_after is not None):

@@ -43,11 +43,6 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
     ----------
     in_channels, out_channels : int
     kernel_size : {2, 3, 4}
-
-    Raises
-    ------
-    ValueError
-        If ``kernel_size`` is not 2, 3 or 4.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
@@ -83,13 +78,6 @@ class DeconvPainter(Stack):
         Of the normalisation: ``momentum``, ``frozen_after``; see
         :func:`~coordlib.lab.models.normalisation.normalisation_layer`.
 
-    Raises
-    ------
-    TypeError
-        If ``width`` or ``size`` is not an integer.
-    ValueError
-        If an argument is out of its range, or the input is not of shape (N, 2).
-
     References
     ----------
     Liu et al., 2018, section 3 and supplement; ``deconv_classification`` and
@@ -108,7 +96,7 @@ class DeconvPainter(Stack):
         check_integer("size", size)
         check_choice("normalisation", normalisation, NORMALISATIONS)
         if size < 8 or size & (size - 1):
-            raise ValueError(f"size must be a power of two from 8, not {size}")
+            raise ValueError(f"size must be a power of two from 8, got {size}")
         doublings = size.bit_length() - 1
         channels = [2, *[64 * width] * (doublings - 3), 32 * width, 32 * width, 1]
         layers: list[nn.Module] = [Tile(1)]
@@ -146,14 +134,6 @@ class CoordConvPainter(Stack):
     **options
         Of the normalisation: ``momentum``, ``frozen_after``; see
         :func:`~coordlib.lab.models.normalisation.normalisation_layer`.
-
-    Raises
-    ------
-    TypeError
-        If ``width`` or ``size`` is not made of integers.
-    ValueError
-        If ``width`` or ``size`` is not positive, ``normalisation`` is unknown, or the
-        input not of shape (N, 2).
 
     References
     ----------
@@ -201,13 +181,6 @@ class EncodedPainter(nn.Module):
         :class:`coordlib.layers.FourierFeatures`. Without one, coordinates as they are.
     size : int or (int, int)
         Height and width of the canvas; one number for a square one.
-
-    Raises
-    ------
-    TypeError
-        If ``size`` is not made of integers.
-    ValueError
-        If ``size`` is not positive, or the input not of shape (N, 2).
     """
 
     def __init__(
@@ -261,14 +234,6 @@ class CoordConvSquarePainter(nn.Module):
     square : nn.Sequential
         Picture of the centre pixel to logits of the square.
 
-    Raises
-    ------
-    TypeError
-        If ``width``, ``kernel_size`` or ``size`` is not made of integers.
-    ValueError
-        If an argument is not positive, ``kernel_size`` is even, or the input is not
-        of shape (N, 2).
-
     References
     ----------
     Liu et al., 2018, section 4; ``coordconv_rendering`` in the released code.
@@ -284,7 +249,7 @@ class CoordConvSquarePainter(nn.Module):
         check_integer("width", width)
         check_integer("kernel_size", kernel_size)
         if kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be odd, not {kernel_size}")
+            raise ValueError(f"kernel_size must be odd, got {kernel_size}")
         self.pixel = CoordConvPainter(size=size)
         channels = [1, 8 * width, 8 * width, 16 * width, 16 * width, 1]
         layers: list[nn.Module] = []
@@ -303,10 +268,10 @@ def _check_unit_positions(positions: Tensor) -> None:
     if not isinstance(positions, Tensor) or not positions.is_floating_point():
         kind = getattr(positions, "dtype", type(positions).__name__)
         raise TypeError(
-            f"positions must be a tensor of unit coordinates, not {kind}; "
+            f"positions must be a tensor of unit coordinates, got {kind}; "
             f"coordlib.grid.to_unit makes them from pixels"
         )
     if positions.ndim != 2 or positions.shape[1] != 2:
         raise ValueError(
-            f"positions must be of shape (N, 2), not {tuple(positions.shape)}"
+            f"positions must be of shape (N, 2), got {tuple(positions.shape)}"
         )

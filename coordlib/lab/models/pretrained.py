@@ -112,17 +112,7 @@ class ResNet50(nn.Module):
         self.head = nn.Linear(2048, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tell the classes of pictures.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, 3, 224, 224), in [0, 1]
-
-        Returns
-        -------
-        Tensor, shape (N, 1000)
-            Logits.
-        """
+        """Logits (N, 1000) of pictures (N, 3, 224, 224), in [0, 1]."""
         x = self.pool(self.stem(self.prepare(x)))
         return self.head(self.blocks(x).mean((2, 3)))
 
@@ -206,17 +196,7 @@ class EfficientNetLite0(nn.Module):
         self.head = nn.Linear(1280, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tell the classes of pictures.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, 3, 224, 224), in [0, 1]
-
-        Returns
-        -------
-        Tensor, shape (N, 1000)
-            Logits.
-        """
+        """Logits (N, 1000) of pictures (N, 3, 224, 224), in [0, 1]."""
         x = self.last(self.blocks(self.stem(self.prepare(x))))
         return self.head(x.mean((2, 3)))
 

@@ -100,14 +100,6 @@ class DenseRegressor(Stack):
     size : int
         Side of the pictures: a multiple of 8. The dense layers are made for it.
 
-    Raises
-    ------
-    TypeError
-        If ``width`` or ``size`` is not an integer.
-    ValueError
-        If ``width`` is not positive, ``size`` not a positive multiple of 8, or the
-        input not of shape (N, 1, size, size).
-
     References
     ----------
     Liu et al., 2018, section 3; ``conv_regressor`` for the uniform split.
@@ -117,7 +109,7 @@ class DenseRegressor(Stack):
         check_integer("width", width)
         check_integer("size", size)
         if size % 8:
-            raise ValueError(f"size must be a multiple of 8, not {size}")
+            raise ValueError(f"size must be a multiple of 8, got {size}")
         c = 16 * width
         layers: list[nn.Module] = []
         for inputs in (1, c, c):
@@ -153,14 +145,6 @@ class ConvRegressor(Stack):
     coordinates : bool
         Whether the first convolution sees coordinates beside the picture; not so in
         the paper.
-
-    Raises
-    ------
-    TypeError
-        If ``width`` is not an integer.
-    ValueError
-        If ``width`` is not positive, ``normalisation`` is unknown, or the input not
-        of shape (N, 1, H, W).
 
     References
     ----------
@@ -227,12 +211,6 @@ class CoordConvRegressor(nn.Module):
     coordinates : bool
         Whether the first layer sees coordinates; if not, it is a plain convolution.
 
-    Raises
-    ------
-    ValueError
-        If ``readout`` is unknown, ``halvings`` negative, or the input not of shape
-        (N, 1, H, W).
-
     References
     ----------
     Liu et al., 2018, section 4; ``coordconv_regressor`` in the released code.
@@ -281,4 +259,4 @@ def _check_pictures(images: Tensor, size: tuple[int, int] | None = None) -> None
     shape = tuple(getattr(images, "shape", ()))
     if len(shape) != 4 or shape[1] != 1 or (size and shape[2:] != size):
         wanted = "(N, 1, H, W)" if size is None else f"(N, 1, {size[0]}, {size[1]})"
-        raise ValueError(f"images must be of shape {wanted}, not {shape}")
+        raise ValueError(f"images must be of shape {wanted}, got {shape}")

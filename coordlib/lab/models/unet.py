@@ -87,14 +87,6 @@ class UNet(nn.Module):
     channels, outputs : int
         Of the picture that comes and of the one that leaves.
 
-    Raises
-    ------
-    TypeError
-        If a number is not an integer.
-    ValueError
-        If an option is unknown or a number not positive. In forward: if the sides of
-        the picture are not multiples of ``2 ** depth``.
-
     Notes
     -----
     ``(N, channels, H, W)`` to ``(N, outputs, H, W)``. With circular padding and in
@@ -150,7 +142,7 @@ class UNet(nn.Module):
         if x.ndim != 4 or x.shape[2] % total or x.shape[3] % total:
             raise ValueError(
                 f"input must be of shape (N, C, H, W) with H and W multiples of "
-                f"{total}, not {tuple(x.shape)}"
+                f"{total}, got {tuple(x.shape)}"
             )
         kept = []
         for down in self.downs:

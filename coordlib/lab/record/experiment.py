@@ -49,7 +49,7 @@ class Setting:
     kept: dict[str, Tensor] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Experiment:
     """A question that is answered by measuring.
 
@@ -74,13 +74,7 @@ class Experiment:
         return tuple(size for size in results.PRESETS if size in self.presets)
 
     def config(self, preset: str) -> dict:
-        """The configuration of a preset.
-
-        Raises
-        ------
-        ValueError
-            If there is no such preset.
-        """
+        """The configuration of a preset."""
         if preset not in self.presets:
             raise ValueError(
                 f"{self.name} has no preset {preset!r}; it has {', '.join(self.sizes)}"
@@ -92,7 +86,7 @@ class Experiment:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Trial(Experiment):
     """An experiment that measures all of a seed at once.
 

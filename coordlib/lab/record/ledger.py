@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Formatter
 
 from coordlib.arguments import check_instance, check_sequence
-from coordlib.lab import checkout
+from coordlib.lab import files
 from coordlib.lab.record import results
 from coordlib.lab.record.result import Result, interval
 
@@ -93,7 +93,7 @@ class Entry:
 
 def claims_file() -> Path:
     """Where the claims are: ``book/claims.yml`` of the checkout."""
-    return checkout.part("book/claims.yml")
+    return files.in_checkout("book/claims.yml")
 
 
 def read_claims(file: Path | None = None) -> list[Claim]:

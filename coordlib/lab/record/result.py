@@ -63,15 +63,7 @@ class Result:
         return sorted({row["seed"] for row in self.rows})
 
     def add(self, seed: int, measured: list[Row]) -> None:
-        """Take the rows of a seed in.
-
-        Raises
-        ------
-        ValueError
-            If there is none, or two are alike in all but their value.
-        TypeError
-            If a metric is no text, or an axis neither text nor a number.
-        """
+        """Take the rows of a seed in."""
         if not measured:
             raise ValueError(f"{self.experiment} measured nothing for seed {seed}")
         taken = set()
@@ -177,11 +169,15 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     """
     if len(values) == 1:
         return -math.inf, math.inf
-    from scipy.stats import t  # slow to import, and few need it
+    # Slow to import, and few need it. Nothing here asks for more than scipy has:
+    # statsmodels would be a package more for the same numbers.
+    from scipy.stats import sem, t
 
-    half = t.ppf(0.975, len(values) - 1) * spread(values) / math.sqrt(len(values))
-    half, middle = float(half), float(np.mean(values))
-    return middle - half, middle + half
+    middle, error = float(np.mean(values)), float(sem(values))
+    if error == 0:
+        return middle, middle
+    low, high = t.interval(0.95, len(values) - 1, middle, error)
+    return float(low), float(high)
 
 
 def _plain(name: str, value: Any) -> str | bool | int | float:
@@ -199,8 +195,8 @@ def _axes(row: Row) -> Row:
 def _differences(there: list[Row]) -> str:
     """The axes in which some rows differ, with their values."""
     names = dict.fromkeys(k for row in there for k in row if k not in ("seed", "value"))
-    told = {
+    values = {
         name: dict.fromkeys(repr(row[name]) for row in there if name in row)
         for name in names
     }
-    return "; ".join(f"{k} {', '.join(v)}" for k, v in told.items() if len(v) > 1)
+    return "; ".join(f"{k} {', '.join(v)}" for k, v in values.items() if len(v) > 1)

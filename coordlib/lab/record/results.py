@@ -20,7 +20,7 @@ from torch import Tensor
 
 import coordlib
 from coordlib.arguments import check_choice, check_instance, check_number
-from coordlib.lab import checkout
+from coordlib.lab import files
 from coordlib.lab.files import replace_file
 from coordlib.lab.record import arrays
 from coordlib.lab.record.result import Result
@@ -47,7 +47,7 @@ def folder() -> Path:
     FileNotFoundError
         If there is no checkout around the package.
     """
-    return checkout.part("results")
+    return files.in_checkout("results")
 
 
 def check_writable(where: Where) -> None:
@@ -59,7 +59,7 @@ def check_writable(where: Where) -> None:
         If no folder is given and there is no ``results/`` of a checkout.
     """
     _check_where(where)
-    if where is None and not (checkout.ROOT / "results").is_dir():
+    if where is None and not (files.ROOT / "results").is_dir():
         raise ValueError(
             "where must name a folder for results, got None: this coordlib is "
             "installed, with no results/ beside it (python -m coordlib run: give "
@@ -293,7 +293,7 @@ def _again(file: Path) -> str:
     if experiment.startswith("speed-"):
         return f"run 'python -m benchmarks {experiment.removeprefix('speed-')}'"
     elsewhere = (
-        "" if file.parent == checkout.ROOT / "results" else f" --results {file.parent}"
+        "" if file.parent == files.ROOT / "results" else f" --results {file.parent}"
     )
     return (
         "run the experiment again with 'python -m coordlib run "
@@ -390,7 +390,7 @@ def _commit() -> str:
     Results do not count: a seed that is added to a committed one changes its file, and
     not the code that measures the next.
     """
-    git = ["git", "-C", str(checkout.ROOT)]
+    git = ["git", "-C", str(files.ROOT)]
     silent = {"capture_output": True, "text": True, "check": False}
     found = subprocess.run([*git, "describe", "--always"], **silent).stdout.strip()
     if not found:

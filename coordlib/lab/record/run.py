@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 
 from coordlib.arguments import check_integer
 from coordlib.lab.record import results
+from coordlib.lab.record.device import best_device
 from coordlib.lab.record.experiment import Experiment, Setting
 from coordlib.lab.record.result import Result
 from coordlib.lab.record.results import Where
-from coordlib.lab.training.device import best_device
 
 
 def run(
@@ -37,7 +37,7 @@ def run(
     seeds : iterable of int
         At least one, none negative.
     device : str
-        As for :func:`coordlib.lab.training.device.best_device`.
+        As for :func:`coordlib.lab.record.device.best_device`.
     where : str or Path, optional
         The folder of results; that of the checkout if not given.
     report : callable
@@ -49,10 +49,6 @@ def run(
     force : bool
         Measure again what was measured. A result that is there, damaged or of another
         configuration perhaps, is renamed to end in ``.old``.
-
-    Returns
-    -------
-    Result
 
     Raises
     ------

@@ -30,7 +30,7 @@ from coordlib.lab.record.task import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Sweep(Experiment):
     """An experiment that trains every arm of a comparison on every split.
 
@@ -157,8 +157,10 @@ def keep_weights(
 ) -> None:
     """Keep the weights of a run if no other of its arm and split is better."""
     name = f"{run['arm']}_{run['split']}"
-    rivals = [other for other in others if f"{other['arm']}_{other['split']}" == name]
-    if all(place(task, run) > place(task, other) for other in rivals):
+    candidates = [
+        other for other in others if f"{other['arm']}_{other['split']}" == name
+    ]
+    if all(place(task, run) > place(task, other) for other in candidates):
         arrays.save(folder / f"best-{name}.npz", weights, {"best": name})
 
 

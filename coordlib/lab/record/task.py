@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.lab.models.common import parameter_count
+from coordlib.lab.record.device import best_device
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
-from coordlib.lab.training.device import best_device
 from coordlib.lab.training.loop import Augment, Draw, Loss
 from coordlib.lab.training.stacked import fit_many
 
@@ -229,13 +229,7 @@ def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
 
 
 def best_run(contest: Contest, runs: list[Run], **which: Any) -> Run:
-    """The best on test positions among the runs that have these values.
-
-    Raises
-    ------
-    ValueError
-        If no run has them; the message says which values there are.
-    """
+    """The best on test positions among the runs that have these values."""
     fitting = [r for r in runs if all(r[k] == v for k, v in which.items())]
     if not fitting:
         wanted = ", ".join(f"{k} {v!r}" for k, v in which.items())

@@ -2,11 +2,7 @@
 
 from coordlib.lab.training.actor_critic import actor_critic
 from coordlib.lab.training.adversarial import GANHistory, draw_latents, fit_gan
-from coordlib.lab.training.device import (
-    best_device,
-    denormals_flushed,
-    device_seconds,
-)
+from coordlib.lab.training.device import denormals_flushed, device_seconds
 from coordlib.lab.training.loop import History, fit
 from coordlib.lab.training.losses import pixel_cross_entropy
 from coordlib.lab.training.playing import (
@@ -29,7 +25,6 @@ __all__ = [
     "PlayHistory",
     "Played",
     "actor_critic",
-    "best_device",
     "denormals_flushed",
     "device_seconds",
     "draw_latents",

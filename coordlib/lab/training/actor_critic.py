@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from coordlib.arguments import check_integer
 from coordlib.lab.data.games import Games
-from coordlib.lab.seeds import step_generator
+from coordlib.lab.data.seeds import step_generator
 from coordlib.lab.training.playing import GamesInPlay, PlayHistory
 from coordlib.lab.training.resume import Resumable
 from coordlib.lab.training.schedules import measuring_steps

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.arguments import check_integer
-from coordlib.lab.seeds import step_generator
+from coordlib.lab.data.seeds import step_generator
 from coordlib.lab.training.loop import LOSS_CHECK_STEPS, check_finite
 from coordlib.lab.training.resume import Resumable
 
@@ -92,12 +92,8 @@ def fit_gan(
     seed : int
         With the weights at the start it decides the result, on one machine. The
         global generator is not touched.
-    checkpoint : Path, optional
-        Where to keep the state twice a minute, and at the end. If the file is there
-        already, training goes on from it, and ends with the same numbers as if it
-        had never stopped. Delete it when its result is safe.
-    progress : bool or str
-        Show a bar, if tqdm is installed; a string names it.
+    checkpoint, progress
+        As in :func:`~coordlib.lab.training.loop.fit`.
 
     Returns
     -------

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.arguments import check_integer
-from coordlib.lab.seeds import step_generator
+from coordlib.lab.data.seeds import step_generator
 from coordlib.lab.training.device import denormals_flushed
 from coordlib.lab.training.resume import Resumable
 from coordlib.lab.training.schedules import (

@@ -18,11 +18,6 @@ def pixel_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     Returns
     -------
     Tensor, a single number
-
-    Raises
-    ------
-    ValueError
-        If ``logits`` is not of shape (N, 1, H, W).
     """
     if logits.ndim != 4 or logits.shape[1] != 1:
         raise ValueError(

@@ -99,11 +99,6 @@ def play(policy: Policy, games: Games, *, limit: int = 3000, keep: int = 0) -> P
     Returns
     -------
     Played
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``limit`` is no positive integer.
     """
     check_integer("limit", limit)
     seen = games.reset()

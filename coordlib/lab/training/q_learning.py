@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from coordlib.arguments import check_integer
 from coordlib.lab.data.games import Games
-from coordlib.lab.seeds import step_generator
+from coordlib.lab.data.seeds import step_generator
 from coordlib.lab.training.playing import GamesInPlay, PlayHistory, epsilon_greedy
 from coordlib.lab.training.resume import Resumable
 from coordlib.lab.training.schedules import measuring_steps
@@ -42,7 +42,7 @@ def q_learning(
 
     A small relative of Ape-X (Horgan et al., 2018): every game is played by an
     epsilon-greedy policy of its own, from ``epsilon`` down to its eighth power; rewards
-    are summed over ``n_step`` steps; a target network, an older state of the one that
+    are summed over ``n_step`` steps; a target network, an earlier state of the one that
     is trained, gives the value of the action that the newer one prefers. The replay
     memory is sampled evenly here; Ape-X prefers what was surprising.
 
@@ -50,12 +50,6 @@ def q_learning(
     ----------
     model : nn.Module
         As :class:`coordlib.lab.models.agents.QNetwork`.
-    games : Games
-        Fresh ones; they are played from their beginning.
-    frames : int
-        Steps of all games together, made up to whole updates.
-    rollout : int
-        Steps of each game between updates.
     batch_size : int
         Steps of a game drawn from the memory for each update.
     memory : int
@@ -70,8 +64,10 @@ def q_learning(
         The largest share of random actions.
     lr : float
         Of Adam.
-    discount, clip, clip_rewards, seed, measures, checkpoint, progress
+    games, frames, rollout, discount, clip, clip_rewards, seed, measures
         As in :func:`~coordlib.lab.training.actor_critic.actor_critic`.
+    checkpoint, progress
+        As there.
 
     Returns
     -------
@@ -151,11 +147,6 @@ class ReplayMemory:
     n_step : int
         Steps whose rewards are summed.
     discount : float
-
-    Raises
-    ------
-    ValueError
-        If there is no room for more than ``n_step`` steps of each game.
     """
 
     def __init__(self, games: Games, frames: int, n_step: int, discount: float) -> None:

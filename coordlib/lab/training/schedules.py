@@ -30,11 +30,6 @@ def schedule_factor(
     Returns
     -------
     callable
-
-    Raises
-    ------
-    ValueError
-        If ``schedule`` is unknown.
     """
 
     def slope(start: float, end: float, part: float) -> float:

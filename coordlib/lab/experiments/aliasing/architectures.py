@@ -48,11 +48,4 @@ PRESETS = {
 }
 
 
-EXPERIMENT = Sweep(
-    name="architectures",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("architectures", __doc__, PRESETS, task, summarise, contest)

@@ -65,4 +65,4 @@ def _accuracy(net: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> flo
     return pixel_accuracy(logits, labels)
 
 
-EXPERIMENT = Trial(name="garments", question=__doc__, presets=PRESETS, measure=measure)
+EXPERIMENT = Trial("garments", __doc__, PRESETS, measure)

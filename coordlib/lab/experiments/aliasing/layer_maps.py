@@ -157,12 +157,6 @@ def distance_maps(
         within each pool as "max1" to "max5", and the scores as "linear". Row and
         column are the shift down and right.
 
-    Raises
-    ------
-    ValueError
-        If ``x`` holds fewer than two pictures, their sides are no multiple of 32 or
-        leave no window for every shift, or the margin leaves nothing to compare.
-
     Notes
     -----
     After Zhang (2019), figure 5, where features are compared at every pixel. Here they
@@ -202,11 +196,11 @@ def distance_maps(
 def _check(x: Tensor, window: int | None, margin: int) -> None:
     if x.ndim != 4 or len(x) < 2 or x.shape[2] != x.shape[3]:
         raise ValueError(
-            f"x must be of shape (N, C, S, S), N at least 2, not {tuple(x.shape)}"
+            f"x must be of shape (N, C, S, S), N at least 2, got {tuple(x.shape)}"
         )
     side = window or x.shape[2]
     if side % PERIOD:
-        raise ValueError(f"pictures or windows must be of n times 32, not {side}")
+        raise ValueError(f"pictures or windows must be of n times 32, got {side}")
     if window is not None and x.shape[2] < window + PERIOD - 1:
         raise ValueError(
             f"pictures of {x.shape[2]} are too small for a window of {window} and "
@@ -312,11 +306,4 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
     return found
 
 
-EXPERIMENT = Sweep(
-    name="layer-maps",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("layer-maps", __doc__, PRESETS, task, summarise, contest)

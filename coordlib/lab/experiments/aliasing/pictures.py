@@ -189,33 +189,13 @@ def _make(network: str, **options) -> nn.Module:
 
 
 def flip(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn half of the pictures round, left to right.
-
-    Parameters
-    ----------
-    x : Tensor, shape (N, C, H, W)
-    generator : torch.Generator
-
-    Returns
-    -------
-    Tensor, shape (N, C, H, W)
-    """
+    """Turn half of the pictures (N, C, H, W) round, left to right."""
     turned = torch.rand(len(x), generator=generator) < 0.5
     return torch.where(turned.to(x.device)[:, None, None, None], x.flip(3), x)
 
 
 def flip_and_shift(x: Tensor, generator: torch.Generator) -> Tensor:
-    """:func:`flip`, then move each picture by up to four pixels; zeros come in.
-
-    Parameters
-    ----------
-    x : Tensor, shape (N, C, H, W)
-    generator : torch.Generator
-
-    Returns
-    -------
-    Tensor, shape (N, C, H, W)
-    """
+    """:func:`flip`, then move each picture by up to four pixels; zeros come in."""
     count, _, height, width = x.shape
     padded = F.pad(flip(x, generator), (SHIFT,) * 4)
     first = torch.randint(0, 2 * SHIFT + 1, (2, count), generator=generator)
@@ -252,11 +232,4 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
     return found
 
 
-EXPERIMENT = Sweep(
-    name="pictures",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("pictures", __doc__, PRESETS, task, summarise, contest)

@@ -254,8 +254,8 @@ def imitate(
             views = _random_windows(images[batch], generator, student)
             with torch.no_grad():
                 wanted = teacher(views).log_softmax(1)
-            said = student(views).log_softmax(1)
-            loss = F.kl_div(said, wanted, reduction="batchmean", log_target=True)
+            found = student(views).log_softmax(1)
+            loss = F.kl_div(found, wanted, reduction="batchmean", log_target=True)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -322,17 +322,19 @@ def _flipped(asked: Tensor) -> Tensor:
 
 
 def _numbers(asked: Tensor, labels: Tensor | None) -> dict[str, float]:
-    said = asked.argmax(2)
-    first = asked.gather(2, said[:, :1, None].expand(-1, asked.shape[1], 1))[..., 0]
+    predicted = asked.argmax(2)
+    first = asked.gather(2, predicted[:, :1, None].expand(-1, asked.shape[1], 1))[
+        ..., 0
+    ]
     moved = (first[:, 1:] - first[:, :1]).abs().mean(1)
     flipped = _flipped(asked)
     numbers = _with_interval("flips", flipped) | _share("flipping", flipped > 0)
     numbers |= _with_interval("moved", moved)
     first_of, second_of = torch.combinations(torch.arange(asked.shape[1])).T
-    agree = (said[:, first_of] == said[:, second_of]).float().mean(1)
+    agree = (predicted[:, first_of] == predicted[:, second_of]).float().mean(1)
     numbers |= _with_interval("consistency", agree)
     if labels is not None:
-        numbers |= _share("accuracy", said[:, 0] == labels)
+        numbers |= _share("accuracy", predicted[:, 0] == labels)
     return numbers
 
 
@@ -354,6 +356,4 @@ def _share(name: str, hits: Tensor) -> dict[str, float]:
     return {name: share, f"{name}_low": ends.low, f"{name}_high": ends.high}
 
 
-EXPERIMENT = Trial(
-    name="pretrained", question=__doc__, presets=PRESETS, measure=measure
-)
+EXPERIMENT = Trial("pretrained", __doc__, PRESETS, measure)

@@ -90,8 +90,8 @@ def task(samples: int, corrupted: int, perturbed: int) -> Task:
             for name, stored in wrong().items()
         }
         for name, stored in frames().items():
-            said = answers(model, stored.flatten(0, 1)).view(stored.shape[:2])
-            found[f"{name}_flips"] = flips(said, from_first=name in NOISES)
+            predicted = answers(model, stored.flatten(0, 1)).view(stored.shape[:2])
+            found[f"{name}_flips"] = flips(predicted, from_first=name in NOISES)
         return found
 
     return replace(base, examine=examine)
@@ -222,11 +222,4 @@ def _ratios(numbers: dict[str, float], plain: dict[str, float]) -> dict[str, flo
     return {name: value / plain[name] for name, value in numbers.items() if plain[name]}
 
 
-EXPERIMENT = Sweep(
-    name="robustness",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("robustness", __doc__, PRESETS, task, summarise, contest)

@@ -58,6 +58,4 @@ def _blurred_puzzle_change() -> float:
     return float((pool(PUZZLE) - pool(PUZZLE.roll(1, -1))).abs().max())
 
 
-EXPERIMENT = Trial(
-    name="subsampling", question=__doc__, presets=PRESETS, measure=measure
-)
+EXPERIMENT = Trial("subsampling", __doc__, PRESETS, measure)

@@ -165,14 +165,9 @@ def window(canvas: Tensor, by: tuple[int, int] = (0, 0)) -> Tensor:
     Returns
     -------
     Tensor, shape (N, C, H - 2 * MARGIN, W - 2 * MARGIN)
-
-    Raises
-    ------
-    ValueError
-        If the window would reach beyond the canvas.
     """
     if max(map(abs, by)) > MARGIN:
-        raise ValueError(f"by must be at most {MARGIN} pixels, not {by}")
+        raise ValueError(f"by must be at most {MARGIN} pixels, got {by}")
     rows, columns = (
         slice(MARGIN - moved, length - MARGIN - moved)
         for moved, length in zip(by, canvas.shape[2:], strict=True)
@@ -277,11 +272,4 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
     return found
 
 
-EXPERIMENT = Sweep(
-    name="translation",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("translation", __doc__, PRESETS, task, summarise, contest)

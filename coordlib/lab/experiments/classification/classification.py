@@ -167,11 +167,4 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
     return found
 
 
-EXPERIMENT = Sweep(
-    name="classification",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("classification", __doc__, PRESETS, task, summarise, contest)

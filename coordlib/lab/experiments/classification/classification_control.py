@@ -55,11 +55,4 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
     return best_rows(contest, arms, runs, accuracy="test_accuracy")
 
 
-EXPERIMENT = Sweep(
-    name="classification-control",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("classification-control", __doc__, PRESETS, task, summarise, contest)

@@ -185,10 +185,5 @@ def near_miss_share(logits: Tensor, world: Squares, index: Tensor) -> float:
 
 
 EXPERIMENT = Sweep(
-    name="coordinate-classification",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
+    "coordinate-classification", __doc__, PRESETS, task, summarise, contest
 )

@@ -110,11 +110,4 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
     return found
 
 
-EXPERIMENT = Sweep(
-    name="coordinate-regression",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("coordinate-regression", __doc__, PRESETS, task, summarise, contest)

@@ -39,4 +39,4 @@ def measure(seed: int, setting: Setting, *, of: str) -> list[Row]:
     return rows({"device_hours": seconds / 3600, "networks": len(runs)})
 
 
-EXPERIMENT = Trial(name="cost", question=__doc__, presets=PRESETS, measure=measure)
+EXPERIMENT = Trial("cost", __doc__, PRESETS, measure)

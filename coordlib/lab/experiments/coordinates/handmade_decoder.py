@@ -71,6 +71,4 @@ def _lines_of_code(function: object) -> int:
     return len(ast.unparse(tree).splitlines())
 
 
-EXPERIMENT = Trial(
-    name="handmade-decoder", question=__doc__, presets=PRESETS, measure=measure
-)
+EXPERIMENT = Trial("handmade-decoder", __doc__, PRESETS, measure)

@@ -6,15 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice
 from coordlib.grid import to_unit
 from coordlib.lab.data import digits, mnist
 from coordlib.lab.measures import consistency, pixel_accuracy, pixel_distance
-from coordlib.lab.models.common import he_normal_
+from coordlib.lab.models.classifiers import WhatAndWhere
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep
 from coordlib.lab.record.task import Contest, Run, Task, best_rows
-from coordlib.layers import BlurPool2d, CoordConv2d, PolyphasePool2d
 
 COORDINATES = {"off": False, "on": True}
 DOWNSAMPLINGS = ("plain", "blur", "polyphase")
@@ -59,72 +57,6 @@ PRESETS = {
     "cpu": {"samples": 6000, "tested": 1000, "arms": _arms(width=16, epochs=6)},
     "paper": {"samples": 60_000, "tested": 10_000, "arms": _arms(width=64, epochs=50)},
 }
-
-
-class WhatAndWhere(nn.Sequential):
-    """Name a digit and its place: three convolutions, the average, two dense layers.
-
-    Parameters
-    ----------
-    coordinates : bool
-        Whether the first layer is a :class:`~coordlib.layers.CoordConv2d`.
-    downsampling : {"plain", "blur", "polyphase"}
-        What follows the first and the second stage: "plain" is a stride of 2 in their
-        convolution; "blur" a Tri-3 blur, "polyphase" polyphase sampling after it.
-    padding_mode : {"zeros", "reflect", "circular"}
-        How convolutions and blurs fill their borders; blurs repeat the border where
-        convolutions see zeros.
-    width : int
-        Channels of the first stage; the others have twice as many.
-
-    Raises
-    ------
-    ValueError
-        If an option is unknown.
-
-    Notes
-    -----
-    ``(N, 1, H, W)`` to ``(N, 12)``: ten class scores, then ``(i, j)`` in unit
-    coordinates. Without coordinates, with polyphase sampling and circular padding the
-    answer is the same for all circular shifts of a picture, so the network can name
-    the digit but not its place.
-    """
-
-    def __init__(
-        self,
-        coordinates: bool = False,
-        downsampling: str = "plain",
-        padding_mode: str = "zeros",
-        width: int = 16,
-    ) -> None:
-        check_choice("downsampling", downsampling, DOWNSAMPLINGS)
-        check_choice("padding_mode", padding_mode, PADDINGS)
-        blur_mode = "replicate" if padding_mode == "zeros" else padding_mode
-        stride = 2 if downsampling == "plain" else 1
-
-        def sample() -> list[nn.Module]:
-            return {
-                "plain": [],
-                "blur": [BlurPool2d(filter_size=3, padding_mode=blur_mode)],
-                "polyphase": [PolyphasePool2d(2)],
-            }[downsampling]
-
-        def stage(conv: type[nn.Module], inputs: int, outputs: int, stride: int):
-            layer = conv(
-                inputs, outputs, 3, stride, 1, bias=False, padding_mode=padding_mode
-            )
-            return [layer, nn.BatchNorm2d(outputs), nn.ReLU()]
-
-        first = CoordConv2d if coordinates else nn.Conv2d
-        wide = 2 * width
-        super().__init__(
-            *(stage(first, 1, width, stride) + sample()),
-            *(stage(nn.Conv2d, width, wide, stride) + sample()),
-            *stage(nn.Conv2d, wide, wide, 1),
-            *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-            *(nn.Linear(wide, 64), nn.ReLU(), nn.Linear(64, CLASSES + 2)),
-        )
-        he_normal_(self)
 
 
 def contest(**_) -> Contest:
@@ -273,11 +205,4 @@ def summarise(task: Task, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     return found + rows({"pixels": distance}, arm="guess", split="test")
 
 
-EXPERIMENT = Sweep(
-    name="interplay",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("interplay", __doc__, PRESETS, task, summarise, contest)

@@ -77,11 +77,4 @@ def summarise(task: Task, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
     return found
 
 
-EXPERIMENT = Sweep(
-    name="padding-position",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("padding-position", __doc__, PRESETS, task, summarise, contest)

@@ -77,11 +77,4 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
     return best_rows(contest, arms, runs, "train_pixels", "test_pixels")
 
 
-EXPERIMENT = Sweep(
-    name="regression-readouts",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("regression-readouts", __doc__, PRESETS, task, summarise, contest)

@@ -130,11 +130,4 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
     return best_rows(contest, arms, runs, *names)
 
 
-EXPERIMENT = Sweep(
-    name="rendering",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("rendering", __doc__, PRESETS, task, summarise, contest)

@@ -48,6 +48,4 @@ def measure(
     )
 
 
-EXPERIMENT = Trial(
-    name="zero-weights", question=__doc__, presets=PRESETS, measure=measure
-)
+EXPERIMENT = Trial("zero-weights", __doc__, PRESETS, measure)

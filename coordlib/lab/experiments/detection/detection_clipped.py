@@ -16,11 +16,4 @@ PRESETS = {
 PRESETS["cpu"]["samples"] //= 2
 
 
-EXPERIMENT = Sweep(
-    name="detection-clipped",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("detection-clipped", __doc__, PRESETS, task, summarise, contest)

@@ -29,7 +29,7 @@ PRESETS = {
             "conv": {"width": 8, "lr": [0.0005, 0.0005]},
             "coordconv": {"width": 8, "lr": [0.001, 0.0002]},
         },
-        "judge_width": 8,
+        "discriminator_width": 8,
         "latent": 16,
         "samples": 2000,
         "training": {"steps": 100, "batch_size": 16, "betas": [0.5, 0.99]},
@@ -44,7 +44,7 @@ PRESETS = {
             "conv": {"width": 16, "lr": [0.0005, 0.0005]},
             "coordconv": {"width": 8, "lr": [0.001, 0.0002]},
         },
-        "judge_width": 16,
+        "discriminator_width": 16,
         "latent": 32,
         "samples": 50_000,
         "training": {"steps": 6000, "batch_size": 16, "betas": [0.5, 0.99]},
@@ -57,7 +57,7 @@ PRESETS = {
             "conv": {"width": 64, "lr": [0.0005, 0.0001]},
             "coordconv": {"width": 64, "lr": [0.0005, 0.0001]},
         },
-        "judge_width": 64,
+        "discriminator_width": 64,
         "latent": 256,
         "samples": 50_000,
         # 50 epochs
@@ -74,7 +74,7 @@ def measure(
     *,
     size: int,
     arms: dict[str, dict],
-    judge_width: int,
+    discriminator_width: int,
     latent: int,
     samples: int,
     training: dict,
@@ -94,7 +94,7 @@ def measure(
     arms : dict of str to dict
         For each the width of the generator, and the learning rates of generator and
         discriminator.
-    judge_width : int
+    discriminator_width : int
         Of the discriminators.
     latent : int
         Random numbers of a picture.
@@ -123,7 +123,7 @@ def measure(
         drawn=drawn,
         size=size,
         latent=latent,
-        judge_width=judge_width,
+        discriminator_width=discriminator_width,
     )
     for arm, generator, numbers in trained_arms:
         numbers |= examine(decoder(generator), latents, size, pairs=pairs)
@@ -140,14 +140,14 @@ def trainings(
     drawn: Tensor,
     size: int,
     latent: int,
-    judge_width: int,
+    discriminator_width: int,
 ) -> Iterator[tuple[str, nn.Module, dict[str, float]]]:
     """Train the generator of every arm on the same pictures, each when it is asked for.
 
     Parameters
     ----------
     drawn : Tensor, shape (N, 3, size, size), in [-1, 1]
-    seed, setting, arms, training, size, latent, judge_width
+    seed, setting, arms, training, size, latent, discriminator_width
         As for :func:`measure`. The setting keeps the generators' weights.
 
     Yields
@@ -161,7 +161,7 @@ def trainings(
     for arm, options in arms.items():
         torch.manual_seed(seed)
         generator = GENERATORS[arm](options["width"], size, latent).to(setting.device)
-        discriminator = Discriminator(arm == "coordconv", judge_width, size)
+        discriminator = Discriminator(arm == "coordconv", discriminator_width, size)
         history = fit_gan(
             generator,
             discriminator.to(setting.device),
@@ -220,4 +220,4 @@ def trained(arm: str, experiment: str = "gan", where: Path | None = None) -> nn.
     return generator.eval()
 
 
-EXPERIMENT = Trial(name="gan", question=__doc__, presets=PRESETS, measure=measure)
+EXPERIMENT = Trial("gan", __doc__, PRESETS, measure)

@@ -31,7 +31,7 @@ PRESETS = {
     "quick": {
         "size": 16,
         "arms": {arm: {"width": 8, "lr": [0.0002, 0.001]} for arm in GENERATORS},
-        "judge_width": 8,
+        "discriminator_width": 8,
         "latent": 32,
         "training": {"steps": 100, "batch_size": 16, "betas": [0.5, 0.99]},
         "pictures": 200,
@@ -43,7 +43,7 @@ PRESETS = {
     "cpu": {
         "size": 16,
         "arms": {arm: {"width": 16, "lr": [0.0002, 0.001]} for arm in GENERATORS},
-        "judge_width": 32,
+        "discriminator_width": 32,
         "latent": 32,
         "training": {"steps": 5000, "batch_size": 16, "betas": [0.5, 0.99]},
         "pictures": 1000,
@@ -54,7 +54,7 @@ PRESETS = {
     "paper": {
         "size": 32,
         "arms": {arm: {"width": 64, "lr": [0.0005, 0.0001]} for arm in GENERATORS},
-        "judge_width": 64,
+        "discriminator_width": 64,
         "latent": 256,
         "training": {"steps": 156_250, "batch_size": 16, "betas": [0.9, 0.99]},
         "pictures": 1000,
@@ -69,7 +69,7 @@ def measure(
     *,
     size: int,
     arms: dict[str, dict],
-    judge_width: int,
+    discriminator_width: int,
     latent: int,
     training: dict,
     pictures: int,
@@ -82,18 +82,8 @@ def measure(
     seed : int
         Of the weights at the start and the training. What is measured starts from the
         same random numbers for every seed.
-    setting : Setting
-    size : int
-        Side of the pictures.
-    arms : dict of str to dict
-        For each the width of the generator, and the learning rates of generator and
-        discriminator.
-    judge_width : int
-        Of the discriminators.
-    latent : int
-        Random numbers of a picture.
-    training : dict
-        Other options of :func:`coordlib.lab.training.adversarial.fit_gan`.
+    setting, size, arms, discriminator_width, latent, training
+        As for :func:`coordlib.lab.experiments.generation.gan.measure`.
     pictures : int
         For each distance between two sets of pictures.
     pairs : int
@@ -125,13 +115,13 @@ def measure(
         drawn=known,
         size=size,
         latent=latent,
-        judge_width=judge_width,
+        discriminator_width=discriminator_width,
     )
     for arm, generator, numbers in trained_arms:
-        told = examine(decoder(generator), latent, away, pictures, pairs)
+        changes = examine(decoder(generator), latent, away, pictures, pairs)
         for span in SPANS:
-            found += rows({"moved": told.pop(f"moved_{span}")}, arm=arm, span=span)
-        found += rows(numbers | told, arm=arm)
+            found += rows({"moved": changes.pop(f"moved_{span}")}, arm=arm, span=span)
+        found += rows(numbers | changes, arm=arm)
     return found
 
 
@@ -185,20 +175,20 @@ def examine(
         of that of unrelated pictures. fade, motion : errors, in quarters of walks, as
         shares of the squared change.
     """
-    lots = torch.Generator().manual_seed(0)
-    drawn = _in_parts(decode, draw_latents(pictures, latent, lots))
-    ends = draw_latents(2 * pairs, latent, lots)
+    generator = torch.Generator().manual_seed(0)
+    drawn = _in_parts(decode, draw_latents(pictures, latent, generator))
+    ends = draw_latents(2 * pairs, latent, generator)
     path = walks(ends[0::2], ends[1::2], FRAMES).flatten(0, 1)
     along = _in_parts(decode, path).unflatten(0, (-1, FRAMES))
-    told = {name: foretell(*triples(along, span)) for name, span in SPANS.items()}
-    found = {f"moved_{name}": each.moved for name, each in told.items()}
-    change = told["quarter"].change.sum()
+    spans = {name: foretell(*triples(along, span)) for name, span in SPANS.items()}
+    found = {f"moved_{name}": each.moved for name, each in spans.items()}
+    change = spans["quarter"].change.sum()
     unrelated = (drawn - drawn.roll(1, 0)).square().mean()
     return found | {
         "distance": away(drawn),
-        "change": float((4 * told["quarter"].change.mean() / unrelated).sqrt()),
-        "fade": float(told["quarter"].fade.sum() / change),
-        "motion": float(told["quarter"].motion.sum() / change),
+        "change": float((4 * spans["quarter"].change.mean() / unrelated).sqrt()),
+        "fade": float(spans["quarter"].fade.sum() / change),
+        "motion": float(spans["quarter"].motion.sum() / change),
     }
 
 
@@ -248,8 +238,8 @@ def linear_painter(known: Tensor, count: int) -> Tensor:
     flat = known.flatten(1)
     middle = flat.mean(0)
     _, values, parts = torch.linalg.svd(flat - middle, full_matrices=False)
-    lots = torch.Generator().manual_seed(0)
-    codes = torch.randn(count, len(values[:COMPONENTS]), generator=lots)
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(count, len(values[:COMPONENTS]), generator=generator)
     codes = codes * values[:COMPONENTS] / len(flat) ** 0.5
     drawn = middle + codes @ parts[:COMPONENTS]
     return drawn.unflatten(1, known.shape[1:]).clamp(-1, 1)
@@ -281,8 +271,8 @@ def controls(known: Tensor, size: int) -> dict[str, tuple[Tensor, Tensor, Tensor
 
     one = window(1)
     another = one.roll(1, 0)
-    lots = torch.Generator().manual_seed(0)
-    coarse = torch.randn(len(one), 1, 4, 4, generator=lots)
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.randn(len(one), 1, 4, 4, generator=generator)
     share = (3 * F.interpolate(coarse, (size, size), mode="bicubic")).sigmoid()
     return {
         "slide": tuple(window(0.75, down=by) for by in (-0.125, 0, 0.125)),
@@ -298,6 +288,4 @@ def _in_parts(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return torch.cat([function(part) for part in x.split(100)])
 
 
-EXPERIMENT = Trial(
-    name="photographs", question=__doc__, presets=PRESETS, measure=measure
-)
+EXPERIMENT = Trial("photographs", __doc__, PRESETS, measure)

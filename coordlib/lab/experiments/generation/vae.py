@@ -93,8 +93,8 @@ def task(size: int, samples: int, tested: int, pictures: int, pairs: int) -> Tas
 
     def tell(model: nn.Module) -> dict[str, float]:
         device = next(model.parameters()).device
-        lots = torch.Generator().manual_seed(0)
-        codes = torch.randn(pictures, model.latent, generator=lots)
+        generator = torch.Generator().manual_seed(0)
+        codes = torch.randn(pictures, model.latent, generator=generator)
 
         def decode(part: Tensor) -> Tensor:
             return model.decode(part.to(device)).cpu()
@@ -128,11 +128,4 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
     return best_rows(contest, arms, runs, *names)
 
 
-EXPERIMENT = Sweep(
-    name="vae",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = Sweep("vae", __doc__, PRESETS, task, summarise, contest)

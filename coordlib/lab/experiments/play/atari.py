@@ -29,10 +29,4 @@ PRESETS = {
 }
 
 
-EXPERIMENT = Sweep(
-    name="atari",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-)
+EXPERIMENT = Sweep("atari", __doc__, PRESETS, task, summarise)

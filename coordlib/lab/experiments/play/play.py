@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from coordlib.lab.data.games import MINATAR, Games, open_games
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk, QNetwork
 from coordlib.lab.models.common import parameter_count
+from coordlib.lab.record.device import best_device
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
 from coordlib.lab.record.sweep import Sweep
 from coordlib.lab.record.task import Run, identity
 from coordlib.lab.training.actor_critic import actor_critic
-from coordlib.lab.training.device import best_device
 from coordlib.lab.training.playing import (
     PlayHistory,
     Policy,
@@ -320,10 +320,4 @@ def relative_gain(before: float, after: float) -> float:
     return (after - before) / size if size else 0.0
 
 
-EXPERIMENT = Sweep(
-    name="play",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-)
+EXPERIMENT = Sweep("play", __doc__, PRESETS, task, summarise)

@@ -16,10 +16,4 @@ def _with_these(preset: dict) -> dict:
 PRESETS = {name: _with_these(preset) for name, preset in play.PRESETS.items()}
 
 
-EXPERIMENT = Sweep(
-    name="play-coordified",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-)
+EXPERIMENT = Sweep("play-coordified", __doc__, PRESETS, task, summarise)

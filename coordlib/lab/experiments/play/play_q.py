@@ -24,10 +24,4 @@ PRESETS = {
 }
 
 
-EXPERIMENT = Sweep(
-    name="play-q",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-)
+EXPERIMENT = Sweep("play-q", __doc__, PRESETS, task, summarise)

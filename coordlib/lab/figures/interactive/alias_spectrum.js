@@ -36,13 +36,7 @@ function plot(viewBox, label) {
 const bar = (k, size, kind) => s("path", { d: `M${k} 0V${-size}`, class: `cf-stem ${kind}` });
 
 function render({ model, el }) {
-  const ui = frame(
-    el,
-    "A wave, a stride of 2, and the alias",
-    "Move the frequency past 16, the fastest wave that 32 samples can hold.",
-  );
-  ui.root.style.setProperty("--cf-columns", 1);
-  ui.root.style.setProperty("--cf-narrow", 1);
+  const ui = frame(el, "A wave, a stride of 2, and the alias", "Move the frequency past 16, the fastest wave that 32 samples can hold.", 1, 1);
   const waves = plot("0 -1.1 32 2.2", "the wave, the samples that are kept, and the wave seen through them");
   const spectrum = plot("-0.5 -1.3 33 1.32", "spectrum: the wave, and where it is found after the stride");
   const axis = h("div", { class: "cf-axis" });

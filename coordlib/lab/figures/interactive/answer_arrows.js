@@ -20,13 +20,7 @@ export function compute({ rows, columns, high, wide, answers, trained, network, 
 
 function render({ model, el }) {
   const [rows, columns, high, wide] = ["rows", "columns", "high", "wide"].map((name) => model.get(name));
-  const ui = frame(
-    el,
-    "Where the square is, and where a network says it is",
-    "Drag the square, or select the first picture and use the arrow keys.",
-  );
-  ui.root.style.setProperty("--cf-columns", 2);
-  ui.root.style.setProperty("--cf-narrow", 1);
+  const ui = frame(el, "Where the square is, and where a network says it is", "Drag the square, or select the first picture and use the arrow keys.", 2, 1);
   const scene = picture(rows, columns, "from truth to answer (dark: held out)", "the canvas; held-out places are dark, lines lead from true places to answers");
   const map = picture(rows, columns, "how far off (bright: 10 pixels and more)", "distance between truth and answer at every place; bright is far");
   ui.panels.append(scene.element, map.element);

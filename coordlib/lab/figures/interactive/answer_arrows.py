@@ -34,12 +34,6 @@ class AnswerArrows(PlaceAnswers):
         Side of the square.
     i, j : int
         The true position, in pixels of the canvas.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, an answer of a network is missing for a split, or
-        ``network`` or ``split`` is not one of the names.
     """
 
     _esm = module_beside(__file__)

@@ -53,13 +53,14 @@ const signed = (limit) => (v) => TWO_SIDED(0.5 + v / (2 * Math.max(limit, 1e-12)
 /** Colours from zero to the limit. */
 const heat = (limit) => (v) => HEAT(v / Math.max(limit, 1e-12));
 
-/** The frame of a figure: a named group of panels, controls and a live line. */
-function frame(host, label, hint) {
+/** The frame of a figure: a named group of panels, so many in a row, on a phone narrow ones; controls and a live line. */
+function frame(host, label, hint, columns = 4, narrow = 2) {
   const panels = h("div", { class: "cf-panels" });
   const controls = h("div", { class: "cf-controls" });
   const line = h("p", { class: "cf-line", "aria-live": "polite" });
   const how = h("p", { class: "cf-hint" }, hint);
-  const root = h("div", { class: "cf", role: "group", "aria-label": label });
+  const style = `--cf-columns: ${columns}; --cf-narrow: ${narrow}`;
+  const root = h("div", { class: "cf", role: "group", "aria-label": label, style });
   root.append(how, panels, controls, line);
   host.append(root);
   return { root, panels, controls, say: (words) => (line.textContent = words) };

@@ -56,8 +56,8 @@ class Figure(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         # No address in it: nbval compares this text with the stored one.
-        told = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
-        return f"{type(self).__name__}({told})"
+        state = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
+        return f"{type(self).__name__}({state})"
 
 
 def chosen(name: str, choice: str | None, choices: Collection[str]) -> str:

@@ -53,11 +53,8 @@ function way(d, ahead, back) {
 
 function render({ model, el }) {
   const [rows, columns] = [model.get("rows"), model.get("columns")];
-  const ui = frame(
-    el,
-    "The commuting square",
-    "Drag the first picture, or select it and use the arrow keys. What falls off on one side comes back on the other.",
-  );
+  const ui = frame(el, "The commuting square",
+    "Drag the first picture, or select it and use the arrow keys. What falls off on one side comes back on the other.");
   const half = (n) => Math.ceil(n / model.get("stride"));
   const whole = picture(rows, columns, "shift x", "the picture, moved");
   let maps = [];

@@ -32,23 +32,16 @@ class CommutingSquare(Figure):
         :func:`coordlib.probe.probe` does.
     di, dj : int
         The shift, down and right.
-
-    Raises
-    ------
-    ValueError
-        If ``picture`` or ``kernel`` has another shape, or values out of range.
     """
 
     _esm = module_beside(__file__)
     shown = ("padding", "stride", "di", "dj")
     picture = synced(Unicode())
-    rows = synced(Int())
-    columns = synced(Int())
+    rows, columns = synced(Int()), synced(Int())
     kernel = synced(List(List(Float())))
     padding = synced(Enum(["zeros", "reflect", "circular"], "zeros"))
     stride = synced(Enum([1, 2], 1))
-    di = synced(Int(0))
-    dj = synced(Int(0))
+    di, dj = synced(Int(0)), synced(Int(0))
 
     def __init__(
         self, picture: ArrayLike, kernel: ArrayLike = SOBEL, **state: Any

@@ -32,13 +32,8 @@ const rect = ([i, j, height, width], attributes) =>
 
 function render({ model, el }) {
   const [size, start, step, places] = ["size", "start", "step", "places"].map((name) => model.get(name));
-  const ui = frame(
-    el,
-    "A digit, and the boxes of two networks",
-    "Drag the digit, or select the picture and use the arrow keys. It may hang over the border.",
-  );
-  ui.root.style.setProperty("--cf-columns", 2);
-  ui.root.style.setProperty("--cf-narrow", 1);
+  const ui = frame(el, "A digit, and the boxes of two networks",
+    "Drag the digit, or select the picture and use the arrow keys. It may hang over the border.", 2, 1);
   const scene = picture(size, size, "what the networks see", "a canvas with a digit, its box, and the boxes of two networks");
   scene.stage.style.overflow = "hidden";
   scene.element.classList.add("cf-wide");

@@ -34,26 +34,19 @@ class DraggedThing(Figure):
         Side of the canvas.
     i, j : int
         The place shown, counted from 0.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, or values are out of range.
     """
 
     _esm = module_beside(__file__)
     shown = ("networks", "i", "j")
     size = synced(Int(64))
-    height = synced(Int())
-    width = synced(Int())
+    height, width = synced(Int()), synced(Int())
     thing = synced(Unicode())
     start = synced(Int(0))
     step = synced(Int(1))
     places = synced(Int())
     answers = synced(List(Unicode()))
     networks = synced(List(Unicode()))
-    i = synced(Int(0))
-    j = synced(Int(0))
+    i, j = synced(Int(0)), synced(Int(0))
 
     def __init__(
         self, thing: ArrayLike, answers: Mapping[str, ArrayLike], **state: Any
@@ -61,8 +54,8 @@ class DraggedThing(Figure):
         shape = np.shape(thing)
         if len(shape) != 2 or shape[0] % 2 or shape[1] % 2:
             raise ValueError(f"thing must have shape (h, w), both even, got {shape}")
-        stored = {name: np.asarray(said, float) for name, said in answers.items()}
-        shapes = {said.shape for said in stored.values()}
+        stored = {name: np.asarray(values, float) for name, values in answers.items()}
+        shapes = {values.shape for values in stored.values()}
         places = next(iter(shapes))[0] if shapes and min(map(len, shapes)) else 0
         if len(stored) != 2 or shapes != {(places, places, 5)}:
             raise ValueError(
@@ -73,7 +66,7 @@ class DraggedThing(Figure):
             width=shape[1],
             thing=in_levels(thing, "thing"),
             places=places,
-            answers=[_in_two_bytes(said, "answers") for said in stored.values()],
+            answers=[_in_two_bytes(values, "answers") for values in stored.values()],
             networks=list(stored),
             **state,
         )

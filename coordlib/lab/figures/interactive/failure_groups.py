@@ -32,17 +32,11 @@ class FailureGroups(Figure):
         The one chosen; the first if not given.
     at : int
         The place shown, by its number.
-
-    Raises
-    ------
-    ValueError
-        If lengths do not fit, or ``suspect`` is not one of the names.
     """
 
     _esm = module_beside(__file__)
     shown = ("suspect", "at")
-    rows = synced(Int())
-    columns = synced(Int())
+    rows, columns = synced(Int()), synced(Int())
     places = synced(List())
     right = synced(List())
     suspects = synced(List())

@@ -17,12 +17,8 @@ export function compute({ rows, columns, y, x, side, below, above, right, left }
 
 function render({ model, el }) {
   const [rows, columns] = [model.get("rows"), model.get("columns")];
-  const ui = frame(
-    el,
-    "Painting with four rectifiers",
-    "Drag the target in the last picture, or select it and use the arrow keys. Switch rectifiers off and on.",
-  );
-  ui.root.style.setProperty("--cf-columns", 3);
+  const ui = frame(el, "Painting with four rectifiers",
+    "Drag the target in the last picture, or select it and use the arrow keys. Switch rectifiers off and on.", 3);
   const titles = [
     ["relu(i − y − r)", "first rectifier: how far below the target"],
     ["relu(y − i − r)", "second rectifier: how far above the target"],

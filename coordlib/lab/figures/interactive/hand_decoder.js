@@ -45,12 +45,8 @@ function cross(i, j) {
 
 function render({ model, el }) {
   const [rows, columns] = [model.get("rows"), model.get("columns")];
-  const ui = frame(
-    el,
-    "The decoder made by hand",
-    "Drag the dot, or select the first picture and use the arrow keys (with Shift: the second dot). The cross is the decoder’s answer.",
-  );
-  ui.root.style.setProperty("--cf-columns", 3);
+  const ui = frame(el, "The decoder made by hand",
+    "Drag the dot, or select the first picture and use the arrow keys (with Shift: the second dot). The cross is the decoder’s answer.", 3);
   const image = picture(rows, columns, "the image", "the image, the decoder’s answer marked by a cross");
   const byRow = picture(rows, columns, `relu(${rows}·image − row)`, "the rectified map for the rows");
   const byColumn = picture(rows, columns, `relu(${columns}·image − col.)`, "the rectified map for the columns");

@@ -26,13 +26,7 @@ export function compute({ views, networks, picture, at }) {
 function render({ model, el }) {
   const [networks, shifts, size, window] = ["networks", "shifts", "size", "window"].map((n) => model.get(n));
   const last = shifts.length - 1;
-  const ui = frame(
-    el,
-    "What networks say while their window moves",
-    "Move the window with the slider, or drag it in the picture.",
-  );
-  ui.root.style.setProperty("--cf-columns", 2);
-  ui.root.style.setProperty("--cf-narrow", 1);
+  const ui = frame(el, "What networks say while their window moves", "Move the window with the slider, or drag it in the picture.", 2, 1);
   // The browser would drag the picture itself, were it to feel the pointer.
   const whole = h("img", { style: "position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; pointer-events: none" });
   const marks = s("svg", { viewBox: `0 0 ${size} ${size}`, "aria-hidden": "true" });

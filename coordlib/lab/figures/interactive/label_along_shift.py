@@ -38,12 +38,6 @@ class LabelAlongShift(Figure):
         The one chosen; the first if not given.
     at : int
         Which shift is shown, counted from 0.
-
-    Raises
-    ------
-    ValueError
-        If shapes and names do not fit, the window leaves the picture, or ``picture``
-        is not one of the names.
     """
 
     _esm = module_beside(__file__)

@@ -17,9 +17,8 @@ export function compute({ names, areas, centres, walk, at }) {
 
 function render({ model, el }) {
   const [names, walks, frames, size] = ["names", "walks", "frames", "size"].map((name) => model.get(name));
-  const ui = frame(el, "Latent walks of generators", "Move along the walk with the slider; choose another walk.");
-  ui.root.style.setProperty("--cf-columns", names.length);
-  ui.root.style.setProperty("--cf-narrow", names.length > 3 ? 2 : names.length);
+  const hint = "Move along the walk with the slider; choose another walk.";
+  const ui = frame(el, "Latent walks of generators", hint, names.length, names.length > 3 ? 2 : names.length);
   const sheet = new Image();
   const most = Math.max(...model.get("areas").flat(3), 1);
   const objects = model.get("centres").length ? OBJECTS : [];

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,18 @@ from coordlib.lab.figures.interactive.common import (
     module_beside,
     synced,
 )
-from coordlib.lab.measures.scenes import Scenes
+
+
+class Objects(Protocol):
+    """The blue and the red object on pictures, as any measurement tells of them."""
+
+    @property
+    def areas(self) -> ArrayLike:
+        """Shape (N, 2), in pixels."""
+
+    @property
+    def centres(self) -> ArrayLike:
+        """Shape (N, 2, 2), ``(i, j)`` in pixels."""
 
 
 class LatentWalks(Figure):
@@ -25,7 +36,7 @@ class LatentWalks(Figure):
     pictures : mapping of name to array_like, shape (walks, frames, 3, size, size)
         In [-1, 1], from each generator along the same number of walks. Kept as 64
         colours.
-    scenes : mapping of name to Scenes, optional
+    scenes : mapping of name to Objects, optional
         The blue and the red object on these pictures, one walk after the other, as
         :func:`coordlib.lab.measures.scenes.look` finds them. Told are their areas and
         places.
@@ -34,30 +45,21 @@ class LatentWalks(Figure):
         :func:`coordlib.lab.measures.distance_from_start` tells.
     walk, at : int
         The walk and the step shown, counted from 0.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or are other ones, or not exactly one of ``scenes`` and
-        ``distances`` is given, for each of the names.
     """
 
     _esm = module_beside(__file__)
     shown = ("names", "walk", "at")
     sheet = synced(Unicode())
     names = synced(List(Unicode()))
-    walks = synced(Int())
-    frames = synced(Int())
+    walks, frames = synced(Int()), synced(Int())
     size = synced(Int())
-    areas = synced(List())
-    centres = synced(List())
-    walk = synced(Int(0))
-    at = synced(Int(0))
+    areas, centres = synced(List()), synced(List())
+    walk, at = synced(Int(0)), synced(Int(0))
 
     def __init__(
         self,
         pictures: Mapping[str, ArrayLike],
-        scenes: Mapping[str, Scenes] | None = None,
+        scenes: Mapping[str, Objects] | None = None,
         *,
         distances: Mapping[str, ArrayLike] | None = None,
         **state: Any,

@@ -16,13 +16,8 @@ export function compute({ luck, quantiles, spread, gain, count, round }) {
 }
 
 function render({ model, el }) {
-  const ui = frame(
-    el,
-    "Studies of a gain, and what each of them finds",
-    "Each row is a study of its own. Change the true gain and the number of trainings, or let all train again.",
-  );
-  ui.root.style.setProperty("--cf-columns", 1);
-  ui.root.style.setProperty("--cf-narrow", 1);
+  const ui = frame(el, "Studies of a gain, and what each of them finds",
+    "Each row is a study of its own. Change the true gain and the number of trainings, or let all train again.", 1, 1);
   const { luck } = state(model, TRAITS);
   const rows = luck[0].length;
   const reach = 6;

@@ -25,11 +25,6 @@ class LuckOfTraining(Figure):
         Which of ten rounds of trainings to show.
     studies : int
         How many, one below the other.
-
-    Raises
-    ------
-    ValueError
-        If ``spread`` is not positive, or ``studies`` below 1.
     """
 
     _esm = module_beside(__file__)

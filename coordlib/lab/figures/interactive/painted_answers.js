@@ -30,14 +30,8 @@ export function compute({ rows, columns, high, wide, answers, trained, split, i,
 
 function render({ model, el }) {
   const [rows, columns, high, wide] = ["rows", "columns", "high", "wide"].map((name) => model.get(name));
-  const ui = frame(
-    el,
-    "Where four painters paint the dot",
-    "Drag the dot in any picture, or select one and use the arrow keys.",
-  );
+  const ui = frame(el, "Where four painters paint the dot", "Drag the dot in any picture, or select one and use the arrow keys.", 2, 2);
   const names = [...new Set(model.get("answers").map(([name]) => name))];
-  ui.root.style.setProperty("--cf-columns", 2);
-  ui.root.style.setProperty("--cf-narrow", 2);
   const [top, left] = [(rows - high) / 2, (columns - wide) / 2];
   const go = ([i, j]) =>
     update(model, { i: clamp(i, top, top + high - 1), j: clamp(j, left, left + wide - 1) });

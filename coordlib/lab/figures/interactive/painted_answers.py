@@ -22,12 +22,6 @@ class PaintedAnswers(PlaceAnswers):
         The one chosen; the first if not given.
     i, j : int
         The place asked for, in pixels of the canvas.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, an answer is no pixel of the canvas, an answer of a
-        network is missing for a split, or ``split`` is not one of the names.
     """
 
     _esm = module_beside(__file__)

@@ -35,12 +35,7 @@ function render({ model, el }) {
   const [rows, columns] = [model.get("rows"), model.get("columns")];
   const [height, width] = [model.get("height"), model.get("width")];
   const names = model.get("names");
-  const ui = frame(
-    el,
-    "What two networks paint",
-    "Click a place in the first picture, or select it and use the arrow keys.",
-  );
-  ui.root.style.setProperty("--cf-columns", 3);
+  const ui = frame(el, "What two networks paint", "Click a place in the first picture, or select it and use the arrow keys.", 3);
   const trained = model.get("trained");
   const title = trained ? "where? (bright: trained on)" : "where?";
   const asked = picture(rows, columns, title, "the places to ask for; bright ones were trained on");

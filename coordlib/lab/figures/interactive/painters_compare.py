@@ -30,26 +30,18 @@ class PaintersCompare(Figure):
         Side of the square that should be painted: 1 for a dot.
     i, j : int
         The place asked for.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, or values leave [0, 1].
     """
 
     _esm = module_beside(__file__)
     shown = ("names", "i", "j")
-    rows = synced(Int())
-    columns = synced(Int())
-    height = synced(Int())
-    width = synced(Int())
+    rows, columns = synced(Int()), synced(Int())
+    height, width = synced(Int()), synced(Int())
     first = synced(Unicode())
     second = synced(Unicode())
     names = synced(List(Unicode()))
     trained = synced(Unicode())
     side = synced(Int(1))
-    i = synced(Int(0))
-    j = synced(Int(0))
+    i, j = synced(Int(0)), synced(Int(0))
 
     def __init__(
         self,

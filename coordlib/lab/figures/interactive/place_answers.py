@@ -16,15 +16,12 @@ class PlaceAnswers(Figure):
     A subclass tells in :meth:`packed` how the answers travel.
     """
 
-    rows = synced(Int())
-    columns = synced(Int())
-    high = synced(Int())
-    wide = synced(Int())
+    rows, columns = synced(Int()), synced(Int())
+    high, wide = synced(Int()), synced(Int())
     answers = synced(List())
     trained = synced(List())
     split = synced(Unicode())
-    i = synced(Int(0))
-    j = synced(Int(0))
+    i, j = synced(Int(0)), synced(Int(0))
 
     def __init__(
         self,

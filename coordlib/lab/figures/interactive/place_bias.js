@@ -34,11 +34,8 @@ export function compute({ pictures, picture, rows, columns, kernel, weight, di, 
 
 function render({ model, el }) {
   const [rows, columns] = [model.get("rows"), model.get("columns")];
-  const ui = frame(
-    el,
-    "A bias that knows the place, turned up",
-    "Turn up the weights on the coordinates. Drag the first picture, or select it and use the arrow keys.",
-  );
+  const ui = frame(el, "A bias that knows the place, turned up",
+    "Turn up the weights on the coordinates. Drag the first picture, or select it and use the arrow keys.");
   const panels = [
     ["shift x", "the picture, moved around the ring"],
     ["f(shift x)", "the picture moved, then through the layer"],

@@ -35,23 +35,16 @@ class PlaceBias(Figure):
         Of every coordinate.
     di, dj : int
         The shift, down and right.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, or ``picture`` is not one of the names.
     """
 
     _esm = module_beside(__file__)
     shown = ("picture", "weight", "di", "dj")
     pictures = synced(List())
     picture = synced(Unicode())
-    rows = synced(Int())
-    columns = synced(Int())
+    rows, columns = synced(Int()), synced(Int())
     kernel = synced(List(List(Float())))
     weight = synced(Float(0.0))
-    di = synced(Int(0))
-    dj = synced(Int(0))
+    di, dj = synced(Int(0)), synced(Int(0))
 
     def __init__(
         self,

@@ -17,13 +17,8 @@ export function compute({ views, rows, columns, game, at }) {
 function render({ model, el }) {
   const [rows, columns] = [model.get("rows"), model.get("columns")];
   const views = model.get("views");
-  const ui = frame(
-    el,
-    "Two agents play the same game",
-    "Choose a game and let it run, or move through it with the slider.",
-  );
+  const ui = frame(el, "Two agents play the same game", "Choose a game and let it run, or move through it with the slider.", 2);
   const line = ui.root.querySelector(".cf-line");
-  ui.root.style.setProperty("--cf-columns", 2);
   const boards = views[0][2].map(([agent]) => picture(rows, columns, agent, `the board of ${agent}`));
   ui.panels.append(...boards.map((board) => board.element));
   const legend = h("p", { class: "cf-legend" });

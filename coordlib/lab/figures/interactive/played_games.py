@@ -34,19 +34,12 @@ class PlayedGames(Figure):
         The frame shown.
     playing : bool
         Whether the frames go by.
-
-    Raises
-    ------
-    ValueError
-        If names or shapes do not fit, a number has no thing, or ``game`` is not one
-        of the names.
     """
 
     _esm = module_beside(__file__)
     shown = ("game", "at")
     views = synced(List())
-    rows = synced(Int())
-    columns = synced(Int())
+    rows, columns = synced(Int()), synced(Int())
     game = synced(Unicode())
     at = synced(Int(0))
     playing = synced(Bool(False))

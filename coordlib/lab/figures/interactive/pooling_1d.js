@@ -49,9 +49,7 @@ function bars(title, length) {
 }
 
 function render({ model, el }) {
-  const ui = frame(el, "Pooling a signal that moves", "Move the signal and choose a layer of stride 2.");
-  ui.root.style.setProperty("--cf-columns", 1);
-  ui.root.style.setProperty("--cf-narrow", 1);
+  const ui = frame(el, "Pooling a signal that moves", "Move the signal and choose a layer of stride 2.", 1, 1);
   const length = model.get("signals")[0][1].length;
   const rows = [bars("", length), bars("", length / 2), bars("", length / 2)];
   ui.panels.append(...rows.map((row) => row.element));

@@ -28,11 +28,6 @@ class Pooling1D(Figure):
         The one chosen; the first if not given.
     layer : {"max", "blur 2", "blur 3", "blur 5", "max, blur 3"}
     shift : int
-
-    Raises
-    ------
-    ValueError
-        If a length does not fit, or ``signal`` is not one of the names.
     """
 
     _esm = module_beside(__file__)

@@ -38,12 +38,7 @@ function outline(marks, size, i, j) {
 
 function render({ model, el }) {
   const [rows, columns] = [model.get("rows"), model.get("columns")];
-  const ui = frame(
-    el,
-    "A kernel sliding over a picture",
-    "Drag over the picture, or select it and use the arrow keys.",
-  );
-  ui.root.style.setProperty("--cf-columns", 2);
+  const ui = frame(el, "A kernel sliding over a picture", "Drag over the picture, or select it and use the arrow keys.", 2);
   const before = picture(rows, columns, "the picture", "the picture, with the 3 by 3 window outlined");
   const after = picture(rows, columns, "the weighted sums", "the map of all weighted sums, the present one outlined");
   const patch = numbers("what the window reads");

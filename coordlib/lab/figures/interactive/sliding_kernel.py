@@ -33,23 +33,16 @@ class SlidingKernel(Figure):
         The one chosen; the first if not given.
     i, j : int
         The pixel that the kernel is centred on.
-
-    Raises
-    ------
-    ValueError
-        If a shape is another one, or ``kernel`` is not one of the names.
     """
 
     _esm = module_beside(__file__)
     shown = ("kernel", "i", "j")
     picture = synced(Unicode())
-    rows = synced(Int())
-    columns = synced(Int())
+    rows, columns = synced(Int()), synced(Int())
     # Pairs, because a notebook stores a dictionary in the order of the alphabet.
     kernels = synced(List())
     kernel = synced(Unicode())
-    i = synced(Int(0))
-    j = synced(Int(0))
+    i, j = synced(Int(0)), synced(Int(0))
 
     def __init__(
         self,

@@ -28,13 +28,6 @@ class DenseNet(nn.Module):
         The variant BC: 1x1 convolutions before those of 3x3, and transitions that halve
         the channels as well.
 
-    Raises
-    ------
-    TypeError
-        If a number is not of its type.
-    ValueError
-        If an option is unknown or a number out of its range.
-
     Notes
     -----
     ``(N, channels, H, W)`` to ``(N, classes)``. 1,019,722 parameters for depth 40 and
@@ -64,7 +57,7 @@ class DenseNet(nn.Module):
         step = 6 if bottleneck else 3
         if depth < step + 4 or (depth - 4) % step:
             raise ValueError(
-                f"depth must be {step} n + 4 with n at least 1, not {depth}"
+                f"depth must be {step} n + 4 with n at least 1, got {depth}"
             )
         check_integer("growth", growth)
         check_integer("classes", classes)

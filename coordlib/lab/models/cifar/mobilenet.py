@@ -31,13 +31,6 @@ class MobileNetV2(nn.Module):
         As for :class:`VGG`. Channels are rounded to multiples of 8, as in the paper's
         code.
 
-    Raises
-    ------
-    TypeError
-        If a number is not of its type.
-    ValueError
-        If an option is unknown or a number out of its range.
-
     Notes
     -----
     ``(N, channels, H, W)`` to ``(N, classes)``. The blocks and their number of

@@ -26,13 +26,6 @@ class ResNet(nn.Module):
     depth : int
         6 n + 2, with n blocks a stage: 20, 32, 44, 56 and 110 in the paper.
 
-    Raises
-    ------
-    TypeError
-        If a number is not of its type.
-    ValueError
-        If an option is unknown or a number out of its range.
-
     Notes
     -----
     ``(N, channels, H, W)`` to ``(N, classes)``. 269,722 parameters for depth 20.
@@ -56,7 +49,7 @@ class ResNet(nn.Module):
         way = Way(downsampling, filter_size, padding_mode)
         check_integer("depth", depth)
         if depth < 8 or depth % 6 != 2:
-            raise ValueError(f"depth must be 6 n + 2 with n at least 1, not {depth}")
+            raise ValueError(f"depth must be 6 n + 2 with n at least 1, got {depth}")
         check_integer("classes", classes)
         check_integer("channels", channels)
         widths = [scaled(full, width) for full in (16, 32, 64)]

@@ -41,13 +41,6 @@ class VGG(nn.Sequential):
     channels : int
         Of the picture.
 
-    Raises
-    ------
-    TypeError
-        If a number is not of its type.
-    ValueError
-        If an option is unknown or a number out of its range.
-
     Notes
     -----
     ``(N, channels, H, W)`` to ``(N, classes)``; H and W are at least 32 (for
