@@ -230,7 +230,7 @@ def shuffled(count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
     generator = torch.Generator().manual_seed(seed)
     waiting = torch.empty(0, dtype=torch.long)
     while True:
-        if len(waiting) < batch_size:
+        while len(waiting) < batch_size:
             waiting = torch.cat((waiting, torch.randperm(count, generator=generator)))
         yield waiting[:batch_size]
         waiting = waiting[batch_size:]

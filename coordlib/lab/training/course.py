@@ -1,0 +1,159 @@
+"""How many networks are trained at once, what they are shown, and in which order."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as tree
+
+from coordlib.lab.seeds import step_generator
+from coordlib.lab.training.loop import Augment, Draw, shuffled
+
+__all__ = ["PRECISIONS", "Course", "Recipes"]
+
+PRECISIONS = ("float32", "bfloat16")
+"""What a network may compute in. Its weights and their averages are as they were made;
+"bfloat16" is mixed precision, as :class:`torch.autocast` does it."""
+
+DRAWN_STEPS = 64  # an accelerator is sent the order of so many steps at a time
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """How networks are trained: what differs between them, and what does not.
+
+    Attributes
+    ----------
+    lr, weight_decay : list of float
+        One for each network.
+    betas : (float, float)
+    factors : list of list of float
+        For each network what multiplies its rate at each of its steps.
+    precision : str
+    """
+
+    lr: list[float]
+    weight_decay: list[float]
+    betas: tuple[float, float]
+    factors: list[list[float]]
+    precision: str
+
+    def rates(self) -> list[list[float]]:
+        """The rate of every step of each network."""
+        pairs = zip(self.lr, self.factors, strict=True)
+        return [[lr * factor for factor in factors] for lr, factors in pairs]
+
+    def settings(self) -> Tensor:
+        """What a stack is told at each step: every rate, and Adam's corrections.
+
+        Returns
+        -------
+        Tensor, shape (steps, models + 1)
+            See :meth:`~coordlib.lab.training.stack.StackedAdam.step`; the rate of a
+            network that is done is 0.
+        """
+        longest = max(map(len, self.factors))
+        steps = torch.arange(1, longest + 1, dtype=torch.float64)
+        first, second = (1 - beta**steps for beta in self.betas)
+        table = torch.zeros(longest, len(self.lr) + 1, dtype=torch.float64)
+        for column, rates in enumerate(self.rates()):
+            own = torch.tensor(rates, dtype=torch.float64)
+            table[: len(own), column] = own / first[: len(own)]
+        table[:, -1] = second.sqrt()
+        return table
+
+    def computing(self, device: torch.device) -> AbstractContextManager:
+        """Where a pass and its loss are computed in the precision asked for."""
+        if self.precision == "float32":
+            return nullcontext()
+        # Nothing is cast twice in a pass, and what is captured must hold every cast.
+        dtype = getattr(torch, self.precision)
+        return torch.autocast(device.type, dtype, cache_enabled=False)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What networks are shown, and in which order.
+
+    Attributes
+    ----------
+    inputs, targets : Tensor, shape (N, ...)
+        On the device of the networks.
+    chosen : list of LongTensor
+        For each network, which of them it trains on.
+    whole : bool
+        Whether that is all of them, in their order.
+    batch_size : int
+    seeds : list of int
+        One for each network.
+    augment, draw : callable, optional
+        As in :func:`~coordlib.lab.training.loop.fit`.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    chosen: list[Tensor]
+    whole: bool
+    batch_size: int
+    seeds: list[int]
+    augment: Augment | None
+    draw: Draw | None
+
+    @property
+    def plain(self) -> bool:
+        """Whether a batch is nothing but samples."""
+        return self.augment is None and self.draw is None
+
+    @cached_property
+    def shared(self) -> bool:
+        """Whether all networks see the same batches."""
+        first, seed = self.chosen[0], self.seeds[0]
+        return all(seed == other for other in self.seeds) and all(
+            own is first or torch.equal(own, first) for own in self.chosen
+        )
+
+    def orders(self, done: int) -> Iterator[Tensor]:
+        """Give the samples of every step but those done, on the device.
+
+        They are those that :func:`~coordlib.lab.training.loop.fit` would draw, drawn
+        like there on the CPU, but many steps at a time.
+
+        Yields
+        ------
+        LongTensor, shape (models, batch), or (1, batch) if they are shared
+        """
+        size = DRAWN_STEPS * self.batch_size
+        drawn = [
+            (own, shuffled(len(own), size, seed))
+            for own, seed in zip(self.chosen, self.seeds, strict=True)
+        ]
+        for first in count(0, DRAWN_STEPS):
+            rows = [
+                own[next(order)] for own, order in drawn[: 1 if self.shared else None]
+            ]
+            if first + DRAWN_STEPS > done:
+                block = torch.stack([row.view(DRAWN_STEPS, -1) for row in rows], 1)
+                yield from block[max(done - first, 0) :].to(self.inputs.device)
+
+    def samples(self, order: Tensor) -> tuple[Tensor, Tensor]:
+        """Gather samples; those that are shared without an axis of networks."""
+        order = order[0] if self.shared else order
+        return self.inputs[order], self.targets[order]
+
+    def drawn(self, step: int, order: Tensor) -> tuple[Tensor, Any]:
+        """The same, augmented, and with what is drawn for their targets."""
+        each = []
+        for row, seed in zip(order, self.seeds, strict=False):
+            x, y = self.inputs[row], self.targets[row]
+            generator = step_generator(seed, step)
+            if self.augment is not None:
+                x = self.augment(x, generator)
+            each.append((x, y if self.draw is None else self.draw(y, generator)))
+        if self.shared:
+            return each[0]
+        return tree.tree_map(lambda *one: torch.stack(one), *each)
