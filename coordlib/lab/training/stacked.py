@@ -228,7 +228,7 @@ class SideBySide:
         self.settings = recipes.settings().to(self.stack.flat)
         self.device = self.stack.flat.device
         # Tensors in, a tensor out: what is captured must read nothing else.
-        self.take = Captured(self._take, self.device)
+        self.take = Captured(self.taken, self.device)
         self.structure: Any = None
         self.training = set(range(len(models)))
 
@@ -240,14 +240,19 @@ class SideBySide:
 
     def step(self, step: int) -> Tensor:
         """Take one step; give the losses before it, shape (models,)."""
-        order, settings = next(self.orders), self.settings[step - 1]
+        return self.take(self.settings[step - 1], *self.batch(step))
+
+    def batch(self, step: int) -> list[Tensor]:
+        """What a step is given: which samples, or what was made of them for it."""
+        order = next(self.orders)
         if self.course.plain:
-            return self.take(settings, order)
+            return [order]
         batch = self.course.drawn(step, order)
         tensors, self.structure = tree.tree_flatten(batch)
-        return self.take(settings, *tensors)
+        return tensors
 
-    def _take(self, settings: Tensor, *tensors: Tensor) -> Tensor:
+    def taken(self, settings: Tensor, *tensors: Tensor) -> Tensor:
+        """Move all networks by one batch; give their losses before, shape (models,)."""
         if self.course.plain:
             x, y = self.course.samples(*tensors)
         else:
