@@ -60,6 +60,7 @@ DRAWN = torch.Generator().manual_seed(1)
 POINTS = torch.rand(30, 2, generator=DRAWN) * 2 - 1
 PIXELS = torch.randint(0, 64, (30,), generator=DRAWN)
 PICTURES = torch.rand(30, 3, 16, 16, generator=DRAWN)
+LARGER = torch.rand(30, 3, 32, 32, generator=DRAWN)
 LABELS = torch.randint(0, 10, (30,), generator=DRAWN)
 CANVASES = torch.rand(30, 1, 64, 64, generator=DRAWN)
 BOXES = 10 + 20 * torch.rand(30, 2, 4, generator=DRAWN)
@@ -78,7 +79,7 @@ KINDS = {
         {"augment": with_noise},
     ),
     "resnet": (partial(ResNet, width=0.25), NAMED, {}),
-    "vgg": (partial(VGG, width=0.125), NAMED, {}),
+    "vgg": (partial(VGG, width=0.125), (LARGER, *NAMED[1:]), {}),
     "detector": (Detector, (CANVASES, BOXES, detection_loss), {"draw": draw_chances}),
 }
 

@@ -1,14 +1,16 @@
 """How many networks are trained at once, what they are shown, and in which order."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as tree
 
 from coordlib.lab.seeds import step_generator
@@ -67,13 +69,48 @@ class Recipes:
         table[:, -1] = second.sqrt()
         return table
 
-    def computing(self, device: torch.device) -> AbstractContextManager:
-        """Where a pass and its loss are computed in the precision asked for."""
+    @contextmanager
+    def computing(self, device: torch.device) -> Iterator[None]:
+        """Compute a pass and its loss in the precision asked for."""
         if self.precision == "float32":
-            return nullcontext()
+            yield
+            return
         # Nothing is cast twice in a pass, and what is captured must hold every cast.
         dtype = getattr(torch, self.precision)
-        return torch.autocast(device.type, dtype, cache_enabled=False)
+        with torch.autocast(device.type, dtype, cache_enabled=False), _Casting(device):
+            yield
+
+
+class _Casting(TorchFunctionMode):
+    """What autocast does, under :func:`torch.vmap` too, which it does not reach.
+
+    Where autocast is switched off, as in a CoordConv for its coordinates, so is this.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self.kind = device.type
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if torch.is_autocast_enabled(self.kind) and func in LOW | HIGH:
+            dtype = torch.get_autocast_dtype(self.kind) if func in LOW else torch.float
+
+            def cast(value: Any) -> Any:
+                real = isinstance(value, Tensor) and value.dtype in CAST
+                return value.to(dtype) if real else value
+
+            args, kwargs = tree.tree_map(cast, (args, kwargs))
+        return func(*args, **(kwargs or {}))
+
+
+CAST = (torch.float32, torch.bfloat16)
+LOW = {F.linear, F.conv1d, F.conv2d, F.conv3d, torch.matmul, Tensor.matmul, torch.bmm}
+LOW |= {F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d}
+"""What is computed in the lower precision: matrix products, of a kind."""
+HIGH = {F.softmax, Tensor.softmax, torch.softmax, F.log_softmax, Tensor.log_softmax}
+HIGH |= {F.cross_entropy, F.mse_loss, F.binary_cross_entropy_with_logits}
+HIGH |= {Tensor.exp, torch.exp, Tensor.log, torch.log}
+"""What is computed in float32: what sums or stretches."""
 
 
 @dataclass(frozen=True)

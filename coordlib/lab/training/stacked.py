@@ -112,11 +112,9 @@ measures, checkpoint, progress
     seeds = _one_each("seed", models, seed)
     look = _one_each("measure", models, measure)
     _check_networks(models, lr, weight_decay)
-    for one in seeds:
-        check_samples(inputs, targets, one)
+    chosen = _chosen(models, samples, inputs, targets, seeds)
     check_integer("measures", measures)
     check_choice("precision", precision, PRECISIONS)
-    chosen = _chosen(models, samples, len(inputs))
     lengths, batch_size = _lengths(chosen, steps, epochs, batch_size)
     device = next(models[0].parameters()).device
     course = Course(
@@ -132,16 +130,11 @@ measures, checkpoint, progress
     # the large ones, whose memory then could not be given back.
     losses = torch.zeros(max(lengths), len(models), device=device)
     curves: list[list[dict[str, float]]] = [[] for _ in models]
-    facts = {"steps": _common(lengths), "batch_size": batch_size, "betas": betas}
-    facts |= {"samples": _common([len(own) for own in chosen])}
-    facts |= {"lr": recipes.lr, "weight_decay": recipes.weight_decay}
-    facts |= {"seed": _common(seeds), "measures": measures}
-    facts |= {"schedule": schedule_name(schedule)}
-    facts |= {} if alone else {"stacked": True, "precision": precision}
+    facts = _facts(recipes, course, alone)
+    facts |= {"schedule": schedule_name(schedule), "measures": measures}
     together = nn.ModuleList(models)
-    parts = {"models": together, "optimizer": trainer.optimizer}
-    parts |= {"losses": losses, "curves": curves}
-    state = Resumable(checkpoint, facts, device, **parts)
+    parts = {"optimizer": trainer.optimizer, "losses": losses, "curves": curves}
+    state = Resumable(checkpoint, facts, device, models=together, **parts)
     stops = [measuring_steps(length, measures) for length in lengths]
 
     together.train()
@@ -151,8 +144,8 @@ measures, checkpoint, progress
         due = [k for k, own in enumerate(stops) if look[k] and step in own]
         if due:
             with state.paused():
-                point = {"step": step, "seconds": state.seconds / len(models)}
                 for k in due:
+                    point = {"step": step, "seconds": state.seconds / len(models)}
                     curves[k].append(point | measured(models[k], look[k]))
         trainer.end(step)
         state.keep(step)
@@ -165,15 +158,11 @@ measures, checkpoint, progress
     trainer.end()
     together.eval()
     share = state.seconds / len(models)
+    done = [min(length, state.step) for length in lengths]
+    rows = zip(losses.T.tolist(), recipes.rates(), done, curves, strict=True)
     return [
-        History(own[:done], rates[:done], share, str(device), curve)
-        for own, rates, curve, done in zip(
-            losses.T.tolist(),
-            recipes.rates(),
-            curves,
-            [min(length, state.step) for length in lengths],
-            strict=True,
-        )
+        History(own[:steps], rates[:steps], share, str(device), curve)
+        for own, rates, steps, curve in rows
     ]
 
 
@@ -272,6 +261,22 @@ class SideBySide:
                 self.training.remove(index)
 
 
+def _facts(recipes: Recipes, course: Course, alone: bool) -> dict[str, Any]:
+    """What a checkpoint belongs to; of what all networks share, one value."""
+    facts = {} if alone else {"stacked": True}
+    if recipes.precision != "float32":
+        facts["precision"] = recipes.precision
+    return facts | {
+        "steps": _common([len(factors) for factors in recipes.factors]),
+        "samples": _common([len(own) for own in course.chosen]),
+        "seed": _common(course.seeds),
+        "batch_size": course.batch_size,
+        "lr": recipes.lr,
+        "weight_decay": recipes.weight_decay,
+        "betas": recipes.betas,
+    }
+
+
 def _common(values: list) -> Any:
     """The value that all have, or all values."""
     return values[0] if all(value == values[0] for value in values) else values
@@ -289,10 +294,17 @@ def _one_each(name: str, models: list[nn.Module], given: Any) -> list:
 
 
 def _chosen(
-    models: list[nn.Module], samples: Sequence[Tensor] | None, count: int
+    models: list[nn.Module],
+    samples: Sequence[Tensor] | None,
+    inputs: Tensor,
+    targets: Tensor,
+    seeds: list[int],
 ) -> list[Tensor]:
+    """Which samples each network trains on, on the CPU."""
+    for seed in seeds:
+        check_samples(inputs, targets, seed)
     if samples is None:
-        return [torch.arange(count)] * len(models)
+        return [torch.arange(len(inputs))] * len(models)
     if len(samples) != len(models) or not all(len(own) for own in samples):
         raise ValueError(
             f"samples must be one tensor of at least one index for each of "
