@@ -55,22 +55,23 @@ class Device:
 
     Attributes
     ----------
-    operations : dict of str to float
-        Of matrix products and convolutions, by precision.
+    operations : float
+        Of matrix products and convolutions.
     bytes : float
         Read and written.
     kernel : float
         The least seconds of a kernel, of those that follow one another in a graph.
     """
 
-    operations: dict[str, float]
+    operations: float
     bytes: float
     kernel: float
 
 
-# The data sheet of the SXM5 card says 494 (TF32) and 989 (bfloat16) dense TFLOP/s and
-# 3.35 TB/s. A quarter of the first and two thirds of the second are guesses.
-H100 = Device({"float32": 124e12, "bfloat16": 247e12}, bytes=2.2e12, kernel=2e-6)
+# The data sheet of the SXM5 card says 494 dense TFLOP/s (TF32, which convolutions of
+# float32 use there) and 3.35 TB/s. A quarter of the one, two thirds of the other and
+# two microseconds are guesses, until they are measured.
+H100 = Device(operations=124e12, bytes=2.2e12, kernel=2e-6)
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ class Kernel:
     operations: float
     bytes: float
 
-    def seconds(self, device: Device, precision: str = "float32") -> float:
+    def seconds(self, device: Device) -> float:
         """The least time that it takes: for its start, its sums, or its bytes."""
-        sums = self.operations / device.operations[precision]
+        sums = self.operations / device.operations
         return max(device.kernel, sums, self.bytes / device.bytes)
 
 
@@ -174,7 +175,7 @@ def on_meta(task: Task, job: dict) -> SideBySide:
         [run["weight_decay"] for run in each],
         (0.9, 0.99),
         [schedule_factors(schedule, steps) for steps, _ in counted],
-        "float32",  # types do not change what is counted but bytes
+        "float32",
     )
     augment = training.get("augment")
     course = Course(
@@ -197,7 +198,7 @@ def counted(trainer: SideBySide) -> Counter:
     return counter
 
 
-def table(names: Iterable[str], preset: str, precision: str) -> None:
+def table(names: Iterable[str], preset: str) -> None:
     """Print what the stacks of some sweeps need, and how long an H100 may take."""
     print(
         f"{'experiment, stack':44s} {'nets':>4s} {'steps':>7s} {'kernels':>7s} "
@@ -215,7 +216,7 @@ def table(names: Iterable[str], preset: str, precision: str) -> None:
             trainer = on_meta(task, job)
             steps = len(trainer.settings)
             kernels = counted(trainer).kernels
-            step = sum(kernel.seconds(H100, precision) for kernel in kernels)
+            step = sum(kernel.seconds(H100) for kernel in kernels)
             total += step * steps
             network = " ".join(str(v) for v in job["network"].values())
             title = f"{name} {job['recipes'][0]['arm']} {network}"
@@ -332,7 +333,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine")
     parser.add_argument("names", nargs="*", help="sweeps; those made by rule if none")
     parser.add_argument("--preset", default="paper")
-    parser.add_argument("--precision", default="float32", choices=H100.operations)
     parser.add_argument("--here", action="store_true", help="measure on this machine")
     parser.add_argument("--networks", type=int, default=6, help="with --here (6)")
     parser.add_argument("--rounds", type=int, default=7, help="with --here (7)")
@@ -343,7 +343,7 @@ def main(arguments: list[str] | None = None) -> int:
                 side_by_side(asked.networks, asked.rounds)
                 beside_a_loop_by_hand(asked.rounds)
         else:
-            table(asked.names or SWEEPS, asked.preset, asked.precision)
+            table(asked.names or SWEEPS, asked.preset)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
