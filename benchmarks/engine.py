@@ -170,11 +170,12 @@ def on_meta(task: Task, job: dict) -> SideBySide:
     length = training.get("steps"), training.get("epochs"), training["batch_size"]
     counted = [count_steps(len(own), *length) for own in chosen]
     schedule = training.get("schedule", "constant")
+    moving = {steps: schedule_factors(schedule, steps) for steps, _ in counted}
     recipes = Recipes(
         [run["lr"] for run in each],
         [run["weight_decay"] for run in each],
         (0.9, 0.99),
-        [schedule_factors(schedule, steps) for steps, _ in counted],
+        [moving[steps] for steps, _ in counted],
         "float32",
     )
     augment = training.get("augment")

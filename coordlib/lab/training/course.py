@@ -63,8 +63,8 @@ class Recipes:
         steps = torch.arange(1, longest + 1, dtype=torch.float64)
         first, second = (1 - beta**steps for beta in self.betas)
         table = torch.zeros(longest, len(self.lr) + 1, dtype=torch.float64)
-        for column, rates in enumerate(self.rates()):
-            own = torch.tensor(rates, dtype=torch.float64)
+        for column, (lr, factors) in enumerate(zip(self.lr, self.factors, strict=True)):
+            own = lr * torch.tensor(factors, dtype=torch.float64)
             table[: len(own), column] = own / first[: len(own)]
         table[:, -1] = second.sqrt()
         return table

@@ -121,7 +121,8 @@ measures, checkpoint, progress
         *(inputs.to(device), targets.to(device), chosen, samples is None),
         *(batch_size, seeds, augment, draw),
     )
-    factors = [schedule_factors(schedule, length) for length in lengths]
+    moving = {length: schedule_factors(schedule, length) for length in set(lengths)}
+    factors = [moving[length] for length in lengths]
     recipes = Recipes(list(lr), list(weight_decay), betas, factors, precision)
     # One network on a CPU: the stored results were measured without a stack.
     alone = len(models) == 1 and device.type == "cpu"
