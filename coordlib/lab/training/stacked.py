@@ -121,8 +121,8 @@ measures, checkpoint, progress
         *(inputs.to(device), targets.to(device), chosen, samples is None),
         *(batch_size, seeds, augment, draw),
     )
-    moving = {length: schedule_factors(schedule, length) for length in set(lengths)}
-    factors = [moving[length] for length in lengths]
+    moved = {length: schedule_factors(schedule, length) for length in set(lengths)}
+    factors = [moved[length] for length in lengths]
     recipes = Recipes(list(lr), list(weight_decay), betas, factors, precision)
     # One network on a CPU: the stored results were measured without a stack.
     alone = len(models) == 1 and device.type == "cpu"
@@ -158,12 +158,11 @@ measures, checkpoint, progress
     state.finish()
     trainer.end()
     together.eval()
-    share = state.seconds / len(models)
     done = [min(length, state.step) for length in lengths]
     rows = zip(losses.T.tolist(), recipes.rates(), done, curves, strict=True)
+    common = state.seconds / len(models), str(device)
     return [
-        History(own[:steps], rates[:steps], share, str(device), curve)
-        for own, rates, steps, curve in rows
+        History(own[:n], rates[:n], *common, curve) for own, rates, n, curve in rows
     ]
 
 
