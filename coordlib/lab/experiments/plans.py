@@ -2,9 +2,9 @@
 
 A block of a plan is an experiment at a preset with some seeds. It starts only if it can
 end in the time that is left; what was measured is skipped, what was begun is continued.
-How long a block takes is a rough estimate for one H100, where none was measured yet; it is
-corrected by how long the blocks took that are finished. Where it misleads, the block is
-stopped when time is up, its state kept, and the next call goes on with it.
+How long a block takes is a rough estimate for one H100, where none was measured yet;
+it is corrected by how long the blocks took that are finished. Where it misleads, the
+block is stopped when time is up, its state kept, and the next call goes on with it.
 """
 
 from collections.abc import Callable
