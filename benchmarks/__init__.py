@@ -4,6 +4,9 @@
 benchmarks coordconv`` one. Each is a module here with a dictionary ``CONFIG`` and a
 function ``measure(**CONFIG)`` that gives rows. They go to ``results/``, as
 what experiments find does, and the page ``book/speed.ipynb`` shows them.
+
+``python -m benchmarks.engine`` stores nothing: it prints what the steps of a sweep ask
+of a device, or how long networks take here side by side.
 """
 
 NAMES = ("coordconv", "compiled", "decoder", "classification", "pooling")

@@ -6,6 +6,7 @@ import sys
 
 try:
     from coordlib.lab import experiments
+    from coordlib.lab.experiments import plans
     from coordlib.lab.record import results
     from coordlib.lab.record.result import spread
     from coordlib.lab.record.results import Where
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     run = commands.add_parser("run", help="measure, and keep the result")
     show = commands.add_parser("show", help="print what was measured")
     for command in (run, show):
-        command.add_argument("name")
+        command.add_argument("name", nargs="?" if command is run else None)
         command.add_argument("--preset", choices=results.PRESETS)
         command.add_argument(
             "--results",
@@ -38,11 +39,20 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument(
         "--force", action="store_true", help="measure again, and keep the old as .old"
     )
+    run.add_argument("--plan", metavar="PLAN", help="measure a plan: decisive")
+    run.add_argument("--minutes", type=float, default=14, help="of a plan (14)")
+    run.add_argument("--dry-run", action="store_true", help="only say what a plan does")
     options = parser.parse_args(arguments)
     try:
         match options.command:
             case "list":
                 _list()
+            case "run" if options.plan:
+                how = {"where": options.results, "device": options.device}
+                how["dry_run"] = options.dry_run
+                plans.run_plan(options.plan, options.minutes, **how)
+            case "run" if options.name is None:
+                raise ValueError("give the NAME of an experiment, or --plan PLAN")
             case "run":
                 preset = options.preset or experiments.find(options.name).sizes[0]
                 if options.seeds < 1:

@@ -1,6 +1,7 @@
 """Many networks side by side: each ends where it would alone."""
 
 import itertools
+from functools import partial
 
 import pytest
 import torch
@@ -8,9 +9,17 @@ import torch.nn.functional as F
 from small_trainings import DECAYS, RATES, Killed, X, Y, line, paint, painters, same
 from torch import nn
 
-from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
-from coordlib.lab.models.regressors import ConvRegressor
+from coordlib.lab.models.cifar import VGG, ResNet
+from coordlib.lab.models.detector import Detector, detection_loss, draw_chances
+from coordlib.lab.models.generators import VAE, evidence_bound, with_noise
+from coordlib.lab.models.painters import (
+    CoordConvPainter,
+    DeconvPainter,
+    EncodedPainter,
+)
+from coordlib.lab.models.regressors import ConvRegressor, CoordConvRegressor
 from coordlib.lab.training.loop import fit
+from coordlib.lab.training.losses import pixel_cross_entropy
 from coordlib.lab.training.stacked import fit_many
 
 
@@ -45,6 +54,139 @@ def test_a_stack_of_one_ends_with_the_numbers_of_one_alone():
     [other] = paint(fit_many, [stacked], lr=[0.01], weight_decay=[0.002])
     assert same(alone.state_dict(), stacked.state_dict())
     assert (one.losses, one.rates) == (other.losses, other.rates)
+
+
+DRAWN = torch.Generator().manual_seed(1)
+POINTS = torch.rand(30, 2, generator=DRAWN) * 2 - 1
+PIXELS = torch.randint(0, 64, (30,), generator=DRAWN)
+PICTURES = torch.rand(30, 3, 16, 16, generator=DRAWN)
+LARGER = torch.rand(30, 3, 32, 32, generator=DRAWN)
+LABELS = torch.randint(0, 10, (30,), generator=DRAWN)
+CANVASES = torch.rand(30, 1, 64, 64, generator=DRAWN)
+BOXES = 10 + 20 * torch.rand(30, 2, 4, generator=DRAWN)
+PAINTED = POINTS, PIXELS, pixel_cross_entropy
+NAMED = PICTURES, LABELS, F.cross_entropy
+PLACED = PICTURES[:, :1], POINTS, F.mse_loss
+KINDS = {
+    "transposed": (partial(DeconvPainter, size=8), PAINTED, {}),
+    "coordconv": (partial(CoordConvPainter, size=8), PAINTED, {}),
+    "encoded": (partial(EncodedPainter, size=8), PAINTED, {}),
+    "regressor": (ConvRegressor, PLACED, {}),
+    "coordconv regressor": (CoordConvRegressor, PLACED, {}),
+    "vae": (
+        partial(VAE, width=8, size=16),
+        (PICTURES, PICTURES, evidence_bound),
+        {"augment": with_noise},
+    ),
+    "resnet": (partial(ResNet, width=0.25), NAMED, {}),
+    "vgg": (partial(VGG, width=0.125), (LARGER, *NAMED[1:]), {}),
+    "detector": (Detector, (CANVASES, BOXES, detection_loss), {"draw": draw_chances}),
+}
+
+
+def made(make, count=2):
+    for seed in range(count):
+        torch.manual_seed(seed)
+        yield make()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_twenty_steps_of_every_kind_are_those_of_one_alone(kind):
+    """To a ten-thousandth of the loss, in float32, with their own order and samples."""
+    make, (x, y, loss), options = KINDS[kind]
+    options |= {"steps": 20, "batch_size": 4, "schedule": "one-cycle"}
+    own = [torch.arange(30), torch.arange(5, 29)]
+    recipes = {"lr": [0.001, 0.0005], "weight_decay": [0.002, 0.0], "seed": [1, 2]}
+    alone = [
+        fit(model, x[i], y[i], loss, lr=lr, weight_decay=decay, seed=seed, **options)
+        for model, i, lr, decay, seed in zip(
+            made(make), own, *recipes.values(), strict=True
+        )
+    ]
+    together = fit_many(list(made(make)), x, y, loss, samples=own, **recipes, **options)
+    for one, other in zip(alone, together, strict=True):
+        assert one.losses == pytest.approx(other.losses, rel=1e-4)
+        assert one.rates == other.rates
+
+
+def test_each_network_has_the_steps_of_its_own_samples():
+    few = [torch.arange(len(X)), torch.arange(10)]
+    options = {"epochs": 3, "batch_size": 5, "schedule": "cosine"}
+    recipes = {"lr": [0.05, 0.02], "weight_decay": [0.1, 0.0], "seed": [4, 4]}
+    # Statistics would go on moving if the network that is done were not let go.
+    models, twins = (
+        [nn.Sequential(nn.BatchNorm1d(3), line()).double() for _ in few] for _ in "ab"
+    )
+    look = {"measure": lambda m: {"bias": m[1].bias.item()}, "measures": 2}
+    x, y = X.double(), Y.double()
+    found = fit_many(
+        models, x, y, F.mse_loss, samples=few, **recipes, **options, **look
+    )
+    assert [history.steps for history in found] == [24, 6]
+    for k, own in enumerate(few):
+        recipe = {name: values[k] for name, values in recipes.items()}
+        history = fit(twins[k], x[own], y[own], F.mse_loss, **recipe, **options, **look)
+        assert same(models[k].state_dict(), twins[k].state_dict(), 1e-9)
+        assert found[k].rates == history.rates
+        assert [p["step"] for p in found[k].curve] == [p["step"] for p in history.curve]
+        assert found[k].curve[0]["bias"] == pytest.approx(history.curve[0]["bias"])
+
+
+def test_networks_own_their_memory_again_when_they_are_trained():
+    models = list(painters(CoordConvPainter))
+    strides = [p.stride() for model in models for p in model.parameters()]
+    paint(fit_many, models, lr=RATES, weight_decay=DECAYS)
+    parameters = [p for model in models for p in model.parameters()]
+    assert [p.stride() for p in parameters] == strides
+    assert all(p.untyped_storage().nbytes() == 8 * p.numel() for p in parameters)
+
+
+def test_weights_that_are_frozen_stay_in_a_stack():
+    models = [nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1)) for _ in range(2)]
+    for model in models:
+        model[0].requires_grad_(False)
+    before = states(models)
+    recipes = {"lr": [0.1, 0.1], "weight_decay": [0.1, 0.1]}
+    fit_many(models, X, Y, F.mse_loss, steps=3, **recipes)
+    for old, model in zip(before, models, strict=True):
+        assert torch.equal(old["0.weight"], model[0].weight)
+        assert not torch.equal(old["1.weight"], model[1].weight)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_in_mixed_precision_a_pass_is_in_bfloat16_and_the_weights_are_not(count):
+    kinds = set()
+    models = [line() for _ in range(count)]
+    for model in models:
+        model.register_forward_hook(lambda m, x, output: kinds.add(output.dtype))
+    [history, *_] = fit_many(
+        *(models, X, Y, F.mse_loss),
+        lr=count * [0.05],
+        weight_decay=count * [0.0],
+        steps=100,
+        precision="bfloat16",
+    )
+    assert kinds == {torch.bfloat16}
+    assert models[0].weight.dtype == torch.float32
+    assert history.losses[-1] < 0.01 < history.losses[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"precision": "float16"}, "precision must be one of"),
+        ({"seed": [1]}, "seed must be one for all or one for each of 2 models, got 1"),
+        ({"samples": [torch.arange(3)]}, "samples must be one tensor"),
+        (
+            {"samples": [torch.arange(3), torch.arange(20)], "batch_size": 8},
+            "batch_size must be no more than the samples of any network, got 8 for 3",
+        ),
+    ],
+)
+def test_what_cannot_be_stacked_says_why(change, message):
+    options = {"lr": [0.1, 0.1], "weight_decay": [0, 0], "steps": 1} | change
+    with pytest.raises(ValueError, match=message):
+        fit_many([line(), line()], X, Y, F.mse_loss, **options)
 
 
 def test_side_by_side_statistics_of_the_data_are_each_networks_own():
@@ -117,6 +259,37 @@ def test_a_loss_is_given_what_is_drawn_from_its_targets(count):
     assert all(a is b for a, b in zip(used, drawn, strict=True))
     assert torch.equal(drawn[0], drawn[2]) and torch.equal(drawn[1], drawn[3])
     assert not torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[4])
+
+
+@pytest.mark.parametrize("stop", [4, 6, 15])
+def test_a_stack_that_was_cut_before_or_after_one_was_done_ends_the_same(
+    stop, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("coordlib.lab.training.resume.CHECKPOINT_SECONDS", 0)
+
+    def train(models, **more):
+        return fit_many(
+            *(models, X, Y, F.mse_loss),
+            samples=[torch.arange(10), torch.arange(40)],
+            **{"lr": [0.05, 0.02], "weight_decay": [0.1, 0.1], "seed": [0, 1]},
+            **{"epochs": 3, "batch_size": 5, **more},
+        )
+
+    def some():
+        return [nn.Sequential(nn.BatchNorm1d(3), line()) for _ in range(2)]
+
+    def cut(step, models):
+        if step == stop:
+            raise Killed
+
+    uncut, again, file = some(), some(), tmp_path / "state.pt"
+    expected = train(uncut)
+    with pytest.raises(Killed):
+        train(some(), checkpoint=file, callback=cut)
+    found = train(again, checkpoint=file)
+    for one, other in zip(states(uncut), states(again), strict=True):
+        assert same(one, other)
+    assert [h.losses for h in found] == [h.losses for h in expected]
 
 
 @pytest.mark.parametrize("count", [1, 3])

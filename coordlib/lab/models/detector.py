@@ -5,6 +5,7 @@ map it moves nine anchors and scores them; no second stage names what is in the 
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -154,7 +155,7 @@ def moved(outputs: Tensor, clipped: bool = False) -> Tensor:
     -------
     Tensor, shape (N, 1521, 4)
     """
-    boxes = decode(outputs[..., :4], ANCHORS.to(outputs))
+    boxes = decode(outputs[..., :4], _anchors_beside(outputs))
     return clip(boxes, (SIZE, SIZE)) if clipped else boxes
 
 
@@ -318,7 +319,7 @@ def detection_loss(
         return rows.gather(1, index[..., None].expand(-1, -1, rows.shape[-1]))
 
     chosen = pick(outputs, sample.positive)
-    laid = ANCHORS.to(outputs)[sample.positive]
+    laid = _anchors_beside(outputs)[sample.positive]
     away = chosen[..., :4] - encode(pick(truth, sample.target), laid)
     distance = away.abs()
     offsets = torch.where(distance < 1, away.square(), distance).sum(-1)
@@ -328,6 +329,18 @@ def detection_loss(
     entropy = F.cross_entropy(logits.mT, labels, reduction="none")
     drawn = torch.cat([sample.is_positive, sample.is_negative], 1)
     return (_mean(offsets, sample.is_positive) + _mean(entropy, drawn)).mean()
+
+
+def _anchors_beside(outputs: Tensor) -> Tensor:
+    """The anchors where the outputs are, in at least their precision."""
+    # bfloat16 has eight bits, and would move a side by half a pixel.
+    dtype = torch.promote_types(outputs.dtype, torch.float32)
+    return _anchors_on(outputs.device, dtype)
+
+
+@lru_cache(maxsize=8)  # a step that is captured can bring nothing from the host
+def _anchors_on(device: torch.device, dtype: torch.dtype) -> Tensor:
+    return ANCHORS.to(device, dtype)
 
 
 def _mean(values: Tensor, counted: Tensor) -> Tensor:

@@ -162,7 +162,8 @@ class CoordConvPainter(Stack):
     def forward(self, positions: Tensor) -> Tensor:
         _check_unit_positions(positions)
         tile, *layers = self
-        x = tile(positions).contiguous(memory_format=torch.channels_last)
+        # Laid out by axes: torch.vmap knows no memory format.
+        x = tile(positions).movedim(1, -1).contiguous().movedim(-1, 1)
         for layer in layers:
             x = layer(x)
         return x

@@ -35,6 +35,8 @@ class Setting:
         Takes one line of text at a time.
     dask : str, optional
         The address of a Dask scheduler.
+    seeds : tuple of int
+        All that are wanted: a sweep may train networks of several side by side.
     kept : dict of str to Tensor
         What a measurement puts there, under ``group/name``, is kept with the result
         of the first seed: for figures.
@@ -46,6 +48,7 @@ class Setting:
     progress: bool = False
     report: Callable[[str], None] = print
     dask: str | None = None
+    seeds: tuple[int, ...] = ()
     kept: dict[str, Tensor] = field(default_factory=dict)
 
 

@@ -2,12 +2,14 @@
 
 A sweep is written down as arms, each with the options of its network and of its
 training, and with ``axes``: by name, what it is. An option that is a list is an axis of
-the grid. Networks of one shape that differ in ``lr`` and ``weight_decay`` only make one
-job, and train side by side where there is an accelerator.
+the grid. Networks of one shape that differ in ``lr``, ``weight_decay``, split, seed or
+the name of their arm only make one job, and train side by side where there is an
+accelerator. On a CPU they train one after another; see :func:`side_by_side`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +30,9 @@ from coordlib.lab.record.task import (
     made,
     place,
 )
+
+STACK = 128
+"""How many networks train side by side at most."""
 
 
 @dataclass(frozen=True)
@@ -53,26 +58,30 @@ class Sweep(Experiment):
     def fill(self, result: Result, seed: int, setting: Setting) -> float:
         """Train what is missing of one seed; return the seconds that all of it took."""
         task = made(self.task, result.config)
-        keeps = task.keeps_weights and seed == KEPT_SEED
         done = {identity(run) for run in result.runs}
-        arms, side_by_side = result.config["arms"], setting.device.type != "cpu"
-        planned = jobs(arms, task.splits(seed), seed, side_by_side)
+        arms, together = result.config["arms"], side_by_side(setting.device)
+        stacked = together and isinstance(task, Task)
+        planned = [
+            job
+            for one in (setting.seeds if stacked else (seed,))
+            for job in jobs(arms, task.splits(one), one, together)
+        ]
+        planned = stacks(task, planned) if stacked else planned
         todo = [left for job in planned if (left := without(job, done))]
         for trained in self._train(task, result.config, todo, setting):
-            before = [run for run in result.runs if run["seed"] == seed]
             for run, weights in trained:
-                if keeps:
-                    keep_weights(setting.folder, task, run, weights, before)
+                if task.keeps_weights and run["seed"] == KEPT_SEED:
+                    others = [r for r in result.runs if r["seed"] == KEPT_SEED]
+                    keep_weights(setting.folder, task, run, weights, others)
                 result.runs.append(run)
-                before.append(run)
                 setting.report(
-                    f"  {run['arm']} {run['split']} seed {seed}: test {task.best} "
-                    f"{run[f'test_{task.best}']}, {run['seconds']:.0f} s"
+                    f"  {run['arm']} {run['split']} seed {run['seed']}: test "
+                    f"{task.best} {run[f'test_{task.best}']}, {run['seconds']:.0f} s"
                 )
             results.save(result, setting.where)
         runs = [run for run in result.runs if run["seed"] == seed]
         result.add(seed, self.summarise(task, arms, runs))
-        if keeps:
+        if task.keeps_weights and seed == KEPT_SEED:
             weights = kept_weights(setting.folder)
             results.save_weights(
                 weights, result.experiment, result.preset, setting.where
@@ -83,10 +92,22 @@ class Sweep(Experiment):
         self, task: Task, config: dict, todo: list[dict], setting: Setting
     ) -> Iterator[list[Trained]]:
         if not setting.dask:
-            return here(task, todo, setting.device, setting.folder, setting.progress)
+            where = setting.device, setting.folder, setting.progress, setting.report
+            return here(task, todo, *where)
         from coordlib.lab.record.spread import on_dask  # needs Dask, and this module
 
         return on_dask(setting.dask, self.task, config, todo)
+
+
+def side_by_side(device: torch.device) -> bool:
+    """Whether networks of one shape train side by side there.
+
+    Not on a CPU, which is busy with one: there three networks took from .86 (ResNet) to
+    1.08 (painter) of the time of one after another, by ``python -m benchmarks.engine
+    --here`` on one thread, and the stored results are those of networks alone, to the
+    last digit.
+    """
+    return device.type != "cpu"
 
 
 def grid(options: dict[str, Any]) -> list[dict[str, Any]]:
@@ -136,6 +157,47 @@ def jobs(
     return found
 
 
+def stacks(task: Task, planned: list[dict]) -> list[dict]:
+    """Put jobs together whose networks can train side by side.
+
+    Their networks are made by the same function with the same options, and trained
+    with the same options but for rate and penalty, in batches of the same size. Arms,
+    splits and seeds may differ; then the recipes of a job name them.
+
+    Parameters
+    ----------
+    task : Task
+    planned : list of dict
+        As :func:`jobs` gives them.
+
+    Returns
+    -------
+    list of dict
+        Each of at most :data:`STACK` networks.
+    """
+    found: dict[str, list[dict]] = {}
+    for job in planned:
+        train, _ = task.splits(job["seed"])[job["split"]]
+        size = min(job["training"].get("batch_size", 32), len(train))
+        make = _facts_of(task.networks[job["arm"]])
+        key = repr((make, job["network"], job["training"], size))
+        own = {name: job[name] for name in ("arm", "split", "seed")}
+        found.setdefault(key, [{k: job[k] for k in ("network", "training")}])
+        found[key] += [own | recipe for recipe in job["recipes"]]
+    return [
+        shared | {"recipes": recipes[first : first + STACK]}
+        for shared, *recipes in found.values()
+        for first in range(0, len(recipes), STACK)
+    ]
+
+
+def _facts_of(make: Callable) -> tuple:
+    """What tells whether two functions make the same networks."""
+    if isinstance(make, partial):
+        return _facts_of(make.func), make.args, make.keywords
+    return (make,)
+
+
 def without(job: dict, done: set[str]) -> dict | None:
     """The job without the trainings that are done; None if nothing is left."""
     common = {k: v for k, v in job.items() if k != "recipes"}
@@ -144,12 +206,41 @@ def without(job: dict, done: set[str]) -> dict | None:
 
 
 def here(
-    task: Task, todo: list[dict], device: str | torch.device, folder: Path, bar: bool
+    task: Task,
+    todo: list[dict],
+    device: str | torch.device,
+    folder: Path,
+    bar: bool,
+    report: Callable[[str], None] = print,
 ) -> Iterator[list[Trained]]:
-    """Do the jobs one after another in this process."""
-    for number, job in enumerate(todo, 1):
-        name = f"{job['arm']} {job['split']} {number}/{len(todo)}"
-        yield task.train(job, device, folder, progress=bar and name)
+    """Do the jobs one after another in this process.
+
+    A job that is too large for the memory of the device is done in two halves.
+    """
+    waiting, number = list(todo), 0
+    while waiting:
+        job, number = waiting.pop(0), number + 1
+        name = f"{_common(job, 'arm')} {_common(job, 'split')}"
+        name += f" {number}/{number + len(waiting)}"
+        try:
+            trained = task.train(job, device, folder, progress=bar and name)
+        except torch.OutOfMemoryError:
+            count = len(job["recipes"])
+            if count == 1:
+                raise
+            report(f"  too little memory for {count} networks side by side: halved")
+            parts = job["recipes"][: count // 2], job["recipes"][count // 2 :]
+            waiting[:0] = [job | {"recipes": part} for part in parts]
+            number -= 1
+            torch.cuda.empty_cache()
+            continue
+        yield trained
+
+
+def _common(job: dict, axis: str) -> str:
+    """The arm or split of all networks of a job, or how many there are."""
+    values = dict.fromkeys((job | recipe)[axis] for recipe in job["recipes"])
+    return next(iter(values)) if len(values) == 1 else f"{len(values)} {axis}s"
 
 
 def keep_weights(

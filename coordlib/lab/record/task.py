@@ -17,11 +17,11 @@ from coordlib.lab.record.device import best_device
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
-from coordlib.lab.training.loop import Augment, Draw, Loss
+from coordlib.lab.training.loop import Augment, Draw, History, Loss
 from coordlib.lab.training.stacked import fit_many
 
 RECIPE = ("lr", "weight_decay")
-"""What networks of one shape may differ in, and still train side by side."""
+"""What of a training networks may differ in, and still train side by side."""
 
 Run = dict[str, Any]
 """One trained network: arm, split, seed, network, training, lr, weight_decay, and
@@ -134,7 +134,9 @@ def train(
     ----------
     task : Task
     job : dict
-        One of :func:`jobs`.
+        One of :func:`~coordlib.lab.record.sweep.jobs` or of
+        :func:`~coordlib.lab.record.sweep.stacks`: what its networks share, and
+        ``recipes``, by what they differ.
     device : torch.device or str
     folder : Path, optional
         Where to keep a checkpoint, to go on from after an interruption.
@@ -146,64 +148,72 @@ def train(
         For each recipe the run and the weights of its network.
     """
     device = best_device(device)
-    seed, training = job["seed"], dict(job["training"])
-    train_index, test_index = task.splits(seed)[job["split"]]
+    training = dict(job["training"])
+    shared = {k: v for k, v in job.items() if k != "recipes"}
+    each = [shared | recipe for recipe in job["recipes"]]
+    splits = {run["seed"]: task.splits(run["seed"]) for run in each}
+    sides = [splits[run["seed"]][run["split"]] for run in each]
     models = []
-    for _ in job["recipes"]:
-        torch.manual_seed(seed)
-        models.append(task.networks[job["arm"]](**job["network"]).to(device))
-    sides = {
-        side: index[: task.watched]
-        for side, index in (("train", train_index), ("test", test_index))
-    }
-
-    def measure(model: nn.Module) -> dict[str, float]:
-        return _finite(
-            {
-                f"{side}_{name}": value
-                for side, index in sides.items()
-                for name, value in task.score(
-                    training, all_outputs(model, task.inputs[index]), index
-                ).items()
-            }
-        )
-
-    options = dict(training)
-    loss = task.losses[options.pop("loss", next(iter(task.losses)))]
-    augment = options.pop("augment", None)
-    names = [identity(job | recipe) for recipe in job["recipes"]]
-    checkpoint = folder and folder / f"{names[0]}-{len(names)}.pt"
+    for run in each:
+        torch.manual_seed(run["seed"])
+        models.append(task.networks[run["arm"]](**run["network"]).to(device))
+    loss = task.losses[training.pop("loss", next(iter(task.losses)))]
+    augment = training.pop("augment", None)
+    checkpoint = folder and folder / f"{identity(each[0])}-{len(each)}.pt"
     histories = fit_many(
         models,
-        task.inputs[train_index],
-        task.targets[train_index],
+        task.inputs,
+        task.targets,
         loss,
-        lr=[recipe["lr"] for recipe in job["recipes"]],
-        weight_decay=[recipe["weight_decay"] for recipe in job["recipes"]],
-        seed=seed,
+        samples=[train_index for train_index, _ in sides],
+        lr=[run["lr"] for run in each],
+        weight_decay=[run["weight_decay"] for run in each],
+        seed=[run["seed"] for run in each],
         augment=augment and task.augmentations[augment],
         draw=task.draw,
-        measure=measure,
+        measure=[partial(_watched, task, job["training"], side) for side in sides],
         checkpoint=checkpoint,
         progress=progress,
-        **options,
+        **training,
     )
-    common = {k: v for k, v in job.items() if k != "recipes"}
-    runs = []
-    for model, history, recipe in zip(models, histories, job["recipes"], strict=True):
-        last = {k: v for k, v in history.curve[-1].items() if k != "step"}
-        run = common | recipe | last
-        if task.watched:
-            outputs = all_outputs(model, task.inputs[test_index])
-            last = task.score(training, outputs, test_index)
-            run |= _finite({f"test_{name}": value for name, value in last.items()})
-        if task.examine:
-            run |= _finite(task.examine(model))
-        run |= {"parameters": parameter_count(model), "curve": history.curve}
-        run["device"] = device_name(device)
-        weights = {k: v.cpu().clone() for k, v in task.kept(model).items()}
-        runs.append((run, weights))
-    return runs
+    return [
+        _trained(task, *one, device)
+        for one in zip(each, models, histories, sides, strict=True)
+    ]
+
+
+def _watched(
+    task: Task, training: dict, sides: tuple[Tensor, Tensor], model: nn.Module
+) -> dict[str, float | None]:
+    """What is measured during the training, on both sides of a split."""
+    found = {}
+    for side, index in zip(("train", "test"), sides, strict=True):
+        index = index[: task.watched]
+        outputs = all_outputs(model, task.inputs[index])
+        scores = task.score(training, outputs, index)
+        found |= {f"{side}_{name}": value for name, value in scores.items()}
+    return _finite(found)
+
+
+def _trained(
+    task: Task,
+    run: Run,
+    model: nn.Module,
+    history: History,
+    sides: tuple[Tensor, Tensor],
+    device: torch.device,
+) -> Trained:
+    """Measure a network that is trained, and say what is kept of it."""
+    run |= {k: v for k, v in history.curve[-1].items() if k != "step"}
+    if task.watched:
+        outputs = all_outputs(model, task.inputs[sides[1]])
+        last = task.score(run["training"], outputs, sides[1])
+        run |= _finite({f"test_{name}": value for name, value in last.items()})
+    if task.examine:
+        run |= _finite(task.examine(model))
+    run |= {"parameters": parameter_count(model), "curve": history.curve}
+    run["device"] = device_name(device)
+    return run, {k: v.cpu().clone() for k, v in task.kept(model).items()}
 
 
 @torch.no_grad()
@@ -221,7 +231,9 @@ def all_outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     Tensor, shape (N, ...)
     """
     device = next(model.parameters()).device
-    return torch.cat([model(part.to(device)).cpu() for part in inputs.split(64)])
+    # An accelerator wants much at once, and to be waited for once only.
+    parts = inputs.split(64 if device.type == "cpu" else 512)
+    return torch.cat([model(part.to(device)) for part in parts]).cpu()
 
 
 def _finite(numbers: dict[str, float]) -> dict[str, float | None]:

@@ -217,11 +217,10 @@ def drawn_batches(
             continue
         indices = indices.to(inputs.device)
         x, y = inputs[indices], targets[indices]
-        generator = step_generator(seed, step)
-        if augment is not None:
-            x = augment(x, generator)
-        if draw is not None:
-            y = draw(y, generator)
+        if augment is not None or draw is not None:
+            generator = step_generator(seed, step)
+            x = x if augment is None else augment(x, generator)
+            y = y if draw is None else draw(y, generator)
         yield x, y
 
 
@@ -230,7 +229,7 @@ def shuffled(count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
     generator = torch.Generator().manual_seed(seed)
     waiting = torch.empty(0, dtype=torch.long)
     while True:
-        if len(waiting) < batch_size:
+        while len(waiting) < batch_size:
             waiting = torch.cat((waiting, torch.randperm(count, generator=generator)))
         yield waiting[:batch_size]
         waiting = waiting[batch_size:]

@@ -6,6 +6,7 @@ What a training must remember is written with ``torch.save`` and read with
 
 import io
 import json
+import signal
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,13 @@ from torch import Tensor, nn
 from coordlib.lab.files import replace_file
 from coordlib.lab.training.device import device_seconds
 
-__all__ = ["CheckpointError", "Resumable", "check_facts"]
+__all__ = [
+    "CheckpointError",
+    "Resumable",
+    "TimeUp",
+    "check_facts",
+    "stopping_after_a_step",
+]
 
 CHECKPOINT_SECONDS = 30.0
 FORMAT = 2
@@ -27,6 +34,44 @@ FORMAT = 2
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be continued."""
+
+
+class TimeUp(Exception):
+    """A training that was ended, its state kept, because its time was over."""
+
+
+_interrupted: list[int] = []  # signals that wait for the end of a step
+_deadlines: list[float] = []
+
+
+@contextmanager
+def stopping_after_a_step(seconds: float) -> Iterator[None]:
+    """Let trainings be stopped between two steps only, their state written.
+
+    An interruption (Ctrl-C) waits for the end of the step, and a second one does not.
+    What writes no state, because it is no training or has no file, ends as ever.
+
+    Parameters
+    ----------
+    seconds : float
+        After which a training is stopped by :class:`TimeUp`.
+    """
+
+    def wait(number: int, frame: object) -> None:
+        if _interrupted:
+            raise KeyboardInterrupt
+        _interrupted.append(number)
+
+    before = signal.signal(signal.SIGINT, wait)
+    _deadlines.append(perf_counter() + seconds)
+    try:
+        yield
+        if _interrupted:
+            raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _deadlines.pop()
+        _interrupted.clear()
 
 
 class Stateful(Protocol):
@@ -124,8 +169,19 @@ class Resumable:
             self._start = device_seconds(self.device)
 
     def keep(self, step: int) -> None:
-        """Note that a step is done, and write the state if that was long ago."""
+        """Note that a step is done, and write the state if that was long ago.
+
+        Raises
+        ------
+        KeyboardInterrupt, TimeUp
+            Inside :func:`stopping_after_a_step`, the state written.
+        """
         self.step = step
+        if _interrupted or (_deadlines and perf_counter() > _deadlines[-1]):
+            if self.file is not None:
+                with self.paused():
+                    self.save()
+            raise KeyboardInterrupt if _interrupted else TimeUp
         due = perf_counter() - self._saved > CHECKPOINT_SECONDS
         if due and self.file is not None:
             with self.paused():

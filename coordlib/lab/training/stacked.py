@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.utils import _pytree as tree
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_choice, check_integer
+from coordlib.lab.training.captured import Captured
+from coordlib.lab.training.course import PRECISIONS, Course, Recipes
 from coordlib.lab.training.device import denormals_flushed
 from coordlib.lab.training.loop import (
     Augment,
@@ -31,6 +33,7 @@ from coordlib.lab.training.schedules import (
     schedule_factors,
     schedule_name,
 )
+from coordlib.lab.training.stack import NetworkStack, StackedAdam
 
 __all__ = ["fit_many"]
 
@@ -44,16 +47,18 @@ def fit_many(
     *,
     lr: Sequence[float],
     weight_decay: Sequence[float],
+    samples: Sequence[Tensor] | None = None,
     steps: int | None = None,
     epochs: float | None = None,
     batch_size: int = 32,
     betas: tuple[float, float] = (0.9, 0.99),
     schedule: str | Callable[[float], float] = "constant",
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
+    precision: str = "float32",
     augment: Augment | None = None,
     draw: Draw | None = None,
     callback: Callable[[int, Sequence[nn.Module]], Any] | None = None,
-    measure: Measure | None = None,
+    measure: Measure | Sequence[Measure] | None = None,
     measures: int = 20,
     checkpoint: Path | None = None,
     progress: str | bool = False,
@@ -61,11 +66,14 @@ def fit_many(
     """Train networks of one shape side by side, as ``fit`` does each alone.
 
     Their weights are stacked, and one pass computes all of them: convolutions of
-    many networks become one convolution in groups. On a GPU, which a small network
-    leaves idle, this takes little more time than one of them. Every network sees
-    the same batches, and ends where :func:`~coordlib.lab.training.loop.fit` would have
-    taken it, up to the order of sums. One whose loss is no longer finite does not stop
-    the others.
+    many networks become one convolution in groups, and one optimiser moves all their
+    weights. On CUDA a step is captured once and then repeated by the device alone. So
+    a GPU, which a small network leaves idle, takes little more time than for one of
+    them. Every network sees the batches that :func:`~coordlib.lab.training.loop.fit`
+    would have shown it, and ends where that would have taken it, up to the order of
+    sums. One whose loss is no longer finite does not stop the others.
+
+    A single network on a CPU is trained with the very numbers of ``fit``.
 
     Parameters
     ----------
@@ -73,10 +81,18 @@ def fit_many(
         Of one class and one shape, on one device, without dropout.
     lr, weight_decay : sequence of float
         One for each network.
+    samples : sequence of LongTensor, optional
+        For each network, which of the inputs it trains on; all if not given. One that
+        has fewer, and so fewer steps in as many epochs, is done before the others.
+    seed : int or sequence of int
+        The order of the samples; one for each network, or one for all.
+    precision : {"float32", "bfloat16"}
     callback : callable, optional
         ``callback(step, models)`` after every step; ``True`` ends the training.
-    inputs, targets, loss, steps, epochs, batch_size, betas, schedule, seed, augment, \
-draw, measure, measures, checkpoint, progress
+    measure : callable or sequence of callable, optional
+        One for each network, or one for all.
+    inputs, targets, loss, steps, epochs, batch_size, betas, schedule, augment, draw, \
+measures, checkpoint, progress
         As in :func:`~coordlib.lab.training.loop.fit`.
 
     Returns
@@ -89,49 +105,50 @@ draw, measure, measures, checkpoint, progress
     ------
     TypeError, ValueError, CheckpointError
         As :func:`~coordlib.lab.training.loop.fit`; or if the networks differ in
-        shape, or there is not one ``lr`` and ``weight_decay`` for each.
+        shape or in the size of their batches, or there is not one ``lr``,
+        ``weight_decay``, ``samples``, ``seed`` and ``measure`` for each.
     """
     models = list(models)
+    seeds = _one_each("seed", models, seed)
+    look = _one_each("measure", models, measure)
     _check_networks(models, lr, weight_decay)
-    check_samples(inputs, targets, seed)
+    chosen = _chosen(models, samples, inputs, targets, seeds)
     check_integer("measures", measures)
-    steps, batch_size = count_steps(len(inputs), steps, epochs, batch_size)
-    factors = schedule_factors(schedule, steps)
+    check_choice("precision", precision, PRECISIONS)
+    lengths, batch_size = _lengths(chosen, steps, epochs, batch_size)
     device = next(models[0].parameters()).device
-    recipes = zip(models, lr, weight_decay, strict=True)
-    groups = [group for recipe in recipes for group in parameter_groups(*recipe)]
-    optimizer = torch.optim.Adam(groups, betas=betas)
-    losses_of = _losses_side_by_side(models, loss)
+    course = Course(
+        *(inputs.to(device), targets.to(device), chosen, samples is None),
+        *(batch_size, seeds, augment, draw),
+    )
+    moved = {length: schedule_factors(schedule, length) for length in set(lengths)}
+    factors = [moved[length] for length in lengths]
+    recipes = Recipes(list(lr), list(weight_decay), betas, factors, precision)
+    # One network on a CPU: the stored results were measured without a stack.
+    alone = len(models) == 1 and device.type == "cpu"
+    trainer = (Alone if alone else SideBySide)(models, loss, course, recipes)
     # Room for all from the start: a small tensor kept at every step would sit between
     # the large ones, whose memory then could not be given back.
-    losses = torch.zeros(steps, len(models), device=device)
+    losses = torch.zeros(max(lengths), len(models), device=device)
     curves: list[list[dict[str, float]]] = [[] for _ in models]
-    facts = {"steps": steps, "batch_size": batch_size, "samples": len(inputs)}
-    facts |= {"lr": list(lr), "weight_decay": list(weight_decay)}
-    facts |= {"betas": betas, "seed": seed}
+    facts = _facts(recipes, course, alone)
     facts |= {"schedule": schedule_name(schedule), "measures": measures}
     together = nn.ModuleList(models)
-    parts = {"models": together, "optimizer": optimizer}
-    parts |= {"losses": losses, "curves": curves}
-    state = Resumable(checkpoint, facts, device, **parts)
-    samples = inputs.to(device), targets.to(device)
-    batches = drawn_batches(*samples, batch_size, seed, state.step, augment, draw)
-    stops = measuring_steps(steps, measures) if measure else ()
+    parts = {"optimizer": trainer.optimizer, "losses": losses, "curves": curves}
+    state = Resumable(checkpoint, facts, device, models=together, **parts)
+    stops = [measuring_steps(length, measures) for length in lengths]
 
     together.train()
-    for step in state.remaining(steps, progress):
-        set_rate(optimizer, factors[step - 1])
-        x, y = next(batches)
-        values = losses_of(x, y)
-        optimizer.zero_grad()
-        values.sum().backward()
-        optimizer.step()
-        losses[step - 1] = values.detach()
-        if step in stops:
+    trainer.begin(state.step)
+    for step in state.remaining(max(lengths), progress):
+        losses[step - 1] = trainer.step(step)
+        due = [k for k, own in enumerate(stops) if look[k] and step in own]
+        if due:
             with state.paused():
-                point = {"step": step, "seconds": state.seconds / len(models)}
-                for model, curve in zip(models, curves, strict=True):
-                    curve.append(point | measured(model, measure))
+                for k in due:
+                    point = {"step": step, "seconds": state.seconds / len(models)}
+                    curves[k].append(point | measured(models[k], look[k]))
+        trainer.end(step)
         state.keep(step)
         if callback is not None:
             stop = callback(step, models)
@@ -139,54 +156,175 @@ draw, measure, measures, checkpoint, progress
             if stop is True:
                 break
     state.finish()
+    trainer.end()
     together.eval()
-    done, share = factors[: state.step], state.seconds / len(models)
+    done = [min(length, state.step) for length in lengths]
+    rows = zip(losses.T.tolist(), recipes.rates(), done, curves, strict=True)
+    common = state.seconds / len(models), str(device)
     return [
-        History(losses, [one * factor for factor in done], share, str(device), curve)
-        for one, losses, curve in zip(
-            lr, losses[: state.step].T.tolist(), curves, strict=True
-        )
+        History(own[:n], rates[:n], *common, curve) for own, rates, n, curve in rows
     ]
 
 
-def _losses_side_by_side(
-    models: list[nn.Module], loss: Loss
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """A function from one batch to the loss of every model, shape (models,)."""
-    skeleton = models[0]
-    if len(models) == 1:
+class Alone:
+    """Trains one network exactly as :func:`~coordlib.lab.training.loop.fit` does."""
 
-        def of_one(x: Tensor, y: Tensor) -> Tensor:
-            return single_number(loss(skeleton(x), y))[None]
+    def __init__(
+        self, models: list[nn.Module], loss: Loss, course: Course, recipes: Recipes
+    ) -> None:
+        [self.model], self.loss = models, loss
+        self.course, self.recipes = course, recipes
+        groups = parameter_groups(self.model, recipes.lr[0], recipes.weight_decay[0])
+        self.optimizer = torch.optim.Adam(groups, betas=recipes.betas)
 
-        return of_one
+    def begin(self, done: int) -> None:
+        """Go to the step after those that are done."""
+        course = self.course
+        data = course.inputs, course.targets
+        if not course.whole:
+            data = course.samples(course.chosen[0][None])
+        draws = course.augment, course.draw
+        self.batches = drawn_batches(
+            *data, course.batch_size, course.seeds[0], done, *draws
+        )
 
-    # The parameters stay the models' own, so that each may have its rate, and are
-    # stacked anew for every batch. Statistics are stacked once: the models see them
-    # through views.
-    buffers = {
-        name: torch.stack([dict(model.named_buffers())[name] for model in models])
-        for name, _ in skeleton.named_buffers()
+    def step(self, step: int) -> Tensor:
+        """Take one step; give the loss before it, shape (1,)."""
+        set_rate(self.optimizer, self.recipes.factors[0][step - 1])
+        x, y = next(self.batches)
+        with self.recipes.computing(x.device):
+            value = single_number(self.loss(self.model(x), y))
+        self.optimizer.zero_grad()
+        value.backward()
+        self.optimizer.step()
+        return value.detach()[None]
+
+    def end(self, step: int | None = None) -> None:
+        """Nothing to do: the network was its own all the time."""
+
+
+class SideBySide:
+    """Trains a stack of networks, each with its recipe, order and length."""
+
+    def __init__(
+        self, models: list[nn.Module], loss: Loss, course: Course, recipes: Recipes
+    ) -> None:
+        self.loss = lambda output, y: single_number(loss(output, y))
+        self.course, self.recipes = course, recipes
+        self.stack = NetworkStack(models)
+        decay = torch.tensor(recipes.weight_decay, dtype=torch.float64)
+        self.optimizer = StackedAdam(self.stack, decay, recipes.betas)
+        self.settings = recipes.settings().to(self.stack.flat)
+        self.device = self.stack.flat.device
+        # Tensors in, a tensor out: what is captured must read nothing else.
+        self.take = Captured(self.taken, self.device)
+        self.structure: Any = None
+        self.training = set(range(len(models)))
+
+    def begin(self, done: int) -> None:
+        """Go to the step after those that are done."""
+        self.orders = self.course.orders(done)
+        for step in range(1, done + 1):
+            self.end(step)
+
+    def step(self, step: int) -> Tensor:
+        """Take one step; give the losses before it, shape (models,)."""
+        return self.take(self.settings[step - 1], *self.batch(step))
+
+    def batch(self, step: int) -> list[Tensor]:
+        """What a step is given: which samples, or what was made of them for it."""
+        order = next(self.orders)
+        if self.course.plain:
+            return [order]
+        batch = self.course.drawn(step, order)
+        tensors, self.structure = tree.tree_flatten(batch)
+        return tensors
+
+    def taken(self, settings: Tensor, *tensors: Tensor) -> Tensor:
+        """Move all networks by one batch; give their losses before, shape (models,)."""
+        if self.course.plain:
+            x, y = self.course.samples(*tensors)
+        else:
+            x, y = tree.tree_unflatten(tensors, self.structure)
+        with self.recipes.computing(self.device):
+            values = self.stack.losses(self.loss, x, y, self.course.shared)
+        gradients = torch.autograd.grad(values.sum(), list(self.stack.weights.values()))
+        self.optimizer.step(gradients, settings[:-1], settings[-1])
+        return values.detach()
+
+    def end(self, step: int | None = None) -> None:
+        """Let the networks go whose last step this is, or all; their place stays."""
+        lengths = [len(factors) for factors in self.recipes.factors]
+        for index in sorted(self.training):
+            if step is None or lengths[index] == step:
+                self.stack.release(index)
+                self.training.remove(index)
+
+
+def _facts(recipes: Recipes, course: Course, alone: bool) -> dict[str, Any]:
+    """What a checkpoint belongs to; of what all networks share, one value."""
+    facts = {} if alone else {"stacked": True}
+    if recipes.precision != "float32":
+        facts["precision"] = recipes.precision
+    return facts | {
+        "steps": _common([len(factors) for factors in recipes.factors]),
+        "samples": _common([len(own) for own in course.chosen]),
+        "seed": _common(course.seeds),
+        "batch_size": course.batch_size,
+        "lr": recipes.lr,
+        "weight_decay": recipes.weight_decay,
+        "betas": recipes.betas,
     }
-    for index, model in enumerate(models):
-        for name, stacked in buffers.items():
-            owner, _, last = name.rpartition(".")
-            model.get_submodule(owner)._buffers[last] = stacked[index]
-    parameters = [dict(model.named_parameters()) for model in models]
 
-    def of_each(x: Tensor, y: Tensor) -> Tensor:
-        weights = {
-            name: torch.stack([own[name] for own in parameters])
-            for name in parameters[0]
-        }
 
-        def of_this(weights: dict, buffers: dict) -> Tensor:
-            output = functional_call(skeleton, (weights, buffers), (x,))
-            return single_number(loss(output, y))
+def _common(values: list) -> Any:
+    """The value that all have, or all values."""
+    return values[0] if all(value == values[0] for value in values) else values
 
-        return torch.vmap(of_this)(weights, buffers)
 
-    return of_each
+def _one_each(name: str, models: list[nn.Module], given: Any) -> list:
+    if not isinstance(given, list | tuple):
+        return [given] * len(models)
+    if len(given) != len(models):
+        raise ValueError(
+            f"{name} must be one for all or one for each of {len(models)} models, got "
+            f"{len(given)}"
+        )
+    return list(given)
+
+
+def _chosen(
+    models: list[nn.Module],
+    samples: Sequence[Tensor] | None,
+    inputs: Tensor,
+    targets: Tensor,
+    seeds: list[int],
+) -> list[Tensor]:
+    """Which samples each network trains on, on the CPU."""
+    for seed in seeds:
+        check_samples(inputs, targets, seed)
+    if samples is None:
+        return [torch.arange(len(inputs))] * len(models)
+    if len(samples) != len(models) or not all(len(own) for own in samples):
+        raise ValueError(
+            f"samples must be one tensor of at least one index for each of "
+            f"{len(models)} models, got {[len(own) for own in samples]}"
+        )
+    return [own.cpu() for own in samples]
+
+
+def _lengths(
+    chosen: list[Tensor], steps: int | None, epochs: float | None, batch_size: int
+) -> tuple[list[int], int]:
+    """How many steps each network takes, and the size of all batches."""
+    counted = [count_steps(len(own), steps, epochs, batch_size) for own in chosen]
+    sizes = {size for _, size in counted}
+    if len(sizes) > 1:
+        raise ValueError(
+            f"batch_size must be no more than the samples of any network, got "
+            f"{batch_size} for {min(sizes)}"
+        )
+    return [length for length, _ in counted], sizes.pop()
 
 
 def _check_networks(
@@ -199,6 +337,13 @@ def _check_networks(
         )
     for recipe in zip(models, lr, weight_decay, strict=True):
         check_network(*recipe)
-    shapes = [{n: t.shape for n, t in m.state_dict().items()} for m in models]
+    shapes = [
+        {name: (t.shape, t.dtype, t.requires_grad) for name, t in _weights(model)}
+        for model in models
+    ]
     if any(shape != shapes[0] for shape in shapes):
         raise ValueError("models must all be of one shape to be trained side by side")
+
+
+def _weights(model: nn.Module) -> list[tuple[str, Tensor]]:
+    return [*model.named_parameters(), *model.named_buffers()]

@@ -1,0 +1,355 @@
+"""What one step of networks side by side asks of a device, and how long that may take.
+
+``python -m benchmarks.engine [EXPERIMENT ...]`` counts, for every stack of a sweep's
+preset, the kernels of one step, their operations and the bytes they read and write, and
+adds up what an H100 would need for them and for the whole preset. Nothing is computed:
+the networks have shapes and no numbers (torch's device "meta"). An estimate, until one
+is measured there.
+
+``python -m benchmarks.engine --here`` measures on this machine: networks side by side
+beside one after another, and a step of ``fit`` beside the shortest loop by hand.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from math import prod
+from time import process_time
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from benchmarks.timing import paired, ratio
+from coordlib.lab import experiments
+from coordlib.lab.models.cifar import ResNet
+from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
+from coordlib.lab.models.regressors import ConvRegressor
+from coordlib.lab.record.sweep import Sweep, jobs, stacks
+from coordlib.lab.record.task import Task, made
+from coordlib.lab.training.course import Course, Recipes
+from coordlib.lab.training.device import denormals_flushed
+from coordlib.lab.training.loop import Augment, Draw, count_steps, fit, shuffled
+from coordlib.lab.training.losses import pixel_cross_entropy
+from coordlib.lab.training.schedules import schedule_factors
+from coordlib.lab.training.stacked import Alone, SideBySide
+
+SWEEPS = (
+    "coordinate-classification",
+    "rendering",
+    "coordinate-regression",
+    "regression-readouts",
+    "vae",
+    "encodings",
+)
+"""Sweeps whose worlds are made by rule: nothing is read to count their steps."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a device does in a second, as far as small convolutions reach it.
+
+    Attributes
+    ----------
+    operations : float
+        Of matrix products and convolutions.
+    bytes : float
+        Read and written.
+    kernel : float
+        The least seconds of a kernel, of those that follow one another in a graph.
+    """
+
+    operations: float
+    bytes: float
+    kernel: float
+
+
+# The data sheet of the SXM5 card says 494 dense TFLOP/s (TF32, which convolutions of
+# float32 use there) and 3.35 TB/s. A quarter of the one, two thirds of the other and
+# two microseconds are guesses, until they are measured.
+H100 = Device(operations=124e12, bytes=2.2e12, kernel=2e-6)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One call: its name, multiplications and additions, bytes read and written."""
+
+    name: str
+    operations: float
+    bytes: float
+
+    def seconds(self, device: Device) -> float:
+        """The least time that it takes: for its start, its sums, or its bytes."""
+        sums = self.operations / device.operations
+        return max(device.kernel, sums, self.bytes / device.bytes)
+
+
+NO_KERNELS = ("_unsafe_view", "detach", "empty", "empty_like", "new_empty_strided")
+"""Calls that touch no numbers."""
+
+
+class Counter(TorchDispatchMode):
+    """Writes down every kernel that is called while it is entered.
+
+    Attributes
+    ----------
+    kernels : list of Kernel
+    from_host : list of str
+        Calls that bring numbers from the host, for which a device would wait.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernels: list[Kernel] = []
+        self.from_host: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        name = func._schema.name.removeprefix("aten::")
+        read = list(_tensors((args, kwargs)))
+        written = list(_tensors(out))
+        if len({tensor.device for tensor in (*read, *written) if tensor.ndim}) > 1:
+            self.from_host.append(name)
+        if func.is_view or name in NO_KERNELS:
+            return out
+        moved = sum(map(_nbytes, (*read, *written)))
+        for operations in _operations(name, args, out):
+            self.kernels.append(Kernel(name, operations, moved))
+        return out
+
+
+def _tensors(value: object) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _tensors(one)
+
+
+def _nbytes(tensor: Tensor) -> int:
+    """What is in memory: a tensor that repeats itself is read once."""
+    seen = (
+        n for n, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride
+    )
+    return prod(seen) * tensor.element_size()
+
+
+def _operations(name: str, args: tuple, out: object) -> list[float]:
+    """Of each kernel that a call makes, multiplications and additions."""
+    if name in ("mm", "bmm"):
+        return [2 * args[0].numel() * args[1].shape[-1]]
+    if name in ("addmm", "baddbmm"):
+        return [2 * args[1].numel() * args[2].shape[-1]]
+    if name == "convolution":
+        return [_convolved(args[0], args[1], out, transposed=args[6])]
+    if name == "convolution_backward":
+        arriving, x, weight, transposed, wanted = *args[:3], args[7], args[10]
+        one = _convolved(x, weight, arriving, transposed)
+        return [one] * sum(wanted[:2]) + [0.0] * wanted[2]
+    return [0.0]
+
+
+def _convolved(x: Tensor, weight: Tensor, out: Tensor, transposed: bool) -> float:
+    # Each number of the input, or else of the output, meets one row of the weight.
+    return 2 * (x if transposed else out).numel() * weight[0].numel()
+
+
+def on_meta(task: Task, job: dict) -> SideBySide:
+    """The trainer of a stack of networks that have shapes and no numbers."""
+    each = [job | recipe for recipe in job["recipes"]]
+    training = dict(job["training"])
+    with torch.device("meta"):
+        models = [task.networks[run["arm"]](**run["network"]) for run in each]
+    chosen = [task.splits(run["seed"])[run["split"]][0] for run in each]
+    length = training.get("steps"), training.get("epochs"), training["batch_size"]
+    counted = [count_steps(len(own), *length) for own in chosen]
+    schedule = training.get("schedule", "constant")
+    moving = {steps: schedule_factors(schedule, steps) for steps, _ in counted}
+    recipes = Recipes(
+        [run["lr"] for run in each],
+        [run["weight_decay"] for run in each],
+        (0.9, 0.99),
+        [moving[steps] for steps, _ in counted],
+        "float32",
+    )
+    augment = training.get("augment")
+    course = Course(
+        *(task.inputs.to("meta"), task.targets.to("meta"), chosen, False),
+        *(counted[0][1], [run["seed"] for run in each]),
+        *(augment and task.augmentations[augment], task.draw),
+    )
+    loss = task.losses[training.get("loss", next(iter(task.losses)))]
+    trainer = SideBySide(models, loss, course, recipes)
+    for model in models:
+        model.train()
+    trainer.begin(0)
+    return trainer
+
+
+def counted(trainer: SideBySide) -> Counter:
+    """Count the kernels of one step, batch and optimiser included."""
+    with Counter() as counter:
+        trainer.step(1)
+    return counter
+
+
+def table(names: Iterable[str], preset: str) -> None:
+    """Print what the stacks of some sweeps need, and how long an H100 may take."""
+    print(
+        f"{'experiment, stack':44s} {'nets':>4s} {'steps':>7s} {'kernels':>7s} "
+        f"{'GFLOP':>7s} {'MB':>7s} {'ms':>6s} {'s':>7s}"
+    )
+    for name in names:
+        experiment, total = experiments.find(name), 0.0
+        if not isinstance(experiment, Sweep):
+            raise ValueError(f"{name} is no sweep: it has no stacks to count")
+        config = experiment.config(preset)
+        task = made(experiment.task, config)
+        if not isinstance(task, Task):
+            raise ValueError(f"{name} does not learn from samples")
+        for job in stacks(task, jobs(config["arms"], task.splits(0), 0, True)):
+            trainer = on_meta(task, job)
+            steps = len(trainer.settings)
+            kernels = counted(trainer).kernels
+            step = sum(kernel.seconds(H100) for kernel in kernels)
+            total += step * steps
+            network = " ".join(str(v) for v in job["network"].values())
+            title = f"{name} {job['recipes'][0]['arm']} {network}"
+            title += f" batch {trainer.course.batch_size}"
+            print(
+                f"{title:44.44s} {len(job['recipes']):4d} {steps:7d} "
+                f"{len(kernels):7d} {sum(k.operations for k in kernels) / 1e9:7.1f} "
+                f"{sum(k.bytes for k in kernels) / 1e6:7.0f} {1e3 * step:6.2f} "
+                f"{step * steps:7.0f}",
+                flush=True,
+            )
+        print(f"{name} at {preset} size, one seed: {total:.0f} s\n", flush=True)
+
+
+def small_cases() -> dict[
+    str, tuple[Callable[[], nn.Module], Tensor, Tensor, Callable]
+]:
+    """Networks of each kind at the size that a CPU measures, with samples and loss."""
+    generator = torch.Generator().manual_seed(0)
+    positions = torch.rand(512, 2, generator=generator) * 2 - 1
+    pixels = torch.randint(0, 64 * 64, (512,), generator=generator)
+    pictures = torch.rand(512, 3, 32, 32, generator=generator)
+    labels = torch.randint(0, 10, (512,), generator=generator)
+    squares = torch.rand(512, 1, 64, 64, generator=generator)
+    painted = positions, pixels, pixel_cross_entropy
+    return {
+        "deconv painter": (DeconvPainter, *painted),
+        "CoordConv painter": (CoordConvPainter, *painted),
+        "regressor": (ConvRegressor, squares, positions, F.mse_loss),
+        "ResNet": (partial(ResNet, width=0.25), pictures, labels, F.cross_entropy),
+    }
+
+
+def trainer_of(
+    kind: type,
+    make: Callable,
+    networks: int,
+    data: list,
+    batch: int = 32,
+    augment: Augment | None = None,
+    draw: Draw | None = None,
+) -> Alone | SideBySide:
+    """A trainer of so many networks of one make."""
+    models = []
+    for seed in range(networks):
+        torch.manual_seed(seed)
+        models.append(make().train())
+    x, y, loss = data
+    rates, factors = [0.001] * networks, [[1.0] * 10_000] * networks
+    recipes = Recipes(rates, [0.0] * networks, (0.9, 0.99), factors, "float32")
+    whole = [torch.arange(len(x))] * networks
+    seeds = list(range(networks))
+    course = Course(x, y, whole, True, batch, seeds, augment, draw)
+    trainer = kind(models, loss, course, recipes)
+    trainer.begin(0)
+    return trainer
+
+
+def side_by_side(networks: int, rounds: int) -> None:
+    """Print how long networks take side by side, beside one after another."""
+    print(f"{networks} networks side by side / one after another, a step each")
+    for name, (make, *data) in small_cases().items():
+        stack = stepping(trainer_of(SideBySide, make, networks, data))
+        each = [stepping(trainer_of(Alone, make, 1, data)) for _ in range(networks)]
+        in_turn = partial(_all, each)
+        _report(name, {"together": stack, "in turn": in_turn}, rounds)
+
+
+def beside_a_loop_by_hand(rounds: int, steps: int = 8) -> None:
+    """Print how long trainings take in our loop, beside the shortest one by hand."""
+    print(f"{steps} steps of fit / of the shortest loop by hand")
+    for name, (make, x, y, loss) in small_cases().items():
+        torch.manual_seed(0)
+        ours, theirs = make(), make()
+        work = {
+            "ours": partial(fit, ours, x, y, loss, steps=steps),
+            "by hand": partial(by_hand, theirs, x, y, loss, steps),
+        }
+        _report(name, work, rounds)
+
+
+def by_hand(model: nn.Module, x: Tensor, y: Tensor, loss: Callable, steps: int) -> None:
+    """A training as a page would write it."""
+    model.train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.001, betas=(0.9, 0.99))
+    batches = shuffled(len(x), 32, seed=0)
+    for _ in range(steps):
+        batch = next(batches)
+        optimizer.zero_grad()
+        loss(model(x[batch]), y[batch]).backward()
+        optimizer.step()
+
+
+def stepping(trainer: Alone | SideBySide) -> Callable[[], Tensor]:
+    """Take the next step whenever it is called."""
+    numbers = count(1)
+    return lambda: trainer.step(next(numbers))
+
+
+def _all(calls: list[Callable]) -> None:
+    for call in calls:
+        call()
+
+
+def _report(name: str, work: dict[str, Callable], rounds: int) -> None:
+    # Time of the processor: others on the machine do not count.
+    found = ratio(paired(work, rounds=rounds, clock=process_time), *work)
+    middle = f"{found.low:.2f} to {found.high:.2f}"
+    print(f"{name:20s} {found.median:5.2f}  ({middle})", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the tables that are asked for; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine")
+    parser.add_argument("names", nargs="*", help="sweeps; those made by rule if none")
+    parser.add_argument("--preset", default="paper")
+    parser.add_argument("--here", action="store_true", help="measure on this machine")
+    parser.add_argument("--networks", type=int, default=6, help="with --here (6)")
+    parser.add_argument("--rounds", type=int, default=7, help="with --here (7)")
+    asked = parser.parse_args(arguments)
+    try:
+        if asked.here:
+            with denormals_flushed():
+                side_by_side(asked.networks, asked.rounds)
+                beside_a_loop_by_hand(asked.rounds)
+        else:
+            table(asked.names or SWEEPS, asked.preset)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

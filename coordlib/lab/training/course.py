@@ -1,0 +1,196 @@
+"""How many networks are trained at once, what they are shown, and in which order."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as tree
+
+from coordlib.lab.data.seeds import step_generator
+from coordlib.lab.training.loop import Augment, Draw, shuffled
+
+__all__ = ["PRECISIONS", "Course", "Recipes"]
+
+PRECISIONS = ("float32", "bfloat16")
+"""What a network may compute in. Its weights and their averages are as they were made;
+"bfloat16" is mixed precision, as :class:`torch.autocast` does it."""
+
+DRAWN_STEPS = 64  # an accelerator is sent the order of so many steps at a time
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """How networks are trained: what differs between them, and what does not.
+
+    Attributes
+    ----------
+    lr, weight_decay : list of float
+        One for each network.
+    betas : (float, float)
+    factors : list of list of float
+        For each network what multiplies its rate at each of its steps.
+    precision : str
+    """
+
+    lr: list[float]
+    weight_decay: list[float]
+    betas: tuple[float, float]
+    factors: list[list[float]]
+    precision: str
+
+    def rates(self) -> list[list[float]]:
+        """The rate of every step of each network."""
+        pairs = zip(self.lr, self.factors, strict=True)
+        return [[lr * factor for factor in factors] for lr, factors in pairs]
+
+    def settings(self) -> Tensor:
+        """What a stack is told at each step: every rate, and Adam's corrections.
+
+        Returns
+        -------
+        Tensor, shape (steps, models + 1)
+            See :meth:`~coordlib.lab.training.stack.StackedAdam.step`; the rate of a
+            network that is done is 0.
+        """
+        longest = max(map(len, self.factors))
+        steps = torch.arange(1, longest + 1, dtype=torch.float64)
+        first, second = (1 - beta**steps for beta in self.betas)
+        table = torch.zeros(longest, len(self.lr) + 1, dtype=torch.float64)
+        for column, (lr, factors) in enumerate(zip(self.lr, self.factors, strict=True)):
+            own = lr * torch.tensor(factors, dtype=torch.float64)
+            table[: len(own), column] = own / first[: len(own)]
+        table[:, -1] = second.sqrt()
+        return table
+
+    @contextmanager
+    def computing(self, device: torch.device) -> Iterator[None]:
+        """Compute a pass and its loss in the precision asked for."""
+        if self.precision == "float32":
+            yield
+            return
+        # Nothing is cast twice in a pass, and what is captured must hold every cast.
+        dtype = getattr(torch, self.precision)
+        with torch.autocast(device.type, dtype, cache_enabled=False), _Casting(device):
+            yield
+
+
+class _Casting(TorchFunctionMode):
+    """What autocast does, under :func:`torch.vmap` too, which it does not reach.
+
+    Where autocast is switched off, as in a CoordConv for its coordinates, so is this.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self.kind = device.type
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if torch.is_autocast_enabled(self.kind) and func in LOW | HIGH:
+            dtype = torch.get_autocast_dtype(self.kind) if func in LOW else torch.float
+
+            def cast(value: Any) -> Any:
+                real = isinstance(value, Tensor) and value.dtype in CAST
+                return value.to(dtype) if real else value
+
+            args, kwargs = tree.tree_map(cast, (args, kwargs))
+        return func(*args, **(kwargs or {}))
+
+
+CAST = (torch.float32, torch.bfloat16)
+LOW = {F.linear, F.conv1d, F.conv2d, F.conv3d, torch.matmul, Tensor.matmul, torch.bmm}
+LOW |= {F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d}
+"""What is computed in the lower precision: matrix products, of a kind."""
+HIGH = {F.softmax, Tensor.softmax, torch.softmax, F.log_softmax, Tensor.log_softmax}
+HIGH |= {F.cross_entropy, F.mse_loss, F.binary_cross_entropy_with_logits}
+HIGH |= {Tensor.exp, torch.exp, Tensor.log, torch.log}
+"""What is computed in float32: what sums or stretches."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What networks are shown, and in which order.
+
+    Attributes
+    ----------
+    inputs, targets : Tensor, shape (N, ...)
+        On the device of the networks.
+    chosen : list of LongTensor
+        For each network, which of them it trains on.
+    whole : bool
+        Whether that is all of them, in their order.
+    batch_size : int
+    seeds : list of int
+        One for each network.
+    augment, draw : callable, optional
+        As in :func:`~coordlib.lab.training.loop.fit`.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    chosen: list[Tensor]
+    whole: bool
+    batch_size: int
+    seeds: list[int]
+    augment: Augment | None
+    draw: Draw | None
+
+    @property
+    def plain(self) -> bool:
+        """Whether a batch is nothing but samples."""
+        return self.augment is None and self.draw is None
+
+    @cached_property
+    def shared(self) -> bool:
+        """Whether all networks see the same batches."""
+        first, seed = self.chosen[0], self.seeds[0]
+        return all(seed == other for other in self.seeds) and all(
+            own is first or torch.equal(own, first) for own in self.chosen
+        )
+
+    def orders(self, done: int) -> Iterator[Tensor]:
+        """Give the samples of every step but those done, on the device.
+
+        They are those that :func:`~coordlib.lab.training.loop.fit` would draw, drawn
+        like there on the CPU, but many steps at a time.
+
+        Yields
+        ------
+        LongTensor, shape (models, batch), or (1, batch) if they are shared
+        """
+        size = DRAWN_STEPS * self.batch_size
+        drawn = [
+            (own, shuffled(len(own), size, seed))
+            for own, seed in zip(self.chosen, self.seeds, strict=True)
+        ]
+        for first in count(0, DRAWN_STEPS):
+            rows = [
+                own[next(order)] for own, order in drawn[: 1 if self.shared else None]
+            ]
+            if first + DRAWN_STEPS > done:
+                block = torch.stack([row.view(DRAWN_STEPS, -1) for row in rows], 1)
+                yield from block[max(done - first, 0) :].to(self.inputs.device)
+
+    def samples(self, order: Tensor) -> tuple[Tensor, Tensor]:
+        """Gather samples; those that are shared without an axis of networks."""
+        order = order[0] if self.shared else order
+        return self.inputs[order], self.targets[order]
+
+    def drawn(self, step: int, order: Tensor) -> tuple[Tensor, Any]:
+        """The same, augmented, and with what is drawn for their targets."""
+        each = []
+        for row, seed in zip(order, self.seeds, strict=False):
+            x, y = self.inputs[row], self.targets[row]
+            generator = step_generator(seed, step)
+            if self.augment is not None:
+                x = self.augment(x, generator)
+            each.append((x, y if self.draw is None else self.draw(y, generator)))
+        if self.shared:
+            return each[0]
+        return tree.tree_map(lambda *one: torch.stack(one), *each)

@@ -1,0 +1,82 @@
+"""What a step asks of a device: counted right, and nothing brought from the host."""
+
+from functools import partial
+
+import pytest
+import torch
+from test_stacked import KINDS
+from torch import nn
+
+from benchmarks import engine
+from coordlib.lab.training.stacked import SideBySide
+
+
+def counted(call, *tensors):
+    with engine.Counter() as counter:
+        call(*tensors)
+    return counter
+
+
+def test_a_matrix_product_is_two_operations_a_term():
+    [kernel] = counted(torch.mm, torch.ones(3, 4), torch.ones(4, 5)).kernels
+    assert kernel.operations == 2 * 3 * 4 * 5
+    assert kernel.bytes == 4 * (3 * 4 + 4 * 5 + 3 * 5)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_convolution_and_both_of_its_gradients_are_counted(groups):
+    conv = nn.Conv2d(4, 6, 3, groups=groups, bias=False, device="meta")
+    x = torch.ones(2, 4, 8, 8, device="meta", requires_grad=True)
+    forward = 2 * (2 * 6 * 6 * 6) * (4 // groups * 9)
+    kernels = counted(lambda: conv(x).sum().backward()).kernels
+    assert sorted(k.operations for k in kernels if k.operations) == 3 * [forward]
+
+
+def test_a_transposed_convolution_meets_its_weights_with_each_input():
+    conv = nn.ConvTranspose2d(4, 6, 2, 2, bias=False)
+    [kernel] = counted(conv, torch.ones(2, 4, 8, 8)).kernels
+    assert kernel.operations == 2 * (2 * 4 * 8 * 8) * (6 * 4)
+
+
+def test_a_tensor_that_repeats_itself_is_read_once():
+    [kernel] = counted(torch.relu, torch.ones(1, 1).expand(50, 50)).kernels
+    assert kernel.bytes == 4 * (1 + 2500)
+
+
+def test_numbers_from_the_host_are_noticed():
+    far, near = torch.ones(2, device="meta"), torch.ones(2)
+    assert counted(lambda: far + near.to("meta")).from_host
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_of_every_kind_brings_nothing_from_the_host(kind):
+    """What it did could not be captured as a CUDA graph."""
+    make, (x, y, loss), options = KINDS[kind]
+    trainer = engine.trainer_of(
+        *(SideBySide, partial(_made, make), 2),
+        [x.to("meta"), y.to("meta"), loss],
+        batch=4,
+        **options,
+    )
+    tensors = trainer.settings[0], *trainer.batch(1)
+    trainer.taken(
+        *tensors
+    )  # what is brought once and kept is there when it is captured
+    assert counted(trainer.taken, *tensors).from_host == []
+
+
+def _made(make):
+    with torch.device("meta"):
+        return make()
+
+
+def test_the_table_tells_what_a_preset_needs(capsys):
+    assert engine.main(["vae", "--preset", "quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[-2:] == ["ms", "s"]
+    assert any(line.startswith("vae at quick size, one seed: ") for line in lines)
+
+
+def test_what_is_no_sweep_has_no_table(capsys):
+    assert engine.main(["gan"]) == 2
+    assert "gan is no sweep" in capsys.readouterr().err
