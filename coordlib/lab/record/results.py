@@ -70,6 +70,8 @@ def check_writable(where: Where) -> None:
 def _check_where(where: Where) -> None:
     if where is not None:
         check_instance("where", where, str | Path, "a path or None")
+    if where == "":
+        raise ValueError("where must be a folder or None, got an empty name")
 
 
 def path(experiment: str, preset: str, where: Where = None) -> Path:
