@@ -182,6 +182,20 @@ for line in ("coordlib.figures", "import coordlib.figures",
         assert "is now coordlib.lab." in line
 
 
+def test_the_laboratory_names_all_that_it_lacks_at_once():
+    told = printed(
+        WITHOUT
+        + """
+try:
+    from coordlib.lab import experiments
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    )
+    lacks = "filelock, matplotlib, platformdirs, scipy, tqdm): pip install"
+    assert "(PyYAML, " + lacks in told
+
+
 def test_what_lies_in_a_package_that_moved_is_not_loaded_twice():
     pytest.importorskip("scipy")
     with pytest.warns(FutureWarning):
