@@ -1,7 +1,5 @@
 """coordlib: where convolutional networks know, lose and recover position."""
 
-import warnings
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -64,11 +62,4 @@ _moved.install()
 
 def __getattr__(name: str) -> Any:
     """Give what went to the laboratory, asked for as an attribute."""
-    if name == "about":
-        warnings.warn(
-            "coordlib.about is now coordlib.lab.page.about", FutureWarning, stacklevel=2
-        )
-        return import_module("coordlib.lab.page").about
-    if name in _moved.MOVED:
-        return import_module(f"coordlib.{name}")
-    raise AttributeError(f"module 'coordlib' has no attribute {name!r}")
+    return _moved.attribute(name)

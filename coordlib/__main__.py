@@ -3,12 +3,14 @@
 import argparse
 import os
 import sys
+from pathlib import Path
+from typing import NoReturn
 
 try:
     from coordlib.lab import experiments
     from coordlib.lab.experiments import plans
     from coordlib.lab.record import results
-    from coordlib.lab.record.result import spread
+    from coordlib.lab.record.result import Result, spread
     from coordlib.lab.record.results import Where
 except ModuleNotFoundError as missing:
     sys.exit(
@@ -17,10 +19,22 @@ except ModuleNotFoundError as missing:
     )
 
 
+MOST_SEEDS = 10_000
+SPEED = "speed-"
+"""Before the name of a benchmark, which lies among the results."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; '{self.prog} --help' says more\n")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors of the user end in one line, not in a traceback."""
     # Three commands with a few options: argparse does, and needs no installing.
-    parser = argparse.ArgumentParser(prog="python -m coordlib", description=__doc__)
+    parser = _Parser(prog="python -m coordlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the experiments and their presets")
     run = commands.add_parser("run", help="measure, and keep the result")
@@ -44,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--dry-run", action="store_true", help="only say what a plan does")
     options = parser.parse_args(arguments)
     try:
+        if options.command != "list":
+            _check(options)
         match options.command:
             case "list":
                 _list()
@@ -55,8 +71,6 @@ def main(arguments: list[str] | None = None) -> int:
                 raise ValueError("give the NAME of an experiment, or --plan PLAN")
             case "run":
                 preset = options.preset or experiments.find(options.name).sizes[0]
-                if options.seeds < 1:
-                    raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
                 experiments.run(
                     options.name,
                     preset,
@@ -69,7 +83,10 @@ def main(arguments: list[str] | None = None) -> int:
                 )
                 _show(options.name, preset, options.results)
             case "show":
-                _show(options.name, options.preset, options.results)
+                if options.name.startswith(SPEED):
+                    _show_speed(options)
+                else:
+                    _show(options.name, options.preset, options.results)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has read enough. Python shall not try again when it ends.
@@ -83,6 +100,32 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"stopped; {same} goes on from here", file=sys.stderr)
         return 130
     return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what nothing can be done with, before anything is done."""
+    where, running = options.results, options.command == "run"
+    if where == "":
+        raise ValueError("--results must name a folder, got an empty name")
+    if where is not None and Path(where).exists() and not Path(where).is_dir():
+        raise ValueError(f"--results must name a folder, and {where} is a file")
+    if not running:
+        if where is not None and not Path(where).exists():
+            raise ValueError(f"--results must name a folder, and there is no {where}")
+        return
+    if options.seeds < 1:
+        raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
+    if options.seeds > MOST_SEEDS:
+        raise ValueError(f"--seeds must be at most {MOST_SEEDS}, got {options.seeds}")
+    if options.dask == "":
+        raise ValueError("--dask must be the address of a scheduler, got an empty one")
+    if options.name.startswith(SPEED):
+        raise ValueError(f"{options.name} is a benchmark; {_how_to_measure(options)}")
+
+
+def _how_to_measure(options: argparse.Namespace) -> str:
+    """Which command measures a benchmark."""
+    return f"run 'python -m benchmarks {options.name.removeprefix(SPEED)}'"
 
 
 def _list() -> None:
@@ -110,21 +153,34 @@ def _show(name: str, preset: str | None, where: Where) -> None:
         if not result.seeds:
             print(f"{name} at {p} size: begun, no seed is finished, {trained}")
             continue
-        print(f"{name} at {p} size")
-        if result.runs:
-            print(trained)
-        for axes, values in result.series():
-            metric = axes.pop("metric")
-            what = ", ".join([metric, *(f"{k} {v}" for k, v in axes.items())])
-            middle, around = values.mean(), spread(values)
-            count = f"({len(values)} seed{'s' * (len(values) > 1)})"
-            print(f"{what:60s} {middle:12.5g} ± {around:.2g}  {count}")
+        _print(result, trained if result.runs else "")
         return
-    elsewhere = f" --results {where}" if where else ""
+    elsewhere = "" if where is None else f" --results {where}"
     raise ValueError(
         f"no finished seed of {name}{f' at {preset}' if preset else ''}; measure it "
         f"with 'python -m coordlib run {name} --preset {preset or known[0]}{elsewhere}'"
     )
+
+
+def _show_speed(options: argparse.Namespace) -> None:
+    """Print what a benchmark measured."""
+    result = results.best(options.name, options.results)
+    if result is None or options.preset not in (None, result.preset):
+        at = f" at {options.preset}" if options.preset else ""
+        raise ValueError(f"no result of {options.name}{at}; {_how_to_measure(options)}")
+    _print(result)
+
+
+def _print(result: Result, remark: str = "") -> None:
+    print(f"{result.experiment} at {result.preset} size")
+    if remark:
+        print(remark)
+    for axes, values in result.series():
+        metric = axes.pop("metric")
+        what = ", ".join([metric, *(f"{k} {v}" for k, v in axes.items())])
+        middle, around = values.mean(), spread(values)
+        count = f"({len(values)} seed{'s' * (len(values) > 1)})"
+        print(f"{what:60s} {middle:12.5g} ± {around:.2g}  {count}")
 
 
 if __name__ == "__main__":

@@ -244,7 +244,6 @@ def main(arguments: list[str]) -> int:
     from coordlib.lab.record.device import best_device
 
     device = best_device(options.device)
-    os.environ["ON_DEVICE"] = str(device)
     cores = os.cpu_count() or 1
     for_tests = max(1, cores // 3)
     print(

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from coordlib._moved import warn
 from coordlib.arguments import check_flag
 from coordlib.layers._position_bias import (
     coordconv,
@@ -31,6 +32,17 @@ __all__ = [
     "CoordConvTranspose2d",
     "CoordConvTranspose3d",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Give a layer that stood in this file."""
+    if name == "AddCoords":
+        warn("coordlib.layers.coordconv.AddCoords is now coordlib.layers.AddCoords")
+        from coordlib.layers.add_coords import AddCoords
+
+        return AddCoords
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 # The size of an input is a fact inside them, so tracers record a call.
 fx.wrap("coordconv")

@@ -50,3 +50,12 @@ def test_a_long_function_stands_in_a_file_that_says_why():
 def test_a_docstring_does_not_count():
     code = 'def f():\n    """One.\n\n    Two.\n    """\n    return 1\n'
     assert list(functions(ast.parse(code))) == [("f", 2)]
+
+
+def test_only_the_fixture_asks_which_devices_there_are():
+    asking = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests").rglob("*.py")
+        if re.search(r"(cuda|mps)\.is_available\(\)", path.read_text("utf-8"))
+    ]
+    assert asking == ["tests/conftest.py"]

@@ -57,6 +57,26 @@ def test_a_killed_run_keeps_the_seeds_it_finished(tmp_path, counted, monkeypatch
     assert results.best("zero-weights", tmp_path).seeds == [0]
 
 
+def test_a_trial_that_was_stopped_measures_only_its_last_seed_anew(
+    tmp_path, monkeypatch
+):
+    tried = []
+
+    def killed_once(seed, setting, **config):
+        tried.append(seed)
+        if tried == [0, 1]:
+            raise KeyboardInterrupt
+        return rows({"value": float(seed)})
+
+    put(monkeypatch, killed_once)
+    options = {"seeds": [0, 1], "where": tmp_path, "report": lambda line: None}
+    with pytest.raises(KeyboardInterrupt):
+        experiments.run("zero-weights", "paper", **options)
+    result = experiments.run("zero-weights", "paper", **options)
+    assert tried == [0, 1, 1]
+    assert result.values("value").tolist() == [0, 1]
+
+
 def test_a_file_of_another_configuration_is_not_overwritten(tmp_path, counted):
     results.save(results.Result("zero-weights", "paper", {"size": 1}), tmp_path)
     with pytest.raises(ValueError, match="another configuration"):
@@ -269,8 +289,70 @@ def test_show_prints_what_was_measured(capsys):
     ],
 )
 def test_errors_of_the_user_end_in_one_line(arguments, message, capsys):
-    assert main(arguments) == 2
+    assert_refused(arguments, message, capsys)
+
+
+def assert_refused(arguments, message, capsys):
+    try:
+        status = main(arguments)
+    except SystemExit as end:
+        status = end.code
+    assert status == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
     assert message in captured.err
     assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "required: command"),
+        ("lst", "invalid choice: 'lst'"),
+        ("list extra", "unrecognized arguments: extra"),
+        ("show", "required: name"),
+        ("show encodngs", "no experiment 'encodngs'; did you mean encodings?"),
+        ("show Encodings", "did you mean encodings?"),
+        ("show zero_weights", "did you mean zero-weights?"),
+        ("show ''", "no experiment ''; there are architectures"),
+        ("show ../zero-weights", "no experiment '../zero-weights'"),
+        ("show results/zero-weights.paper.json", "no experiment"),
+        ("show encodings extra", "unrecognized arguments: extra"),
+        ("show encodings --seeds 3", "unrecognized arguments: --seeds 3"),
+        ("show encodings --preset tiny", "invalid choice: 'tiny'"),
+        ("show encodings --results ''", "--results must name a folder, got an empty"),
+        ("show encodings --results NONE", "--results must name a folder, and there is"),
+        ("show encodings --results FILE", "--results must name a folder, and"),
+        ("show encodings --results FOLDER", "no finished seed of encodings"),
+        ("show speed-x", "python -m benchmarks x"),
+        ("show speed-pooling --preset paper", "no result of speed-pooling at paper"),
+        ("show speed-pooling --results FOLDER", "no result of speed-pooling; run"),
+        ("run", "required: name"),
+        ("run zero_weights", "did you mean zero-weights?"),
+        ("run speed-pooling", "a benchmark; run 'python -m benchmarks pooling'"),
+        ("run zero-weights --results ''", "--results must name a folder"),
+        ("run zero-weights --results FILE", "--results must name a folder, and"),
+        ("run zero-weights --seeds x", "invalid int value: 'x'"),
+        ("run zero-weights --seeds 1.5", "invalid int value: '1.5'"),
+        ("run zero-weights --seeds 1000000000", "--seeds must be at most 10000"),
+        ("run zero-weights --device gpu", "one of auto"),
+        ("run zero-weights --device ''", "one of auto"),
+        ("run zero-weights --dask tcp://a:1", "no sweep"),
+        ("run encodings --preset quick --dask ''", "--dask must be the address"),
+    ],
+)
+def test_what_a_newcomer_mistypes_is_answered_in_one_line(
+    arguments, message, tmp_path, counted, capsys
+):
+    (tmp_path / "file").touch()
+    for name, path in {"NONE": "none", "FILE": "file", "FOLDER": ""}.items():
+        arguments = arguments.replace(name, str(tmp_path / path))
+    assert_refused(shlex.split(arguments), message, capsys)
+    assert counted == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_show_prints_what_a_benchmark_measured(capsys):
+    assert main(["show", "speed-pooling"]) == 0
+    assert capsys.readouterr().out.startswith("speed-pooling at cpu size\n")

@@ -147,6 +147,19 @@ def test_results_decide_the_verdict(tmp_path):
     assert verdict["P03"] == "not reproduced"
 
 
+EVIDENCE = (
+    "- {id: A, source: s, claim: c, figure: f, page: p, evidence: "
+    "{experiment: gan, measured: m, rule: ['a > 1']}}"
+)
+
+
+def test_a_claim_with_evidence_is_read(tmp_path):
+    file = tmp_path / "claims.yml"
+    file.write_text(EVIDENCE)
+    (claim,) = ledger.read_claims(file)
+    assert claim.experiment == "gan" and claim.rule == ("a > 1",)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -157,19 +170,36 @@ def test_results_decide_the_verdict(tmp_path):
         ),
         (
             "- {id: A, source: s, claim: c, figure: f, page: p, evidence: "
-            "{experiment: e, measured: m, rule: ['a is big']}}",
+            "{experiment: gan, measured: m, rule: ['a is big']}}",
             "not of the form",
         ),
         (
             "- {id: A, source: s, claim: c, figure: f, page: p, evidence: "
-            "{experiment: e, measured: m, rule: ['a > nan']}}",
+            "{experiment: gan, measured: m, rule: ['a > nan']}}",
             "not of the form",
         ),
         (
             "- {id: A, source: s, claim: c, figure: f, page: p, evidence: "
-            "{experiment: e, measured: '{lowest(a)}', rule: ['a > 1']}}",
+            "{experiment: gan, measured: '{lowest(a)}', rule: ['a > 1']}}",
             "measured names no quantity: lowest",
         ),
+        (EVIDENCE.replace("gan", "gam"), "experiment must be one of .*, got 'gam'"),
+        (EVIDENCE.replace("gan", "[gan]"), "experiment must be one of"),
+        (EVIDENCE.replace("['a > 1']", "[]"), "rule must be a list of comparisons"),
+        (EVIDENCE.replace("['a > 1']", "a > 1"), "rule must be .* got 'a > 1'"),
+        (EVIDENCE.replace("['a > 1']", ""), "rule must be .* got None"),
+        (EVIDENCE.replace("['a > 1']", "[1]"), "rule 1 is not of the form"),
+        (EVIDENCE.replace("measured: m", "measured: "), "measured must be a text"),
+        (EVIDENCE.replace("{experiment", "{quantities: {a: b}, experiment"), "metric"),
+        ("- {id: A, source: s, claim: c, figure: f, page: p, evidence: }", "leave it"),
+        (
+            "- {id: A, source: s, claim: c, figure: f, page: p, evidence: {}}",
+            "leave it",
+        ),
+        ("- {id: A, source: s, claim: '', figure: f, page: p}", "claim must not be"),
+        ("- A", "must hold a list of claims"),
+        ("", "must hold a list of claims"),
+        ("- {id: A", "is no YAML"),
         (
             "- &a {id: A, source: s, claim: c, figure: f, page: p}\n- *a",
             "listed twice: A",
@@ -179,5 +209,6 @@ def test_results_decide_the_verdict(tmp_path):
 def test_a_malformed_claim_is_named(tmp_path, text, message):
     file = tmp_path / "claims.yml"
     file.write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         ledger.read_claims(file)
+    assert str(file) in str(caught.value) and "\n" not in str(caught.value)

@@ -184,6 +184,11 @@ def test_only_finite_numbers_are_written(tmp_path):
         )
 
 
+def set_to(field, value):
+    """Put something else in a field of a file."""
+    return lambda text: json.dumps(json.loads(text) | {field: value})
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -196,6 +201,25 @@ def test_only_finite_numbers_are_written(tmp_path):
         (lambda text: text.replace("1.0", "9" * 400), "row without a number"),
         (lambda text: text.replace("1.0", "9" * 5000), "is no JSON"),
         (lambda text: text.replace('"trial"', '"other"'), "holds other at cpu"),
+        (lambda text: text.replace('"seed": 0', '"seed": "0"'), "row without a seed"),
+        (lambda text: text.replace('"seed": 0', '"seed": 0.5'), "row without a seed"),
+        (lambda text: text.replace('"seed": 0', '"seed": true'), "row without a seed"),
+        (lambda text: text.replace('"seed": 0', '"seed": -1'), "row without a seed"),
+        (lambda text: text.replace('"seed": 0', '"seat": 0'), "row without a seed"),
+        (lambda text: text.replace('"metric": "', '"m": "'), "row without a metric"),
+        (
+            lambda text: text.replace('"seed": 0', '"seed": 0, "arm": [1]'),
+            "axis that is neither text nor number",
+        ),
+        (set_to("rows", {}), "rows that are no list"),
+        (set_to("rows", [3]), "row without a seed, 3"),
+        (set_to("runs", {"0": {}}), "runs that are no list"),
+        (set_to("runs", [{"arm": "conv"}]), "run without a seed"),
+        (set_to("preset", ["cpu"]), "unknown preset"),
+        (set_to("config", None), "config that is no mapping"),
+        (set_to("provenance", []), "provenance that is no mapping"),
+        (set_to("provenance", {"0": "yesterday"}), "provenance of no seed"),
+        (set_to("provenance", {"first": {}}), "provenance of no seed, {'first': {}}"),
     ],
 )
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path, damage, message):

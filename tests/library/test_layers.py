@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 import torch
+from elsewhere import Elsewhere, There, back, sent
 from every_layer import CHANNELS, ROWS, made
 from torch import nn
 from torch.testing import assert_close
@@ -36,10 +37,23 @@ def test_in_half_precision_it_computes_nearly_the_same(row, dtype, device):
 @pytest.mark.parametrize("row", ROWS)
 def test_on_every_device_it_computes_what_it_does_on_a_cpu(row, device):
     layer, (x, *_) = made(row)
-    expected = layer(x)
-    found = layer.to(device)(x.to(device))
-    assert found.device.type == device.type
-    assert_close(found.cpu(), expected, rtol=1e-3, atol=1e-3)
+    x.requires_grad_()
+    found = []
+    for where in torch.device("cpu"), device:
+        output = layer.to(where)(x.to(where))
+        assert output.device.type == where.type
+        (slope,) = torch.autograd.grad(output.sin().sum(), x)
+        found.append((output.cpu(), slope))
+    assert_close(*found, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_no_tensor_of_a_layer_stays_on_the_cpu(row):
+    layer, (x, *_) = made(row)
+    with Elsewhere():
+        output = sent(layer)(sent(x))
+    assert isinstance(output, There)
+    assert_close(back(output), layer(x))
 
 
 def made_with_tensors():

@@ -10,6 +10,8 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+import torch
+from torch import nn
 
 import coordlib
 from coordlib._moved import MOVED
@@ -46,9 +48,13 @@ def test_a_module_that_moved_is_found_by_its_old_name_with_a_warning(old):
         f"    old = importlib.import_module('coordlib.{old}')\n"
         f"new = importlib.import_module('coordlib.lab.{MOVED[old]}')\n"
         "assert new is old and new.__spec__.name == new.__name__\n"
-        "print(*{str(w.message) for w in caught if w.category is FutureWarning})"
+        "print(*{str(w.message) for w in caught if w.category is FutureWarning}, "
+        "sep='\\n')"
     )
-    assert told == f"coordlib.{old} is now coordlib.lab.{MOVED[old]}"
+    names = {old.partition(".")[0], old}  # what lies in a package asks for both
+    assert set(told.splitlines()) == {
+        f"coordlib.{name} is now coordlib.lab.{MOVED[name]}" for name in names
+    }
 
 
 def test_what_a_module_was_split_into_is_found_by_its_old_name():
@@ -59,10 +65,136 @@ def test_what_a_module_was_split_into_is_found_by_its_old_name():
         "from coordlib.playing import actor_critic, play, q_learning, random_policy\n"
         "from coordlib.training import History, denormals_flushed, fit, fit_many\n"
         "from coordlib.training import pixel_cross_entropy, schedule_factor\n"
-        "from coordlib.checkpoints import CheckpointError, load, save\n"
+        "from coordlib.checkpoints import CheckpointError, load, replace_file, save\n"
+        "from coordlib.experiments.sweeps import Contest, Task, all_outputs, best_run\n"
         "print(*{callable(f) for f in (actor_critic, play, q_learning, fit, load)})"
     )
     assert told == "True"
+
+
+OLD_NAMES = {
+    "adversarial": ["Duel"],
+    "checkpoints": ["as_tensor", "from_tensor"],
+    "experiments": ["presets"],
+    "layers.coordconv": ["AddCoords"],
+    "playing": ["Policy", "eager_policy"],
+    "training": ["Augment", "Draw", "Loss", "Measure", "SCHEDULES"],
+}
+
+
+@pytest.mark.parametrize("module", OLD_NAMES)
+def test_a_public_name_that_is_another_now_is_found_with_a_warning(module):
+    pytest.importorskip("scipy")
+    for name in OLD_NAMES[module]:
+        with pytest.warns(FutureWarning, match="is now coordlib") as told:
+            scope = {}
+            exec(f"from coordlib.{module} import {name}", scope)
+        assert scope[name] is not None
+        assert {Path(warning.filename).name for warning in told} == {"<string>"}
+
+
+def test_old_names_do_what_they_did():
+    pytest.importorskip("scipy")
+    with pytest.warns(FutureWarning):
+        from coordlib.checkpoints import as_tensor, from_tensor
+        from coordlib.playing import eager_policy
+
+        from coordlib.experiments import presets
+    assert presets("encodings")[0] == "quick"
+    assert from_tensor(as_tensor({"step": 3})) == {"step": 3}
+    choose = eager_policy(nn.Linear(2, 3).requires_grad_(False), explore=1.0)
+    assert choose(torch.ones(4, 2)).shape == (4,)
+
+
+def test_the_warning_stands_at_the_line_that_used_the_old_name():
+    pytest.importorskip("scipy")
+    code = """
+import warnings
+warnings.simplefilter("always")
+import coordlib
+coordlib.figures
+import coordlib.training
+from coordlib.adversarial import Duel
+coordlib.about
+import importlib
+importlib.import_module("coordlib.boxes")
+import coordlib.about
+"""
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(command, capture_output=True, text=True).stderr
+    lines = re.findall(r"^<string>:(\d+): FutureWarning: ", told, re.M)
+    assert [int(line) for line in lines] == [5, 6, 7, 7, 8, 10, 11], told
+
+
+def test_about_is_a_module_and_a_function_as_it_was():
+    pytest.importorskip("scipy")
+    told = printed(
+        "import warnings\n"
+        "warnings.simplefilter('ignore')\n"
+        "import coordlib.about\n"
+        "from coordlib.about import about\n"
+        "coordlib.about(), about()"
+    )
+    one, other = told.splitlines()
+    assert one == other and one.startswith("coordlib ")
+
+
+def test_an_old_module_is_no_program_and_says_so_in_one_line():
+    pytest.importorskip("scipy")
+    for name in "experiments", "results":
+        command = [sys.executable, "-m", f"coordlib.{name}"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
+        assert "python -m coordlib list" in done.stderr
+
+
+def test_an_experiment_that_was_a_module_is_found_by_its_name():
+    with pytest.raises(ModuleNotFoundError, match=r"find\('play-q'\)"):
+        importlib.import_module("coordlib.experiments.play_q")
+
+
+WITHOUT = """
+import sys
+for name in ("anywidget", "filelock", "matplotlib", "platformdirs", "scipy", "tqdm",
+             "yaml"):
+    sys.modules[name] = None
+"""
+
+
+def test_without_the_laboratory_it_says_what_to_install():
+    told = printed(
+        WITHOUT
+        + """
+import coordlib
+print(hasattr(coordlib, "figures"), hasattr(coordlib, "about"))
+for line in ("coordlib.figures", "import coordlib.figures",
+             "from coordlib import figures", "from coordlib.ledger import decide"):
+    try:
+        exec(line)
+        print("nothing", line)
+    except (AttributeError, ImportError) as error:
+        print(type(error).__name__, error)
+"""
+    ).splitlines()
+    assert told[0] == "False False"
+    for line in told[1:]:
+        assert line.endswith(": pip install 'coordlib[lab]'"), line
+        assert "is now coordlib.lab." in line
+
+
+def test_the_laboratory_names_all_that_it_lacks_at_once():
+    told = printed(
+        WITHOUT
+        + """
+try:
+    from coordlib.lab import experiments
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    )
+    lacks = "filelock, matplotlib, platformdirs, scipy, tqdm): pip install"
+    assert "(PyYAML, " + lacks in told
 
 
 def test_what_lies_in_a_package_that_moved_is_not_loaded_twice():

@@ -56,7 +56,8 @@ def corrupt(pictures: Tensor, name: str, severity: int, seed: int = 0) -> Tensor
     Returns
     -------
     Tensor, shape (N, 3, H, W), float32
-        In 256 steps from 0 to 1, as a file would hold them.
+        In 256 steps from 0 to 1, as a file would hold them; where ``pictures`` are. A
+        seed gives the same ones on every device, for they are made on the CPU.
 
     References
     ----------
@@ -69,7 +70,8 @@ def corrupt(pictures: Tensor, name: str, severity: int, seed: int = 0) -> Tensor
     check_seed("seed", seed)
     change, strengths = CORRUPTIONS[name]
     generator = Generator().manual_seed(seed)
-    return quantise(change(pictures.float(), strengths[severity - 1], generator))
+    changed = change(pictures.float().cpu(), strengths[severity - 1], generator)
+    return quantise(changed).to(pictures.device)
 
 
 def check_pictures(pictures: Tensor) -> None:

@@ -40,7 +40,8 @@ def perturb(pictures: Tensor, name: str, seed: int = 0) -> Tensor:
     Returns
     -------
     Tensor, shape (frames, N, 3, H, W), float32
-        In 256 steps from 0 to 1, as files would hold them.
+        In 256 steps from 0 to 1, as files would hold them; where ``pictures`` are,
+        though made on the CPU.
 
     References
     ----------
@@ -50,8 +51,9 @@ def perturb(pictures: Tensor, name: str, seed: int = 0) -> Tensor:
     check_pictures(pictures)
     check_choice("name", name, PERTURBATIONS)
     check_seed("seed", seed)
-    frames = PERTURBATIONS[name](pictures.float(), Generator().manual_seed(seed))
-    return torch.stack([quantise(frame) for frame in frames])
+    generator = Generator().manual_seed(seed)
+    frames = PERTURBATIONS[name](pictures.float().cpu(), generator)
+    return torch.stack([quantise(frame) for frame in frames]).to(pictures.device)
 
 
 Frames = Iterator[Tensor]

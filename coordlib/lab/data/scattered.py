@@ -82,7 +82,7 @@ def scatter(
     order = [torch.randperm(len(digits), generator=generator) for _ in range(rounds)]
     which = torch.cat(order)[: count * objects].view(count, objects)
     start -= (CANVAS - WINDOW) / 2
-    boxes = from_corners(torch.cat([start, start + size], -1))
+    boxes = from_corners(torch.cat([start, start + size], -1)).to(digits.device)
     free = _extent(digits)
     parts = [
         _drawn(digits[:, 0][one], box, free[one])
@@ -126,10 +126,11 @@ def _stretch(target: Tensor, source: Tensor, length: int) -> Tensor:
     """
     begin, end = (part[..., None] for part in target.unbind(-1))
     first, last = (part[..., None] for part in source.unbind(-1))
-    middles = torch.arange(WINDOW) + 0.5
+    middles = torch.arange(WINDOW, device=target.device) + 0.5
     share = (middles - begin) / (end - begin)
     place = first + share * (last - first) - 0.5
     place = place.maximum(first).minimum(last - 1)
-    weights = (1 - (place[..., None] - torch.arange(length)).abs()).relu()
+    pixels = torch.arange(length, device=target.device)
+    weights = (1 - (place[..., None] - pixels).abs()).relu()
     covered = (share >= 0) & (share < 1)
     return weights * covered[..., None]

@@ -92,11 +92,11 @@ def draw(centres: Tensor, square: Tensor, size: int) -> Tensor:
             f"{tuple(centres.shape)} and {tuple(square.shape)}"
         )
     reach = radius(size)  # refuses what is no size
-    images = torch.ones(len(centres), 3, size, size)
+    images = torch.ones(len(centres), 3, size, size, device=centres.device)
     parts = zip(
         *(t.split(_MOST_AT_ONCE) for t in (images, centres, square)), strict=True
     )
-    line = torch.arange(size)
+    line = torch.arange(size, device=centres.device)
     for canvas, where, is_square in parts:
         rows = (line - where[:, :, 0, None]).abs()[:, :, :, None]
         columns = (line - where[:, :, 1, None]).abs()[:, :, None, :]
@@ -104,7 +104,7 @@ def draw(centres: Tensor, square: Tensor, size: int) -> Tensor:
         in_circle = rows.square() + columns.square() <= reach**2
         inside = torch.where(is_square[:, :, None, None], in_square, in_circle)
         for mask, color in zip(inside.unbind(1), COLORS.values(), strict=True):
-            there = torch.tensor(color)[:, None, None]
+            there = torch.tensor(color, device=canvas.device)[:, None, None]
             canvas[:] = torch.where(mask[:, None], there, canvas)
     return images
 

@@ -6,6 +6,7 @@ a :class:`~coordlib.lab.record.sweep.Sweep`, which trains networks and compares 
 """
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -71,7 +72,10 @@ NAMES = tuple(MODULES)
 def find(name: str) -> Experiment:
     """Give an experiment by its name."""
     if name not in MODULES:
-        raise ValueError(f"no experiment {name!r}; there are {', '.join(NAMES)}")
+        like = get_close_matches(str(name), NAMES)
+        meant = f"; did you mean {' or '.join(like)}?" if like else ""
+        there = f"; there are {', '.join(NAMES)}" if not like else ""
+        raise ValueError(f"no experiment {name!r}{meant}{there}")
     return import_module(f"{__name__}.{MODULES[name]}").EXPERIMENT
 
 

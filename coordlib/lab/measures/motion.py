@@ -277,7 +277,8 @@ def _roughness(nodes: int) -> Tensor:
 
 
 def _blur(x: Tensor, taps: int) -> Tensor:
-    return BlurPool2d(filter_size=taps, stride=1, padding_mode="replicate")(x)
+    blur = BlurPool2d(filter_size=taps, stride=1, padding_mode="replicate")
+    return blur.to(x.device)(x)
 
 
 def _error(x: Tensor, y: Tensor) -> Tensor:

@@ -182,7 +182,7 @@ def cloud(centres: Tensor, size: int) -> tuple[float, float]:
     dimension = float(spread / covariance.square().sum()) if spread > 1e-9 else 0.0
     cells = (centres - reach) / (size - 1 - 2 * reach) * BINS
     cells = cells.long().clamp(0, BINS - 1).flatten(1)
-    numbers = (cells * BINS ** torch.arange(4)).sum(1)
+    numbers = (cells * BINS ** torch.arange(4, device=cells.device)).sum(1)
     shares = torch.bincount(numbers).double() / len(centres)
     shares = shares[shares > 0]
     return dimension, float(-(shares * shares.log2()).sum())
@@ -216,7 +216,7 @@ def fixed_pattern(pictures: Tensor) -> tuple[float, float]:
     seen = (near == 0).to(pictures.dtype)
     lacks = (1 - pictures) / 2 * 255 * seen
     stains = lacks.square().sum() / (3 * seen.sum()).clamp(min=1)
-    maps, enough = [], torch.ones(1, size, size, dtype=torch.bool)
+    maps, enough = [], torch.ones_like(seen[0], dtype=torch.bool)
     for part, mask in zip(lacks.chunk(2), seen.chunk(2), strict=True):
         count = mask.sum(0)
         maps.append(part.sum(0) / count.clamp(min=1))
@@ -244,7 +244,7 @@ def walks(starts: Tensor, ends: Tensor, frames: int) -> Tensor:
     check_tensor("starts", starts, axes=2)
     check_tensor("ends", ends, axes=2)
     check_integer("frames", frames, at_least=2)
-    share = torch.linspace(0, 1, frames)[:, None]
+    share = torch.linspace(0, 1, frames, device=starts.device)[:, None]
     return starts[:, None] + share * (ends - starts)[:, None]
 
 

@@ -93,6 +93,9 @@ class Experiment:
 class Trial(Experiment):
     """An experiment that measures all of a seed at once.
 
+    One that is stopped measures the seed that it was at anew, but for the trainings
+    that ``measure`` itself checkpoints in the folder of its setting.
+
     Attributes
     ----------
     measure : callable

@@ -5,8 +5,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
+from importlib import import_module
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 from coordlib.arguments import check_instance, check_sequence
 from coordlib.lab import files
@@ -102,15 +104,21 @@ def read_claims(file: Path | None = None) -> list[Claim]:
     Raises
     ------
     ValueError
-        If a claim lacks or adds a field, an id comes twice, or a rule is no
-        comparison of a metric with a number.
+        If a claim lacks or adds a field, or one is empty; if an id comes twice, there
+        is no such experiment, or a rule is no comparison of a metric with a number.
     """
     import yaml
 
     if file is not None:
         check_instance("file", file, Path, "a path or None")
     file = file or claims_file()
-    claims = [_claim(entry, file) for entry in yaml.safe_load(file.read_text())]
+    try:
+        entries = yaml.safe_load(file.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise ValueError(f"{file} must hold a list of claims, each with its fields")
+    claims = [_claim(entry, file) for entry in entries]
     ids = [claim.id for claim in claims]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
         raise ValueError(f"{file}: claims listed twice: {', '.join(twice)}")
@@ -218,38 +226,66 @@ def _row(entry: Entry) -> str:
 
 def _claim(entry: dict, file: Path) -> Claim:
     name = entry.get("id", entry)
-    evidence = entry.get("evidence", {})
-    for what, have, need in (
-        ("fields", set(entry) - {"evidence"}, _FIELDS),
-        ("evidence", set(evidence) | {"quantities"}, _EVIDENCE),
-    ):
-        if what == "evidence" and not evidence:
-            continue
-        if have != need:
-            raise ValueError(
-                f"{file}: claim {name}: {what} must be {sorted(need)}, "
-                f"got {sorted(have)}"
-            )
-    rule = tuple(evidence.get("rule", ()))
+    try:
+        _check_names("fields", set(entry) - {"evidence"}, _FIELDS)
+        for key in _FIELDS:
+            if entry[key] is None or not str(entry[key]).strip():
+                raise ValueError(f"{key} must not be empty")
+        answer = _evidence(entry["evidence"]) if "evidence" in entry else {}
+    except ValueError as error:
+        raise ValueError(f"{file}: claim {name}: {error}") from None
+    return Claim(**{key: str(entry[key]).strip() for key in _FIELDS}, **answer)
+
+
+def _check_names(what: str, have: set, need: set[str]) -> None:
+    if have != need:
+        got = sorted(map(str, have))
+        raise ValueError(f"{what} must be {sorted(need)}, got {got}")
+
+
+def _evidence(evidence: object) -> dict[str, Any]:
+    """What answers a claim, as the fields of a :class:`Claim`."""
+    if not isinstance(evidence, dict) or not evidence:
+        raise ValueError(
+            f"evidence must be {sorted(_EVIDENCE)}, got {evidence!r}; leave it out "
+            "while nothing answers the claim"
+        )
+    _check_names("evidence", set(evidence) | {"quantities"}, _EVIDENCE)
+    known = _experiments()
+    if evidence["experiment"] not in known:
+        raise ValueError(
+            f"experiment must be one of {', '.join(known)}, "
+            f"got {evidence['experiment']!r}"
+        )
+    rule, quantities = evidence["rule"], evidence.get("quantities", {})
+    if not isinstance(rule, list) or not rule:
+        raise ValueError(f"rule must be a list of comparisons, got {rule!r}")
     for comparison in rule:
-        if not _COMPARISON.fullmatch(comparison):
+        if not isinstance(comparison, str) or not _COMPARISON.fullmatch(comparison):
             raise ValueError(
-                f"{file}: claim {name}: rule {comparison!r} is not of the form "
-                "'metric >= number'"
+                f"rule {comparison!r} is not of the form 'metric >= number'"
             )
-    quantity = re.compile(_METRIC)
-    for _, told, _, _ in Formatter().parse(evidence.get("measured", "")):
-        if told and not quantity.fullmatch(told):
-            raise ValueError(
-                f"{file}: claim {name}: measured names no quantity: {told}"
-            )
-    return Claim(
-        **{key: str(entry[key]).strip() for key in _FIELDS},
-        experiment=evidence.get("experiment"),
-        quantities=evidence.get("quantities", {}),
-        measured=evidence.get("measured", ""),
-        rule=rule,
-    )
+    if not isinstance(quantities, dict) or not all(
+        isinstance(axes, dict) and "metric" in axes for axes in quantities.values()
+    ):
+        raise ValueError(f"quantities must each have a metric, got {quantities!r}")
+    measured = evidence["measured"]
+    if not isinstance(measured, str) or not measured.strip():
+        raise ValueError(f"measured must be a text with quantities, got {measured!r}")
+    for _, told, _, _ in Formatter().parse(measured):
+        if told and not re.fullmatch(_METRIC, told):
+            raise ValueError(f"measured names no quantity: {told}")
+    return {
+        "experiment": evidence["experiment"],
+        "quantities": quantities,
+        "measured": measured,
+        "rule": tuple(rule),
+    }
+
+
+def _experiments() -> tuple[str, ...]:
+    """The names of all experiments, whose room is above this one: not before a call."""
+    return import_module("coordlib.lab.experiments").NAMES
 
 
 def _holds(comparison: str, claim: Claim, result: Result) -> bool:

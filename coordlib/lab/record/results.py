@@ -70,6 +70,8 @@ def check_writable(where: Where) -> None:
 def _check_where(where: Where) -> None:
     if where is not None:
         check_instance("where", where, str | Path, "a path or None")
+    if where == "":
+        raise ValueError("where must be a folder or None, got an empty name")
 
 
 def path(experiment: str, preset: str, where: Where = None) -> Path:
@@ -261,23 +263,51 @@ def load(file: Path) -> Result:
         raise ResultError(f"{file} is no result of format {FORMAT}; {remedy}")
     try:
         result = Result(**content)
-        valid = result.preset in PRESETS and all(
-            _is_number(row["value"])
-            and isinstance(row["metric"], str)
-            and "seed" in row
-            for row in result.rows
-        )
-    except (TypeError, AttributeError, KeyError) as error:
+    except TypeError as error:
         raise ResultError(f"{file} lacks or adds fields ({error}); {remedy}") from None
-    if not valid:
-        raise ResultError(
-            f"{file} holds an unknown preset or a row without a number; {remedy}"
-        )
+    if flaw := _flaw(result):
+        raise ResultError(f"{file} holds {flaw}; {remedy}")
     if file.name != f"{result.experiment}.{result.preset}.json":
         raise ResultError(
             f"{file} holds {result.experiment} at {result.preset}; {remedy}"
         )
     return result
+
+
+def _flaw(result: Result) -> str:
+    """What is no part of a result, in a few words; nothing if all is in order."""
+    if not isinstance(result.preset, str) or result.preset not in PRESETS:
+        return f"an unknown preset, {_short(result.preset)}"
+    if not isinstance(result.config, dict):
+        return f"a config that is no mapping, {_short(result.config)}"
+    for name, entries in (("row", result.rows), ("run", result.runs)):
+        if not isinstance(entries, list):
+            return f"{name}s that are no list, {_short(entries)}"
+        for entry in entries:
+            if not isinstance(entry, dict) or not _is_seed(entry.get("seed")):
+                return f"a {name} without a seed, {_short(entry)}"
+    for row in result.rows:
+        if not _is_number(row.get("value")):
+            return f"a row without a number, {_short(row)}"
+        if not isinstance(row.get("metric"), str):
+            return f"a row without a metric, {_short(row)}"
+        if any(not isinstance(value, str | int | float) for value in row.values()):
+            return f"a row with an axis that is neither text nor number, {_short(row)}"
+    if not isinstance(result.provenance, dict):
+        return f"a provenance that is no mapping, {_short(result.provenance)}"
+    for seed, facts in result.provenance.items():
+        if not seed.isdecimal() or not isinstance(facts, dict):
+            return f"a provenance of no seed, {_short({seed: facts})}"
+    return ""
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _is_seed(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_number(value: object) -> bool:

@@ -27,8 +27,8 @@ def run(
     """Measure an experiment for each seed, and keep what is already measured.
 
     The result file is written after every seed, and in a sweep after every job. A
-    run that was killed goes on where it was, inside a training too, and ends with
-    the numbers it would have had.
+    run that was killed ends with the numbers it would have had: a sweep goes on where
+    it was, inside a training too; a trial measures the seed that it was at anew.
 
     Parameters
     ----------
