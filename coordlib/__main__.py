@@ -67,8 +67,6 @@ def main(arguments: list[str] | None = None) -> int:
                 how = {"where": options.results, "device": options.device}
                 how["dry_run"] = options.dry_run
                 plans.run_plan(options.plan, options.minutes, **how)
-            case "run" if options.name is None:
-                raise ValueError("give the NAME of an experiment, or --plan PLAN")
             case "run":
                 preset = options.preset or experiments.find(options.name).sizes[0]
                 experiments.run(
@@ -119,7 +117,13 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError(f"--seeds must be at most {MOST_SEEDS}, got {options.seeds}")
     if options.dask == "":
         raise ValueError("--dask must be the address of a scheduler, got an empty one")
-    if options.name.startswith(SPEED):
+    if options.name is None and options.plan is None:
+        raise ValueError("give the NAME of an experiment, or --plan PLAN")
+    if options.name is not None and options.plan is not None:
+        raise ValueError(
+            f"give a NAME or --plan, got {options.name} and {options.plan}"
+        )
+    if options.name is not None and options.name.startswith(SPEED):
         raise ValueError(f"{options.name} is a benchmark; {_how_to_measure(options)}")
 
 

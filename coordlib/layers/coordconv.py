@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib._moved import warn
 from coordlib.arguments import check_flag
 from coordlib.layers._position_bias import (
     coordconv,
@@ -23,6 +22,7 @@ from coordlib.layers._position_bias import (
     split,
     split_transposed,
 )
+from coordlib.layers.add_coords import AddCoords as AddCoords  # it stood here
 
 __all__ = [
     "CoordConv1d",
@@ -32,17 +32,6 @@ __all__ = [
     "CoordConvTranspose2d",
     "CoordConvTranspose3d",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Give a layer that stood in this file."""
-    if name == "AddCoords":
-        warn("coordlib.layers.coordconv.AddCoords is now coordlib.layers.AddCoords")
-        from coordlib.layers.add_coords import AddCoords
-
-        return AddCoords
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
 
 # The size of an input is a fact inside them, so tracers record a call.
 fx.wrap("coordconv")

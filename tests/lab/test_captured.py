@@ -95,11 +95,10 @@ def test_a_training_that_is_replayed_ends_as_one_that_is_not(monkeypatch):
         assert torch.equal(plain[1].weight, replayed[1].weight)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-def test_on_cuda_a_captured_training_ends_where_a_cpu_would_take_it():
+def test_a_training_on_a_device_ends_where_a_cpu_would_take_it(device):
     options = {"lr": [0.05, 0.02], "weight_decay": [0.1, 0.0], "seed": [0, 1]}
     options |= {"steps": 30, "schedule": "one-cycle", "batch_size": 7}
-    here, there = [line(), line()], [line().cuda(), line().cuda()]
+    here, there = [line(), line()], [line().to(device), line().to(device)]
     first = fit_many(here, X, Y, F.mse_loss, **options)
     second = fit_many(there, X, Y, F.mse_loss, **options)
     for one, other in zip(first, second, strict=True):

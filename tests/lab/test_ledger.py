@@ -12,7 +12,7 @@ IDS = (
     [f"L{n:02}" for n in range(1, 21)]
     + [f"P{n:02}" for n in range(1, 7)]
     + [f"Z{n:02}" for n in range(1, 12)]
-    + [f"B{n:02}" for n in range(1, 9)]
+    + [f"B{n:02}" for n in range(1, 10)]
 )
 CLAIM = Claim(
     *("X1", "source", "claim", "1", "page", "trial"),

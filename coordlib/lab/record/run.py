@@ -106,7 +106,8 @@ def run(
 
 def _precision(config: dict) -> dict[str, list[str]]:
     """What a provenance says of numbers that were not all computed in float32."""
-    trainings = [arm.get("training", {}) for arm in config.get("arms", {}).values()]
+    arms = [arm for arm in config.get("arms", {}).values() if isinstance(arm, dict)]
+    trainings = [arm.get("training", {}) for arm in arms]
     named = [training.get("precision", "float32") for training in trainings]
     each = {p for one in named for p in (one if isinstance(one, list) else [one])}
     return {"precision": sorted(each)} if each - {"float32"} else {}
