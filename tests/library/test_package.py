@@ -76,7 +76,6 @@ OLD_NAMES = {
     "adversarial": ["Duel"],
     "checkpoints": ["as_tensor", "from_tensor"],
     "experiments": ["presets"],
-    "layers.coordconv": ["AddCoords"],
     "playing": ["Policy", "eager_policy"],
     "training": ["Augment", "Draw", "Loss", "Measure", "SCHEDULES"],
 }
@@ -91,6 +90,12 @@ def test_a_public_name_that_is_another_now_is_found_with_a_warning(module):
             exec(f"from coordlib.{module} import {name}", scope)
         assert scope[name] is not None
         assert {Path(warning.filename).name for warning in told} == {"<string>"}
+
+
+def test_a_layer_is_still_found_in_the_file_it_stood_in():
+    from coordlib.layers import AddCoords, coordconv
+
+    assert coordconv.AddCoords is AddCoords
 
 
 def test_old_names_do_what_they_did():
