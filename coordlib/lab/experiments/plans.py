@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from time import perf_counter
 
-from coordlib.arguments import check_choice
 from coordlib.lab.experiments import run
 from coordlib.lab.record import results
 from coordlib.lab.record.device import best_device
@@ -144,7 +143,10 @@ def run_plan(
     KeyboardInterrupt
         After a step whose state is kept, and a table of what was done.
     """
-    check_choice("plan", name, tuple(PLANS))
+    if name not in PLANS:
+        raise ValueError(
+            f"plan must be one of {', '.join(map(repr, PLANS))}, got {name!r}"
+        )
     if not 0 < minutes < float("inf"):
         raise ValueError(f"minutes must be positive and finite, got {minutes}")
     results.check_writable(where)
