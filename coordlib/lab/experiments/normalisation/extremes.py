@@ -10,7 +10,7 @@ from coordlib.lab.experiments.normalisation.painters import (
 )
 from coordlib.lab.record.sweep import Sweep
 
-# Predicted before the first run, from batches of 128 (23 % with updates held, none with
+# Predicted before the first run, from batches of 128 (48 % with updates held, none with
 # epochs held): a batch of 256 does a little better than that with updates held. A
 # thousand epochs in the source's own schedule, at the better of the painter's own rate
 # and the highest of the source's: more than half of the held-out dots, for four times
