@@ -102,9 +102,8 @@ def test_old_names_do_what_they_did():
     pytest.importorskip("scipy")
     with pytest.warns(FutureWarning):
         from coordlib.checkpoints import as_tensor, from_tensor
-        from coordlib.playing import eager_policy
-
         from coordlib.experiments import presets
+        from coordlib.playing import eager_policy
     assert presets("encodings")[0] == "quick"
     assert from_tensor(as_tensor({"step": 3})) == {"step": 3}
     choose = eager_policy(nn.Linear(2, 3).requires_grad_(False), explore=1.0)
