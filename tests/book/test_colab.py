@@ -38,6 +38,8 @@ INSTALLED = [
     "ipywidgets",
     "anywidget",
     "ipykernel",
+    "PyYAML",
+    "tqdm",
     "nbclient",  # executes the notebook from inside
     "pip",  # the set-up cell calls it
 ]
