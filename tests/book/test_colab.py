@@ -150,7 +150,7 @@ def figures(outputs: list[list[dict]]) -> int:
 
 
 def test_environment_is_bare(bare):
-    for name in ("coordlib", "yaml", "tqdm", "jupyter_book", "pytest"):
+    for name in ("coordlib", "jupyter_book", "pytest"):
         command = [bare, "-I", "-c", f"import {name}"]
         assert subprocess.run(command, capture_output=True).returncode, name
 
