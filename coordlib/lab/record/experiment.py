@@ -84,6 +84,10 @@ class Experiment:
             )
         return self.presets[preset]
 
+    def facts(self, config: dict) -> dict[str, Any]:
+        """What a provenance says beside the device, the versions and the time."""
+        return {}
+
     def fill(self, result: Result, seed: int, setting: Setting) -> float:
         """Measure a seed, add it to a result, and give the seconds that it took."""
         raise NotImplementedError

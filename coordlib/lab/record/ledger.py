@@ -103,8 +103,8 @@ def read_claims(file: Path | None = None) -> list[Claim]:
     Raises
     ------
     ValueError
-        If a claim lacks or adds a field, or one is empty; if an id comes twice, there
-        is no such experiment, or a rule is no comparison of a metric with a number.
+        If a claim lacks or adds a field, or one is empty; if an id comes twice, or a
+        rule is no comparison of a metric with a number.
     """
     import yaml
 
@@ -271,7 +271,7 @@ def _evidence(evidence: object) -> dict[str, Any]:
         if told and not re.fullmatch(_METRIC, told):
             raise ValueError(f"measured names no quantity: {told}")
     return {
-        "experiment": evidence["experiment"],
+        "experiment": name,
         "quantities": quantities,
         "measured": measured,
         "rule": tuple(rule),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -380,10 +381,9 @@ def put_aside(experiment: str, preset: str, where: Where = None) -> list[Path]:
     except (ResultError, FileNotFoundError):
         pass
     there = (file, weights_path(experiment, preset, where))
-    number = 1
-    while any(Path(f"{f}.old{number if number > 1 else ''}").exists() for f in there):
-        number += 1  # an older one stays
-    mark = f".old{number if number > 1 else ''}"
+    marks = chain([".old"], (f".old{number}" for number in count(2)))
+    # An older one stays.
+    mark = next(m for m in marks if not any(Path(f"{f}{m}").exists() for f in there))
     return [f.replace(f"{f}{mark}") for f in there if f.exists()]
 
 

@@ -96,21 +96,12 @@ def run(
                 seeds=tuple(seeds),
             )
             seconds = experiment.fill(result, seed, setting)
-            proven = results.provenance(chosen, seconds) | _precision(config)
+            proven = results.provenance(chosen, seconds) | experiment.facts(config)
             result.provenance[str(seed)] = proven
             results.save(result, where)
             report(f"{name} seed {seed}: {seconds:.1f} s")
         shutil.rmtree(folder, ignore_errors=True)
     return result
-
-
-def _precision(config: dict) -> dict[str, list[str]]:
-    """What a provenance says of numbers that were not all computed in float32."""
-    arms = [arm for arm in config.get("arms", {}).values() if isinstance(arm, dict)]
-    trainings = [arm.get("training", {}) for arm in arms]
-    named = [training.get("precision", "float32") for training in trainings]
-    each = {p for one in named for p in (one if isinstance(one, list) else [one])}
-    return {"precision": sorted(each)} if each - {"float32"} else {}
 
 
 def _begun(name: str, preset: str, config: dict, where: Where) -> Result:

@@ -55,6 +55,15 @@ class Sweep(Experiment):
     contest: Callable[..., Contest] | None = None
     spreads: ClassVar[bool] = True
 
+    def facts(self, config: dict) -> dict[str, Any]:
+        """In what its networks compute, where that is not float32 alone."""
+        named = {
+            one.get("precision", "float32")
+            for arm in config["arms"].values()
+            for one in grid(arm["training"])
+        }
+        return {"precision": sorted(named)} if named - {"float32"} else {}
+
     def fill(self, result: Result, seed: int, setting: Setting) -> float:
         """Train what is missing of one seed; return the seconds that all of it took."""
         task = made(self.task, result.config)

@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as tree
 
-from coordlib.lab.data.seeds import step_generator
-from coordlib.lab.training.loop import Augment, Draw, shuffled
+from coordlib.lab.training.loop import Augment, Draw, prepared, shuffled
 
 __all__ = ["PRECISIONS", "Course", "Recipes"]
 
@@ -184,13 +183,13 @@ class Course:
 
     def drawn(self, step: int, order: Tensor) -> tuple[Tensor, Any]:
         """The same, augmented, and with what is drawn for their targets."""
-        each = []
-        for row, seed in zip(order, self.seeds, strict=False):
-            x, y = self.inputs[row], self.targets[row]
-            generator = step_generator(seed, step)
-            if self.augment is not None:
-                x = self.augment(x, generator)
-            each.append((x, y if self.draw is None else self.draw(y, generator)))
+        each = [
+            prepared(
+                *(self.inputs[row], self.targets[row], seed, step),
+                *(self.augment, self.draw),
+            )
+            for row, seed in zip(order, self.seeds, strict=False)
+        ]
         if self.shared:
             return each[0]
         return tree.tree_map(lambda *one: torch.stack(one), *each)

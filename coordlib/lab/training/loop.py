@@ -217,11 +217,23 @@ def drawn_batches(
             continue
         indices = indices.to(inputs.device)
         x, y = inputs[indices], targets[indices]
-        if augment is not None or draw is not None:
-            generator = step_generator(seed, step)
-            x = x if augment is None else augment(x, generator)
-            y = y if draw is None else draw(y, generator)
-        yield x, y
+        yield prepared(x, y, seed, step, augment, draw)
+
+
+def prepared(
+    x: Tensor,
+    y: Tensor,
+    seed: int,
+    step: int,
+    augment: Augment | None,
+    draw: Draw | None,
+) -> tuple[Tensor, Any]:
+    """The samples of a step, augmented, and with what is drawn for their targets."""
+    if augment is None and draw is None:
+        return x, y
+    generator = step_generator(seed, step)
+    x = x if augment is None else augment(x, generator)
+    return x, y if draw is None else draw(y, generator)
 
 
 def shuffled(count: int, batch_size: int, seed: int) -> Iterator[Tensor]:

@@ -3,12 +3,9 @@
 from coordlib.lab.experiments.normalisation.painters import (
     HALF_SIZE,
     PAINTERS,
-    contest,
     half_size_arm,
-    summarise,
-    task,
+    sweep,
 )
-from coordlib.lab.record.sweep import Sweep
 
 STEPS = {"deconv": 1176, "coordconv": 1254}
 """How many steps the recipes of half size take."""
@@ -79,11 +76,4 @@ def _arms() -> dict[str, dict]:
 PRESETS = {"cpu": HALF_SIZE | {"arms": _arms()}}
 
 
-EXPERIMENT = Sweep(
-    name="normalisation-company",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = sweep("normalisation-company", __doc__, PRESETS)

@@ -3,12 +3,9 @@
 from coordlib.lab.experiments.normalisation.company import STEPS
 from coordlib.lab.experiments.normalisation.painters import (
     HALF_SIZE,
-    contest,
     half_size_arm,
-    summarise,
-    task,
+    sweep,
 )
-from coordlib.lab.record.sweep import Sweep
 
 # Predicted before the first run, from batches of 128 (48 % with updates held, none with
 # epochs held): a batch of 256 does a little better than that with updates held. A
@@ -45,11 +42,4 @@ PRESETS = {
     }
 }
 
-EXPERIMENT = Sweep(
-    name="normalisation-extremes",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = sweep("normalisation-extremes", __doc__, PRESETS)

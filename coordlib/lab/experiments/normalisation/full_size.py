@@ -4,11 +4,8 @@ from coordlib.lab.experiments.normalisation.painters import (
     RECIPES,
     TUNED,
     arm,
-    contest,
-    summarise,
-    task,
+    sweep,
 )
-from coordlib.lab.record.sweep import Sweep
 
 RATES = [TUNED["deconv_none"], TUNED["deconv_batch"]]
 """The best rates without normalisation and with that of the batch."""
@@ -44,11 +41,4 @@ PRESETS = {
     }
 }
 
-EXPERIMENT = Sweep(
-    name="normalisation-full-size",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = sweep("normalisation-full-size", __doc__, PRESETS)

@@ -286,11 +286,9 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
     return found
 
 
-EXPERIMENT = Sweep(
-    name="normalisation",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+def sweep(name: str, question: str, presets: dict[str, dict]) -> Sweep:
+    """A sweep over this task, with arms of its own."""
+    return Sweep(name, question, presets, task, summarise, contest)
+
+
+EXPERIMENT = sweep("normalisation", __doc__, PRESETS)

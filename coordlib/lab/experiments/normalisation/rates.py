@@ -3,13 +3,10 @@
 from coordlib.lab.experiments.normalisation.painters import (
     HALF_SIZE,
     PAINTERS,
-    contest,
     half_size_arm,
-    summarise,
-    task,
+    sweep,
 )
 from coordlib.lab.experiments.normalisation.tuning import RATES
-from coordlib.lab.record.sweep import Sweep
 
 
 def _arms() -> dict[str, dict]:
@@ -27,11 +24,4 @@ def _arms() -> dict[str, dict]:
 PRESETS = {"cpu": HALF_SIZE | {"arms": _arms()}}
 
 
-EXPERIMENT = Sweep(
-    name="normalisation-rates",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = sweep("normalisation-rates", __doc__, PRESETS)

@@ -49,10 +49,5 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
 
 
 EXPERIMENT = Sweep(
-    name="normalisation-regression",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
+    "normalisation-regression", __doc__, PRESETS, task, summarise, contest
 )

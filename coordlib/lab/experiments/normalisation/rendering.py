@@ -78,10 +78,5 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
 
 
 EXPERIMENT = Sweep(
-    name="normalisation-rendering",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
+    "normalisation-rendering", __doc__, PRESETS, task, summarise, contest
 )

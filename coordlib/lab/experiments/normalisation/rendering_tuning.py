@@ -31,10 +31,5 @@ PRESETS = {
 }
 
 EXPERIMENT = Sweep(
-    name="normalisation-rendering-tuning",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
+    "normalisation-rendering-tuning", __doc__, PRESETS, task, summarise, contest
 )

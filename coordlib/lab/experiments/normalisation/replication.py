@@ -2,11 +2,8 @@
 
 from coordlib.lab.experiments.normalisation.painters import (
     arm,
-    contest,
-    summarise,
-    task,
+    sweep,
 )
-from coordlib.lab.record.sweep import Sweep
 
 RECIPE = {
     "epochs": 200,
@@ -41,11 +38,4 @@ def _arms() -> dict[str, dict]:
 # than 95 % of the held-out dots.
 PRESETS = {"cpu": {"size": 64, "arms": _arms()}}
 
-EXPERIMENT = Sweep(
-    name="normalisation-replication",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = sweep("normalisation-replication", __doc__, PRESETS)

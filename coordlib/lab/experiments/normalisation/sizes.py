@@ -4,12 +4,9 @@ from itertools import product
 
 from coordlib.lab.experiments.normalisation.painters import (
     HALF_SIZE,
-    contest,
     half_size_arm,
-    summarise,
-    task,
+    sweep,
 )
-from coordlib.lab.record.sweep import Sweep
 
 PRESETS = {
     "cpu": HALF_SIZE
@@ -27,11 +24,4 @@ PRESETS = {
 }
 
 
-EXPERIMENT = Sweep(
-    name="normalisation-sizes",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = sweep("normalisation-sizes", __doc__, PRESETS)

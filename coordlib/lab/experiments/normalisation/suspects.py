@@ -2,12 +2,9 @@
 
 from coordlib.lab.experiments.normalisation.painters import (
     HALF_SIZE,
-    contest,
     half_size_arm,
-    summarise,
-    task,
+    sweep,
 )
-from coordlib.lab.record.sweep import Sweep
 
 SOURCE_RATES = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05]
 
@@ -60,11 +57,4 @@ def _arms() -> dict[str, dict]:
 PRESETS = {"cpu": HALF_SIZE | {"arms": _arms()}}
 
 
-EXPERIMENT = Sweep(
-    name="normalisation-suspects",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = sweep("normalisation-suspects", __doc__, PRESETS)

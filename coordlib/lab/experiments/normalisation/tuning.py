@@ -2,11 +2,8 @@
 
 from coordlib.lab.experiments.normalisation.painters import (
     arm,
-    contest,
-    summarise,
-    task,
+    sweep,
 )
-from coordlib.lab.record.sweep import Sweep
 
 RATES = {
     "deconv": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1],
@@ -30,11 +27,4 @@ PRESETS = {
 }
 
 
-EXPERIMENT = Sweep(
-    name="normalisation-tuning",
-    question=__doc__,
-    presets=PRESETS,
-    task=task,
-    summarise=summarise,
-    contest=contest,
-)
+EXPERIMENT = sweep("normalisation-tuning", __doc__, PRESETS)
