@@ -58,6 +58,7 @@ MODULES = {
     "pretrained": "aliasing.pretrained",
     "regression-readouts": "coordinates.regression_readouts",
     "rendering": "coordinates.rendering",
+    "rendering-centre": "coordinates.rendering_centre",
     "robustness": "aliasing.robustness",
     "subsampling": "aliasing.subsampling",
     "translation": "aliasing.translation",

@@ -13,7 +13,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice, check_instance, check_integer
+from coordlib.arguments import (
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+)
 from coordlib.grid import unit_grid
 from coordlib.lab.models.common import Stack, he_normal_, parameter_count
 from coordlib.lab.models.handmade import Tile
@@ -227,6 +232,9 @@ class CoordConvSquarePainter(nn.Module):
         five 1x1 see one.)
     size : int or (int, int)
         Height and width of the canvas; one number for a square one.
+    centre : bool
+        Give the logits of the centre pixel too, as a second channel, for a loss on
+        them. The network is the same.
 
     Attributes
     ----------
@@ -245,12 +253,15 @@ class CoordConvSquarePainter(nn.Module):
         width: int = 1,
         kernel_size: int = 3,
         size: int | tuple[int, int] = 64,
+        centre: bool = False,
     ) -> None:
         super().__init__()
         check_integer("width", width)
         check_integer("kernel_size", kernel_size)
+        check_flag("centre", centre)
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {kernel_size}")
+        self.centre = centre
         self.pixel = CoordConvPainter(size=size)
         channels = [1, 8 * width, 8 * width, 16 * width, 16 * width, 1]
         layers: list[nn.Module] = []
@@ -262,7 +273,8 @@ class CoordConvSquarePainter(nn.Module):
     def forward(self, positions: Tensor) -> Tensor:
         logits = self.pixel(positions)
         sharp = logits.flatten(1).softmax(1).view_as(logits)
-        return self.square(sharp)
+        square = self.square(sharp)
+        return torch.cat((square, logits), 1) if self.centre else square
 
 
 def _check_unit_positions(positions: Tensor) -> None:
