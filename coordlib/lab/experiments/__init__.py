@@ -56,6 +56,7 @@ MODULES = {
     "play-coordified": "play.play_coordified",
     "play-q": "play.play_q",
     "pretrained": "aliasing.pretrained",
+    "regression-long": "coordinates.regression_long",
     "regression-readouts": "coordinates.regression_readouts",
     "rendering": "coordinates.rendering",
     "rendering-centre": "coordinates.rendering_centre",
