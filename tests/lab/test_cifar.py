@@ -153,6 +153,9 @@ def test_each_way_places_its_layers_where_its_name_says():
     assert around("VGG", "plain") == ["MaxPool2d"]
     assert around("VGG", "blur-before") == ["BlurPool2d", "MaxPool2d"]
     assert around("VGG", "blur-after") == ["MaxPool2d", "BlurPool2d"]
+    assert around("VGG", "blur-instead") == ["BlurPool2d"]
+    assert around("ResNet", "blur-instead") == around("ResNet", "blur")
+    assert around("DenseNet", "blur-instead") == around("DenseNet", "blur")
     assert around("VGG", "polyphase") == ["DenseMax2d", "PolyphasePool2d"]
     assert isinstance(VGG("blur").pool1, MaxBlurPool2d)
     assert around("DenseNet", "plain") == ["AvgPool2d"]
@@ -170,6 +173,23 @@ def test_only_the_naive_ways_keep_the_stride_where_it_was(name):
     assert strides("blur") == strides("polyphase") == 0
     for downsampling in ("plain", "blur-before", "blur-after"):
         assert strides(downsampling) == HALVINGS[name]
+
+
+def test_a_blur_in_place_of_the_maximum_leaves_no_maximum():
+    x = pictures()
+    average = VGG("blur-instead", 2).double().pool1
+    torch.testing.assert_close(average(x), nn.functional.avg_pool2d(x, 2))
+    net = VGG("blur-instead", 3, "circular").double()
+    kinds = (nn.MaxPool2d, MaxBlurPool2d)
+    assert not any(isinstance(m, kinds) for m in net.modules())
+    kernel = torch.tensor([1.0, 2.0, 1.0]).double() / 4
+    around = nn.functional.pad(x, (1, 1, 1, 1), mode="circular")
+    blurred = sum(
+        kernel[i] * kernel[j] * around[..., i : i + 32, j : j + 32]
+        for i in range(3)
+        for j in range(3)
+    )
+    torch.testing.assert_close(net.pool1(x), blurred[..., ::2, ::2])
 
 
 @every_net

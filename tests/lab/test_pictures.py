@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from coordlib.lab.experiments.aliasing import architectures, pictures
+from coordlib.lab.experiments.aliasing import architectures, naive, pictures
 from coordlib.lab.models.cifar import DOWNSAMPLINGS
 from coordlib.lab.record.result import Result
 
@@ -53,13 +53,28 @@ def test_the_ways_are_the_librarys_downsamplings():
     assert {way["downsampling"] for way in pictures.WAYS.values()} == set(DOWNSAMPLINGS)
 
 
-@pytest.mark.parametrize("experiment", [architectures, pictures])
+@pytest.mark.parametrize("experiment", [architectures, naive, pictures])
 @pytest.mark.parametrize("preset", ["quick", "cpu", "paper"])
 def test_every_arm_names_a_network_a_way_and_an_augmentation(experiment, preset):
     for arm in experiment.PRESETS[preset]["arms"].values():
         assert arm["axes"]["network"] in pictures.NETWORKS
         assert arm["axes"]["way"] in pictures.WAYS
         assert arm["axes"]["augmentation"] in ("still", "shifted")
+
+
+def test_the_naive_arms_have_a_recipe_and_a_network_in_common_with_the_others():
+    """Measured apart, so that what is stored keeps its configuration."""
+    for preset in ("cpu", "paper"):
+        mine = naive.PRESETS[preset]["arms"]
+        theirs = pictures.PRESETS[preset]["arms"]
+        for name in ("vgg_plain_still", "vgg_rect2_still", "vgg_tri3_still"):
+            assert mine[name] == theirs[name]
+        for way, like in (("average", "rect2"), ("subsampled", "tri3")):
+            arm, beside = mine[f"vgg_{way}_still"], theirs[f"vgg_{like}_still"]
+            assert arm["training"] == beside["training"]
+            instead = {"downsampling": "blur-instead"}
+            assert arm["network"] == beside["network"] | instead
+            assert f"vgg_{way}_still" not in theirs
 
 
 def test_the_other_networks_are_measured_where_vgg_is_not():

@@ -52,6 +52,7 @@ MODULES = {
     "padding-position": "coordinates.padding_position",
     "photographs": "generation.photographs",
     "pictures": "aliasing.pictures",
+    "pictures-naive": "aliasing.naive",
     "play": "play.play",
     "play-coordified": "play.play_coordified",
     "play-q": "play.play_q",

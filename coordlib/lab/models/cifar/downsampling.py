@@ -17,8 +17,13 @@ from coordlib.arguments import check_choice, check_positive
 from coordlib.lab.models.classifiers import DenseMax2d
 from coordlib.layers import BlurPool2d, MaxBlurPool2d, PolyphasePool2d
 
-DOWNSAMPLINGS = ("plain", "blur", "polyphase", "blur-before", "blur-after")
-Downsampling = Literal["plain", "blur", "polyphase", "blur-before", "blur-after"]
+DOWNSAMPLINGS = (
+    *("plain", "blur", "polyphase"),
+    *("blur-before", "blur-after", "blur-instead"),
+)
+Downsampling = Literal[
+    "plain", "blur", "polyphase", "blur-before", "blur-after", "blur-instead"
+]
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Way:
             "polyphase": lambda: [*layers(1), PolyphasePool2d(2)],
             "blur-before": lambda: [self.blur(1), *layers(2)],
             "blur-after": lambda: [*layers(2), self.blur(1)],
+            "blur-instead": lambda: [*layers(1), self.blur(2)],
         }[self.downsampling]()
 
     def max_pool(self) -> nn.Module:
@@ -77,6 +83,7 @@ class Way:
             ),
             "blur-before": lambda: nn.Sequential(blur, nn.MaxPool2d(2)),
             "blur-after": lambda: nn.Sequential(nn.MaxPool2d(2), blur),
+            "blur-instead": lambda: self.blur(2),
         }[self.downsampling]()
 
     def average_pool(self) -> nn.Module:
@@ -88,6 +95,7 @@ class Way:
             "polyphase": lambda: nn.Sequential(dense, PolyphasePool2d(2)),
             "blur-before": lambda: nn.Sequential(self.blur(1), nn.AvgPool2d(2)),
             "blur-after": lambda: nn.Sequential(nn.AvgPool2d(2), self.blur(1)),
+            "blur-instead": lambda: self.blur(2),
         }[self.downsampling]()
 
 

@@ -109,4 +109,5 @@ def _shortcut(way: Way) -> nn.Module:
         "polyphase": lambda: PolyphasePool2d(2, return_phase=True),
         "blur-before": lambda: way.blur(2),
         "blur-after": lambda: nn.Sequential(subsample, way.blur(1)),
+        "blur-instead": lambda: way.blur(2),
     }[way.downsampling]()

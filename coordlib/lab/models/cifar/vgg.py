@@ -24,7 +24,8 @@ class VGG(nn.Sequential):
 
     Parameters
     ----------
-    downsampling : {"plain", "blur", "polyphase", "blur-before", "blur-after"}
+    downsampling : {"plain", "blur", "polyphase", "blur-before", "blur-after", \
+"blur-instead"}
         What the pools do, see the table above. "plain" is the 2x2 maximum
         with stride 2.
     filter_size : int
