@@ -8,8 +8,10 @@ from coordlib.lab.experiments.aliasing import pictures
 from coordlib.lab.experiments.classification import (
     classification,
     classification_control,
+    classification_ring,
 )
 from coordlib.lab.models.common import parameter_count
+from coordlib.probe import shift
 
 
 def letters(split):
@@ -66,6 +68,47 @@ def test_the_control_has_the_same_layer_and_learns_nothing_about_the_place(small
     for layer, same in ((control[0], True), (told[0], False)):
         values = layer(grey)[0]
         assert torch.allclose(values, values[:, :1, :1], atol=1e-6) == same
+
+
+def test_on_a_ring_only_coordinates_know_the_side(small):
+    """Moved by half the canvas, a picture has another name, and only they can tell."""
+    networks = classification_ring.task(10).networks
+    x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for first, knows in (("conv", False), ("ones", False), ("coordconv", True)):
+        torch.manual_seed(0)
+        make = networks[f"{first}_still"]
+        network = make(width=0.25, padding_mode="circular").eval()
+        same = torch.allclose(network(x), network(shift(x, (0, 16))), atol=1e-4)
+        assert same == (not knows), first
+    torch.manual_seed(0)
+    bordered = networks["conv_still"](width=0.25).eval()
+    assert not torch.allclose(bordered(x), bordered(shift(x, (0, 16))), atol=1e-4)
+
+
+@pytest.mark.parametrize("preset", classification_ring.PRESETS)
+def test_the_arms_on_a_ring_differ_in_the_first_layer_only(small, preset):
+    arms = classification_ring.PRESETS[preset]["arms"]
+    theirs = classification.PRESETS[preset]["arms"]
+    for name, arm in arms.items():
+        first, augmentation = name.split("_")
+        like = theirs[f"conv_{augmentation}"]
+        assert arm["axes"]["first"] == first
+        assert arm["training"] == like["training"]
+        assert arm["network"] == like["network"] | {"padding_mode": "circular"}
+    networks = classification_ring.contest().networks
+    counts = {
+        first: parameter_count(networks[f"{first}_still"](width=0.25))
+        for first in classification_ring.FIRST
+    }
+    assert counts["conv"] + 3 * 8 == counts["ones"] == counts["coordconv"]
+
+
+def test_the_ring_has_the_pictures_of_the_others(small):
+    mine, theirs = (m.task(10) for m in (classification_ring, classification))
+    assert torch.equal(mine.inputs, theirs.inputs)
+    assert mine.splits(3).keys() == theirs.splits(3).keys()
+    for name, sides in mine.splits(3).items():
+        assert all(map(torch.equal, sides, theirs.splits(3)[name]))
 
 
 def test_the_control_has_the_seeds_pictures(small):

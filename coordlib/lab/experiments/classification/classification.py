@@ -46,7 +46,7 @@ def contest(**_) -> Contest:
     """Networks that differ in their first layer, by their accuracy."""
     networks = {
         f"{first}_{name}": partial(network, layer)
-        for first, layer in (("conv", nn.Conv2d), ("coordconv", _coordconv))
+        for first, layer in (("conv", nn.Conv2d), ("coordconv", coordconv))
         for name in _AUGMENTATIONS
     }
     return Contest(networks=networks, best="accuracy")
@@ -96,10 +96,13 @@ def task(samples: int) -> Task:
     )
 
 
-_coordconv = partial(CoordConv2d, with_r=True)
+coordconv = partial(CoordConv2d, with_r=True)
+"""A convolution that sees coordinates and the distance from the centre."""
 
 
-def network(first: type[nn.Module], width: float) -> nn.Module:
+def network(
+    first: type[nn.Module], width: float, padding_mode: str = "zeros"
+) -> nn.Module:
     """A ResNet with one more layer in front, of 1x1 filters.
 
     The paper puts such a layer, with coordinates and the distance from the centre, in
@@ -111,9 +114,11 @@ def network(first: type[nn.Module], width: float) -> nn.Module:
     first : type
         Makes a convolution from its channels and the size of its filters.
     width : float
+    padding_mode : {"zeros", "circular"}
         As for :class:`coordlib.lab.models.cifar.ResNet`.
     """
-    layers = first(3, CHANNELS, 1), ResNet(width=width, channels=CHANNELS)
+    body = ResNet(width=width, channels=CHANNELS, padding_mode=padding_mode)
+    layers = first(3, CHANNELS, 1), body
     # Channels last is what convolutions on pictures are quickest with.
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
