@@ -4,10 +4,20 @@ import pytest
 import torch
 
 from coordlib.lab import experiments
-from coordlib.lab.data.boxes import encode, inside
-from coordlib.lab.experiments.detection import detection, detection_clipped
+from coordlib.lab.data.boxes import box_iou, encode, inside
+from coordlib.lab.experiments.detection import (
+    detection,
+    detection_clipped,
+    detection_control,
+)
 from coordlib.lab.models import parameter_count
-from coordlib.lab.models.detector import ANCHORS
+from coordlib.lab.models.detector import (
+    ANCHORS,
+    draw_chances,
+    moved,
+    positive_overlap,
+    sample_boxes,
+)
 from coordlib.lab.record import results
 
 SMALL = {"samples": 16, "tested": 8}
@@ -53,6 +63,44 @@ def test_many_boxes_on_one_digit_please_the_metric_of_the_paper():
     assert heaped["found"] < spread["found"]
     assert heaped["recall"] == 0.5
     assert heaped["cut"] == pytest.approx(0, abs=1e-3)
+
+
+def test_the_other_metric_of_the_source_asks_the_boxes_that_found_a_digit():
+    """All that overlap by more than a half, and the closest, whatever their score."""
+    around = torch.stack([WHOLE + k * BY_FOUR for k in (0, 1, -1)])
+    overlaps = [1, 12 / 20, 12 / 20]  # and the closest to each of the other two has 0
+    for scores in ([5.0, 4, 3], [-5.0, -4, 9]):
+        found = detection.detection_scores(saying(around, scores), TRUTH)["positive"]
+        assert found == pytest.approx(sum(overlaps) / 5, abs=1e-3)
+
+
+def test_it_is_what_drawing_gives_in_the_long_run():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.stack([WHOLE, WHOLE + 2 * BY_FOUR])[None]
+    outputs = torch.zeros(1, 1521, 6)
+    outputs[..., :4] = 0.1 * torch.randn(1, 1521, 4, generator=generator)
+    boxes, drawn = moved(outputs), []
+    for _ in range(300):
+        _, chances = draw_chances(truth, generator)
+        sample = sample_boxes(boxes, truth, chances)
+        assert sample.is_positive.all()
+        overlap = box_iou(boxes, truth)[0]
+        drawn.append(overlap[sample.positive[0], sample.target[0]].mean())
+    found = positive_overlap(boxes, truth).item()
+    assert torch.stack(drawn).mean().item() == pytest.approx(found, abs=0.01)
+
+
+def test_the_control_differs_in_what_is_beside_the_picture_only():
+    for preset in detection_control.PRESETS.values():
+        arms = list(preset["arms"].values())
+        assert all(arm == arms[0] for arm in arms)
+        assert set(preset["arms"]) == {"plain", "constant", "coordconv"}
+    task = detection_control.task(**SMALL)
+    counts = {arm: parameter_count(task.networks[arm]()) for arm in preset["arms"]}
+    assert counts["plain"] < counts["constant"] == counts["coordconv"]
+    longer = detection_control.PRESETS["cpu"]["arms"]["plain"]["training"]
+    shorter = detection.PRESETS["cpu"]["arms"]["plain"]["training"]
+    assert longer == shorter | {"epochs": 20}
 
 
 def test_the_mover_is_judged_by_the_closest_anchor_whatever_its_score():
@@ -118,4 +166,8 @@ def test_a_run_gives_the_scores_of_every_arm_and_its_gain(tmp_path, monkeypatch)
         assert 0 <= result.mean("iou", arm=name) <= result.mean("ranked", arm=name) <= 1
     gain = result.mean("iou", arm="coordconv") / result.mean("iou", arm="plain") - 1
     assert result.mean("iou_gain", arm="coordconv") == pytest.approx(gain)
+    assert result.mean("positive_gain", arm="constant") > -1
+    beside = result.mean("iou", arm="coordconv") / result.mean("iou", arm="constant")
+    over_ones = result.mean("iou_gain_over_ones", arm="coordconv")
+    assert over_ones == pytest.approx(beside - 1)
     assert results.load_weights("detection", "quick", "plain_test", tmp_path)

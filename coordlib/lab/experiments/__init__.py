@@ -31,6 +31,7 @@ MODULES = {
     "cost": "coordinates.cost",
     "detection": "detection.detection",
     "detection-clipped": "detection.detection_clipped",
+    "detection-control": "detection.detection_control",
     "encodings": "coordinates.encodings",
     "gan": "generation.gan",
     "garments": "aliasing.garments",

@@ -35,6 +35,7 @@ __all__ = [
     "detection_loss",
     "draw_chances",
     "moved",
+    "positive_overlap",
     "proposals",
     "sample_boxes",
 ]
@@ -257,9 +258,7 @@ def sample_boxes(
     Liu et al., 2018; ``BoxSampler`` in the released code.
     """
     overlap = box_iou(boxes, truth)
-    within = inside(boxes, (SIZE, SIZE))[..., None]
-    closest = torch.zeros_like(overlap).scatter(1, overlap.argmax(1, True), 1.0) > 0
-    found = closest | ((overlap > POSITIVE) & within)
+    found, closest, within = _found(boxes, overlap)
     none = ((overlap < NEGATIVE) & within & ~closest).all(-1)
 
     def draw(among: Tensor, chances: Tensor) -> tuple[Tensor, Tensor]:
@@ -270,6 +269,43 @@ def sample_boxes(
     pair, is_positive = draw(found.flatten(1), chances[..., :things].flatten(1))
     negative, is_negative = draw(none, chances[..., things])
     return Sample(pair // things, pair % things, is_positive, negative, is_negative)
+
+
+def positive_overlap(boxes: Tensor, truth: Tensor) -> Tensor:
+    """How well the boxes fit that would be drawn as having found a thing.
+
+    The released code watches this number beside that of the boxes it keeps: the IOU of
+    the drawn boxes with the things they found. Here it is the mean that drawing gives
+    in the long run, over all pairs of :func:`sample_boxes` of which it draws.
+
+    Parameters
+    ----------
+    boxes : Tensor, shape (N, A, 4)
+        As moved.
+    truth : Tensor, shape (N, B, 4)
+
+    Returns
+    -------
+    Tensor, shape (N,), in [0, 1]
+        Of each picture.
+
+    References
+    ----------
+    Liu et al., 2018; ``pos_box_iou`` in the released code.
+    """
+    overlap = box_iou(boxes, truth)
+    found, _, _ = _found(boxes, overlap)
+    return _mean(overlap.flatten(1), found.flatten(1))
+
+
+def _found(boxes: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Which box has found which thing, which is closest to it, which is on the picture.
+
+    Shapes (N, A, B), (N, A, B) and (N, A, 1).
+    """
+    within = inside(boxes, (SIZE, SIZE))[..., None]
+    closest = torch.zeros_like(overlap).scatter(1, overlap.argmax(1, True), 1.0) > 0
+    return closest | ((overlap > POSITIVE) & within), closest, within
 
 
 def draw_chances(truth: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

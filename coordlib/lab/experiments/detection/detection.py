@@ -23,6 +23,7 @@ from coordlib.lab.models.detector import (
     detection_loss,
     draw_chances,
     moved,
+    positive_overlap,
     proposals,
 )
 from coordlib.lab.record.result import Row, rows
@@ -149,9 +150,12 @@ def detection_scores(
     -------
     dict of str to float
         ``iou``, of each kept box with the digit that it fits best, wherever that lies
-        (the number of the paper); ``precision``, the share of kept boxes where it is at
-        least .5; ``ranked``, what ``iou`` would be if boxes were kept in the order of
-        their true fit; ``outside``, the share of kept boxes that hang over the border.
+        (the number of the paper); ``positive``, the other number of the released code,
+        of all boxes that found a digit, with that digit (see
+        :func:`~coordlib.lab.models.detector.positive_overlap`); ``precision``, the
+        share of kept boxes that fit by at least .5; ``ranked``, what ``iou`` would be
+        if boxes were kept in the order of their true fit; ``outside``, the share of
+        kept boxes that hang over the border.
         ``found``, the IOU of each digit with the kept box that fits it best; ``whole``
         and ``cut``, the same of digits without and with a part beyond the border;
         ``recall``, the share of digits found with at least .5. ``mover_whole`` and
@@ -174,6 +178,7 @@ def detection_scores(
     cut = seen & ~whole
     return {
         "iou": _mean(fits, there),
+        "positive": float(positive_overlap(boxes, truth).mean()),
         "precision": _mean((fits >= 0.5).float(), there),
         "ranked": _mean(known.gather(1, ideal.clamp(min=0)), ideal >= 0),
         "outside": _mean((~inside(kept.boxes, (WINDOW, WINDOW))).float(), there),
@@ -197,8 +202,10 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
     -------
     list of Row
         By arm what :func:`detection_scores` names, and ``parameters``; for each but
-        "plain" also ``iou_gain`` and the like of ``found``, ``whole`` and ``cut``: how
-        much larger than the plain network's of the same seed, as a share of it.
+        "plain" also ``iou_gain`` and the like of ``positive``, ``found``, ``whole`` and
+        ``cut``: how much larger than the plain network's of the same seed, as a share
+        of it. Runs measured before ``positive`` was have none. With an arm "constant"
+        also ``iou_gain_over_ones``, the gain of "coordconv" from that one.
     """
     best = {arm: best_run(contest, runs, arm=arm, split="test") for arm in arms}
     found = []
@@ -207,9 +214,13 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
         found += rows({k.removeprefix("test_"): v for k, v in scores.items()}, arm=arm)
         found += rows({"parameters": run["parameters"]}, arm=arm)
         if arm != "plain":
-            for name in ("iou", "found", "whole", "cut"):
-                mine, plain = run[f"test_{name}"], best["plain"][f"test_{name}"]
-                found += rows({f"{name}_gain": mine / plain - 1}, arm=arm)
+            for name in ("iou", "positive", "found", "whole", "cut"):
+                if f"test_{name}" in run:
+                    mine, plain = run[f"test_{name}"], best["plain"][f"test_{name}"]
+                    found += rows({f"{name}_gain": mine / plain - 1}, arm=arm)
+    if best.keys() >= {"constant", "coordconv"}:
+        told, ones = (best[arm]["test_iou"] for arm in ("coordconv", "constant"))
+        found += rows({"iou_gain_over_ones": told / ones - 1}, arm="coordconv")
     return found
 
 
