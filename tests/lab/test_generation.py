@@ -5,7 +5,13 @@ import torch
 from torch import nn
 
 from coordlib.lab import experiments
-from coordlib.lab.experiments.generation import gan, photographs, vae
+from coordlib.lab.experiments.generation import (
+    gan,
+    gan_equal,
+    photographs,
+    vae,
+    vae_64,
+)
 from coordlib.lab.record import results
 
 TINY_GAN = {
@@ -48,6 +54,9 @@ def hills(split):
     return smooth / 2 + labels[:, None, None, None] / 16, labels
 
 
+OF_WALKS = {"kept", "lowest", "jump", "travel"}
+
+
 class Eye(nn.Module):
     """Sees a grid of colours."""
 
@@ -75,13 +84,17 @@ def run(name, where, seeds=(0,)):
 
 
 @pytest.mark.parametrize(
-    ("name", "arms"), [("gan", gan.GENERATORS), ("vae", vae.DECODERS)]
+    ("name", "arms"), [("gan", gan.GENERATORS), ("vae", vae.COMPARED)]
 )
 def test_every_arm_is_measured(tiny, tmp_path, name, arms):
     measured = run(name, tmp_path)
     for arm in arms:
         known = {row["metric"] for row in measured.select(arm=arm)}
-        assert set(vae.MEASURED) <= known
+        wanted = set(vae.MEASURED)
+        if not measured.mean("walks", arm=arm):
+            wanted -= OF_WALKS
+            assert not known & OF_WALKS
+        assert wanted <= known
         assert measured.mean("parameters", arm=arm) > 100
         assert 0 <= measured.mean("right", arm=arm) <= 1
 
@@ -166,7 +179,7 @@ def test_the_generators_of_the_first_seed_are_kept(tiny, tmp_path, name):
 
 def test_the_autoencoders_are_kept(tiny, tmp_path):
     run("vae", tmp_path)
-    for arm in vae.DECODERS:
+    for arm in vae.COMPARED:
         model = experiments.best_network("vae", arm, "test", tmp_path)
         assert model.decode(torch.zeros(2, 4)).shape == (2, 3, 8, 8)
 
@@ -180,7 +193,7 @@ def test_a_generator_that_was_not_measured_is_not_there(tmp_path, name):
 @pytest.mark.parametrize("preset", vae.PRESETS)
 def test_all_autoencoders_are_trained_in_the_same_way(preset):
     arms = vae.PRESETS[preset]["arms"]
-    assert tuple(arms) == vae.DECODERS
+    assert tuple(arms) == vae.COMPARED
     recipes = [arm["training"] for arm in arms.values()]
     assert all(recipe == recipes[0] for recipe in recipes)
 
@@ -195,6 +208,56 @@ def test_the_paper_preset_of_the_gan_is_the_release():
         "batch_size": 16,
         "betas": [0.9, 0.99],
     }
+
+
+@pytest.mark.parametrize("preset", gan_equal.PRESETS)
+def test_the_equal_gans_differ_in_kind_or_normalisation_and_nothing_else(preset):
+    arms = gan_equal.PRESETS[preset]["arms"]
+    for name, arm in arms.items():
+        assert name == f"{arm['kind']}_{arm['normalisation']}"
+        assert arm["axes"] == {k: arm[k] for k in ("kind", "normalisation")}
+    assert len(arms) == 4
+    [rest] = {(arm["width"], tuple(arm["lr"])) for arm in arms.values()}
+    if preset == "paper":
+        release = gan.PRESETS["paper"]["arms"]["conv"]
+        assert rest == (release["width"], tuple(release["lr"]))
+    else:
+        assert gan_equal.PRESETS[preset]["discriminator_width"] == rest[0]
+
+
+def test_the_equal_gans_are_measured_by_what_they_are(monkeypatch, tmp_path):
+    arms = gan_equal._arms(4, [0.001, 0.001])
+    monkeypatch.setitem(gan_equal.PRESETS, "quick", TINY_GAN | {"arms": arms})
+    measured = run("gan-equal", tmp_path)
+    for kind in gan.GENERATORS:
+        axes = {"kind": kind, "normalisation": "none"}
+        assert 0 <= measured.mean("right", **axes) <= 1
+        kept = gan.trained(f"{kind}_none", "gan-equal", tmp_path)
+        assert not any(isinstance(m, nn.BatchNorm2d) for m in kept.modules())
+        kept = gan.trained(f"{kind}_batch", "gan-equal", tmp_path)
+        assert any(isinstance(m, nn.BatchNorm2d) for m in kept.modules())
+
+
+def test_the_ones_are_learned_with_as_the_other_autoencoders_are():
+    for preset in vae_64.PRESETS.values():
+        arms = preset["arms"]
+        assert tuple(arms) == ("conv", "coordconv", "ones", "broadcast")
+        for name, arm in arms.items():
+            assert arm["network"]["decoder"] == name
+            assert arm["training"] == arms["conv"]["training"]
+            assert arm["network"]["width"] == arms["conv"]["network"]["width"]
+    assert vae_64.PRESETS["cpu"]["size"] == 64
+
+
+def test_walks_that_are_not_there_have_no_row():
+    measured = dict.fromkeys(("test_l1", "test_pixels", "parameters", "seconds"), 1.0)
+    measured |= dict.fromkeys(vae.MEASURED, 0.5) | dict.fromkeys(OF_WALKS)
+    name = {"arm": "conv", "split": "test", "seed": 0, "lr": 0.1, "weight_decay": 0.0}
+    run = name | {"network": {}, "training": {}} | measured
+    arms = {"conv": {}}
+    found = vae.summarise(vae.contest(8), arms, [run])
+    known = {row["metric"] for row in found}
+    assert known == measured.keys() - OF_WALKS
 
 
 def test_photographs_are_learned_as_the_release_learns_shapes():

@@ -1,5 +1,7 @@
 """Generators, discriminator and autoencoders: sizes, parameters, what they see."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,7 @@ from coordlib.lab.models.generators import (
     DECODERS,
     VAE,
     BroadcastDecoder,
+    ConstantConvTranspose2d,
     CoordConvGenerator,
     DCGANGenerator,
     Discriminator,
@@ -94,6 +97,7 @@ def test_an_autoencoder_rebuilds_a_picture_of_the_same_size(decoder, size):
 
 def test_coordinates_are_everywhere_or_in_the_decoder_or_nowhere():
     models = {decoder: VAE(decoder, 4, 16, 5) for decoder in DECODERS}
+    assert not any(with_coordinates(models["ones"]))
     assert not any(with_coordinates(models["conv"]))
     assert all(with_coordinates(models["coordconv"]))
     assert not any(with_coordinates(models["broadcast"].encoder))
@@ -106,6 +110,41 @@ def test_two_channels_of_coordinates_are_all_that_differs():
         2 * conv.kernel_size[0] ** 2 * conv.out_channels for conv in convolutions(plain)
     )
     assert parameter_count(with_them) == parameter_count(plain) + extra
+    assert parameter_count(VAE("ones", 4, 16, 5)) == parameter_count(with_them)
+
+
+def test_channels_of_ones_are_as_many_weights_and_no_news():
+    """Where a pixel is they do not say: a border is all that tells the pixels apart."""
+    torch.manual_seed(0)
+    layer = ConstantConvTranspose2d(3, 2, 4, 2, 1)
+    told = CoordConvTranspose2d(3, 2, 4, 2, 1)
+    assert parameter_count(layer) == parameter_count(told)
+    grey = torch.ones(1, 3, 16, 16)
+    inside = layer(grey)[..., 2:-2, 2:-2]
+    # A transposed convolution of stride 2 paints four kinds of pixels in turn.
+    for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        alike = inside[..., i::2, j::2]
+        assert torch.allclose(alike, alike[..., :1, :1], atol=1e-5)
+    inside = told(grey)[..., 2:-2, 2:-2]
+    assert inside[..., ::2, ::2].std() > 0.01
+
+
+@every_generator
+def test_normalisation_stands_before_the_rectifiers_of_a_generator(make):
+    """By default as the source has it: in one kind of generator only."""
+
+    def norms(generator):
+        return [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)]
+
+    rectifiers = sum(isinstance(m, nn.ReLU) for m in make(4, 16, 6))
+    published = rectifiers if make is DCGANGenerator else 0
+    assert len(norms(make(4, 16, 6))) == published
+    assert len(norms(make(4, 16, 6, normalisation="none"))) == 0
+    normalised = make(4, 16, 6, normalisation="batch")
+    assert len(norms(normalised)) == rectifiers
+    layers = [type(layer) for layer in normalised]
+    for before, layer in pairwise(layers):
+        assert (layer is nn.ReLU) == (before is nn.BatchNorm2d)
 
 
 def test_the_broadcast_decoder_has_the_layers_of_its_source():
@@ -149,6 +188,11 @@ def test_the_bound_is_that_of_torchs_distributions():
         (lambda: Discriminator(width=-1), ValueError, "width"),
         (lambda: VAE("dense"), ValueError, "decoder must be one of 'conv'"),
         (lambda: BroadcastDecoder(latent=0), ValueError, "latent"),
+        (
+            lambda: DCGANGenerator(8, 16, 4, "batch-frozen"),
+            ValueError,
+            "normalisation must be one of 'batch'",
+        ),
     ],
 )
 def test_what_they_cannot_be_is_refused_by_name(call, error, message):

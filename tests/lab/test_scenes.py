@@ -1,6 +1,6 @@
 """Measurements of generated pictures: right where the answer is known."""
 
-from math import log2, sqrt
+from math import isnan, log2, sqrt
 
 import pytest
 import torch
@@ -197,9 +197,11 @@ def test_the_entropy_of_drawn_pictures_is_that_of_drawn_pictures():
     assert found["dimension"] > 3.5
 
 
-def test_who_draws_nothing_keeps_nothing():
+def test_who_draws_nothing_has_no_walks_and_nothing_is_known_of_them():
     def nothing(latents):
         return torch.ones(len(latents), 3, SIZE, SIZE)
 
     found = examine(nothing, uniform(50), SIZE)
+    of_walks = {name: found.pop(name) for name in ("kept", "lowest", "jump", "travel")}
+    assert all(isnan(value) for value in of_walks.values()), of_walks
     assert all(value == 0 for value in found.values()), found

@@ -34,6 +34,7 @@ MODULES = {
     "detection-control": "detection.detection_control",
     "encodings": "coordinates.encodings",
     "gan": "generation.gan",
+    "gan-equal": "generation.gan_equal",
     "garments": "aliasing.garments",
     "handmade-decoder": "coordinates.handmade_decoder",
     "interplay": "coordinates.interplay",
@@ -67,6 +68,7 @@ MODULES = {
     "subsampling": "aliasing.subsampling",
     "translation": "aliasing.translation",
     "vae": "generation.vae",
+    "vae-64": "generation.vae_64",
     "zero-weights": "coordinates.zero_weights",
 }
 """By the name of an experiment, where it is measured."""

@@ -6,6 +6,7 @@ All measurements speak of pictures with a blue and a red object on white, as
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import nan
 
 import torch
 import torch.nn.functional as F
@@ -287,8 +288,8 @@ def examine(
         mean over objects and walks.
         travel : distance of the centres at the two ends, in radii; likewise.
 
-        Without any walk nothing was kept: ``kept``, ``lowest``, ``jump`` and
-        ``travel`` are 0.
+        Without any walk nothing is known of walks: ``kept``, ``lowest``, ``jump`` and
+        ``travel`` are NaN.
     """
     check_callable("decode", decode)
     check_tensor("latents", latents, axes=2)
@@ -315,7 +316,7 @@ def examine(
         "walks": len(ends) / 2,
     }
     if not len(ends):
-        return found | dict.fromkeys(("kept", "lowest", "jump", "travel"), 0.0)
+        return found | dict.fromkeys(("kept", "lowest", "jump", "travel"), nan)
     path = walks(ends[0::2], ends[1::2], frames)
     along = look(_decoded(decode, path.flatten(0, 1)))
     areas = along.areas.unflatten(0, (-1, frames))

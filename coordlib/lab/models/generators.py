@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_flag, check_integer
 from coordlib.lab.models.common import Stack, he_normal_
+from coordlib.lab.models.detector import ConstantConv2d
 from coordlib.lab.models.handmade import Tile
+from coordlib.lab.models.normalisation import normalisation_layer
 from coordlib.layers import CoordConv2d, CoordConvTranspose2d
 
 __all__ = [
@@ -31,7 +33,7 @@ __all__ = [
     "with_noise",
 ]
 
-DECODERS = ("conv", "coordconv", "broadcast")
+DECODERS = ("conv", "coordconv", "broadcast", "ones")
 """How a :class:`VAE` may paint."""
 _COARSEST = 4  # side of the smallest picture inside a network
 
@@ -51,6 +53,8 @@ class DCGANGenerator(Stack):
         Side of the pictures: a power of two, at least 8.
     latent : int
         How many numbers a picture is made from.
+    normalisation : {"batch", "none", "group", "instance"}
+        What stands before each rectifier; "batch" in the source.
 
     Notes
     -----
@@ -61,7 +65,13 @@ class DCGANGenerator(Stack):
     the released code.
     """
 
-    def __init__(self, width: int = 64, size: int = 64, latent: int = 256) -> None:
+    def __init__(
+        self,
+        width: int = 64,
+        size: int = 64,
+        latent: int = 256,
+        normalisation: str = "batch",
+    ) -> None:
         self.latent = check_integer("latent", latent)
         channels = [*reversed(_channels(width, size)), 3]
         layers: list[nn.Module] = [
@@ -69,7 +79,7 @@ class DCGANGenerator(Stack):
             nn.Unflatten(1, (channels[0], _COARSEST, _COARSEST)),
         ]
         for inputs, outputs in pairwise(channels):
-            layers += [nn.BatchNorm2d(inputs), nn.ReLU()]
+            layers += [*_normalised(normalisation, inputs), nn.ReLU()]
             layers.append(nn.ConvTranspose2d(inputs, outputs, 5, 2, 2, 1))
         super().__init__(*layers, nn.Tanh())
 
@@ -80,7 +90,7 @@ class CoordConvGenerator(Stack):
     The random numbers are repeated over the canvas, a
     :class:`~coordlib.layers.CoordConv2d` adds where each pixel is, and 1x1
     convolutions with rectifiers combine the two. Two 3x3 convolutions let neighbours
-    agree, one more 1x1 gives colours. There is no normalisation.
+    agree, one more 1x1 gives colours.
 
     Parameters
     ----------
@@ -91,6 +101,8 @@ class CoordConvGenerator(Stack):
         Side of the pictures.
     latent : int
         How many numbers a picture is made from.
+    normalisation : {"none", "batch", "group", "instance"}
+        What stands before each rectifier; "none" in the source.
 
     Notes
     -----
@@ -102,15 +114,25 @@ class CoordConvGenerator(Stack):
     after the discriminator has looked.
     """
 
-    def __init__(self, width: int = 64, size: int = 64, latent: int = 256) -> None:
+    def __init__(
+        self,
+        width: int = 64,
+        size: int = 64,
+        latent: int = 256,
+        normalisation: str = "none",
+    ) -> None:
         self.latent = check_integer("latent", latent)
         check_integer("width", width)
+
+        def after(channels: int) -> list[nn.Module]:
+            return [*_normalised(normalisation, channels), nn.ReLU()]
+
         hidden = [8 * width, 4 * width, 4 * width, 2 * width, width]
-        layers = [Tile(size), CoordConv2d(latent, hidden[0], 1), nn.ReLU()]
+        layers = [Tile(size), CoordConv2d(latent, hidden[0], 1), *after(hidden[0])]
         for inputs, outputs in pairwise(hidden):
-            layers += [nn.Conv2d(inputs, outputs, 1), nn.ReLU()]
+            layers += [nn.Conv2d(inputs, outputs, 1), *after(outputs)]
         for _ in range(2):
-            layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
+            layers += [nn.Conv2d(width, width, 3, padding=1), *after(width)]
         super().__init__(*layers, nn.Conv2d(width, 3, 1))
         he_normal_(self)
 
@@ -156,6 +178,25 @@ class Discriminator(Stack):
         )
 
 
+class ConstantConvTranspose2d(nn.ConvTranspose2d):
+    """A transposed convolution that sees channels of ones in place of coordinates.
+
+    Parameters
+    ----------
+    in_channels : int
+        Of the input, without the two of ones.
+    *options, **named
+        As for :class:`torch.nn.ConvTranspose2d`.
+    """
+
+    def __init__(self, in_channels: int, *options, **named) -> None:
+        super().__init__(in_channels + 2, *options, **named)
+
+    def forward(self, input: Tensor) -> Tensor:
+        ones = input.new_ones(len(input), 2, *input.shape[2:])
+        return super().forward(torch.cat([input, ones], 1))
+
+
 class BroadcastDecoder(Stack):
     """Decode by broadcasting: the code at every pixel, beside where the pixel is.
 
@@ -198,10 +239,11 @@ class VAE(nn.Module):
 
     Parameters
     ----------
-    decoder : {"conv", "coordconv", "broadcast"}
+    decoder : {"conv", "coordconv", "broadcast", "ones"}
         "conv": a dense layer, then transposed convolutions 4x4 of stride 2.
         "coordconv": the same network with coordinates in every convolution, of the
-        encoder too. "broadcast": the plain encoder, and a :class:`BroadcastDecoder`.
+        encoder too. "ones": that network with ones in place of coordinates, a control.
+        "broadcast": the plain encoder, and a :class:`BroadcastDecoder`.
     width : int
         Channels of the encoder's first layer, and of the decoder's last ones.
     size : int
@@ -222,7 +264,7 @@ class VAE(nn.Module):
 
     def __init__(
         self,
-        decoder: Literal["conv", "coordconv", "broadcast"] = "conv",
+        decoder: Literal["conv", "coordconv", "broadcast", "ones"] = "conv",
         width: int = 32,
         size: int = 64,
         latent: int = 16,
@@ -230,9 +272,10 @@ class VAE(nn.Module):
         super().__init__()
         check_choice("decoder", decoder, DECODERS)
         self.latent = check_integer("latent", latent)
-        everywhere = decoder == "coordconv"
-        down = CoordConv2d if everywhere else nn.Conv2d
-        up = CoordConvTranspose2d if everywhere else nn.ConvTranspose2d
+        down, up = {
+            "coordconv": (CoordConv2d, CoordConvTranspose2d),
+            "ones": (ConstantConv2d, ConstantConvTranspose2d),
+        }.get(decoder, (nn.Conv2d, nn.ConvTranspose2d))
         channels = _channels(width, size)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise([3, *channels]):
@@ -313,6 +356,12 @@ def evidence_bound(answer: tuple[Tensor, Tensor, Tensor], pictures: Tensor) -> T
     )
     away = (mean.square() + log_variance.exp() - 1 - log_variance).sum() / 2
     return (rebuilt + away) / len(pictures)
+
+
+def _normalised(kind: str, channels: int) -> list[nn.Module]:
+    """What stands before a rectifier; nothing, and no layer, for "none"."""
+    check_choice("normalisation", kind, ("batch", "none", "group", "instance"))
+    return [] if kind == "none" else [normalisation_layer(kind, channels)]
 
 
 def _channels(width: int, size: int) -> list[int]:

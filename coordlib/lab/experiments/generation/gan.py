@@ -1,6 +1,7 @@
 """Two GANs draw coloured shapes: what they draw, and what walks through them (L16)."""
 
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -20,7 +21,8 @@ from coordlib.lab.record.result import Row, rows
 from coordlib.lab.training.adversarial import draw_latents, fit_gan
 
 GENERATORS = {"conv": DCGANGenerator, "coordconv": CoordConvGenerator}
-"""By arm. The discriminator of "coordconv" sees coordinates too."""
+"""By kind, which is the name of the arm where the arm does not say. The discriminator
+of "coordconv" sees coordinates too."""
 
 PRESETS = {
     "quick": {
@@ -93,7 +95,8 @@ def measure(
         Side of the canvas.
     arms : dict of str to dict
         For each the width of the generator, and the learning rates of generator and
-        discriminator.
+        discriminator; where that is not its name, the ``kind`` of both networks; where
+        it is not the kind's own, the ``normalisation`` of the generator.
     discriminator_width : int
         Of the discriminators.
     latent : int
@@ -108,7 +111,8 @@ def measure(
     Returns
     -------
     list of Row
-        By arm what :func:`coordlib.lab.measures.scenes.examine` tells, the number of
+        By arm what :func:`coordlib.lab.measures.scenes.examine` tells (what it cannot
+        tell, without walks, has no row), the number of
         parameters of the generator, the seconds of training, and the discriminator's
         loss over the last 500 steps; of the arm "drawn" the ``dimension`` of the cloud
         of the pictures themselves. The generators' weights are kept.
@@ -127,7 +131,8 @@ def measure(
     )
     for arm, generator, numbers in trained_arms:
         numbers |= examine(decoder(generator), latents, size, pairs=pairs)
-        found += rows(numbers, arm=arm)
+        there = {name: value for name, value in numbers.items() if isfinite(value)}
+        found += rows(there, arm=arm, **arms[arm].get("axes", {}))
     return found
 
 
@@ -160,8 +165,9 @@ def trainings(
     """
     for arm, options in arms.items():
         torch.manual_seed(seed)
-        generator = GENERATORS[arm](options["width"], size, latent).to(setting.device)
-        discriminator = Discriminator(arm == "coordconv", discriminator_width, size)
+        generator = make_generator(arm, options, size, latent).to(setting.device)
+        with_coordinates = options.get("kind", arm) == "coordconv"
+        discriminator = Discriminator(with_coordinates, discriminator_width, size)
         history = fit_gan(
             generator,
             discriminator.to(setting.device),
@@ -183,6 +189,13 @@ def trainings(
                 "discriminator_loss": float(history.losses[-500:, 1].mean()),
             },
         )
+
+
+def make_generator(arm: str, options: dict, size: int, latent: int) -> nn.Module:
+    """The generator of an arm with its options, as it begins."""
+    named = {k: v for k, v in options.items() if k == "normalisation"}
+    kind = GENERATORS[options.get("kind", arm)]
+    return kind(options["width"], size, latent, **named)
 
 
 def decoder(generator: nn.Module):
@@ -213,8 +226,8 @@ def trained(arm: str, experiment: str = "gan", where: Path | None = None) -> nn.
     """
     result = results.measured(experiment, where)
     config = result.config
-    width = config["arms"][arm]["width"]
-    generator = GENERATORS[arm](width, config["size"], config["latent"])
+    options = config["arms"][arm]
+    generator = make_generator(arm, options, config["size"], config["latent"])
     weights = results.load_weights(experiment, result.preset, arm, where)
     generator.load_state_dict(weights)
     return generator.eval()
