@@ -5,7 +5,10 @@ import torch
 import torch.nn.functional as F
 
 from coordlib.grid import to_unit
-from coordlib.lab.experiments.coordinates import rendering_centre
+from coordlib.lab.experiments.coordinates import (
+    rendering_centre,
+    rendering_centre_raw,
+)
 from coordlib.lab.models.painters import CoordConvSquarePainter
 from coordlib.lab.record.sweep import jobs
 from coordlib.lab.record.task import made, train
@@ -24,7 +27,11 @@ def answers():
 
 @pytest.mark.parametrize("preset", rendering_centre.PRESETS)
 def test_the_arms_differ_in_the_loss_and_the_inputs_and_in_nothing_else(preset):
-    arms = rendering_centre.PRESETS[preset]["arms"]
+    unit, raw = (m.PRESETS[preset] for m in (rendering_centre, rendering_centre_raw))
+    assert {k: v for k, v in unit.items() if k != "arms"} == {
+        k: v for k, v in raw.items() if k != "arms"
+    }
+    arms = unit["arms"] | raw["arms"]
     told = {tuple(arm["axes"].values()): arm for arm in arms.values()}
     assert set(told) == {
         (loss, inputs) for loss in ("softmax", "none") for inputs in ("unit", "raw")
@@ -80,7 +87,8 @@ def test_a_run_says_how_right_and_how_sure_it_is_of_the_centre():
     task = made(rendering_centre.task, TINY)
     arms = {
         name: arm | {"training": arm["training"] | {"steps": 2}}
-        for name, arm in rendering_centre.PRESETS["quick"]["arms"].items()
+        for module in (rendering_centre, rendering_centre_raw)
+        for name, arm in module.PRESETS["quick"]["arms"].items()
     }
     runs = [train(task, job, "cpu")[0][0] for job in jobs(arms, ["quadrant"], 0, False)]
     rows = rendering_centre.summarise(task, arms, runs)

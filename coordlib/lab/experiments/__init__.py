@@ -64,6 +64,7 @@ MODULES = {
     "regression-readouts": "coordinates.regression_readouts",
     "rendering": "coordinates.rendering",
     "rendering-centre": "coordinates.rendering_centre",
+    "rendering-centre-raw": "coordinates.rendering_centre_raw",
     "robustness": "aliasing.robustness",
     "subsampling": "aliasing.subsampling",
     "translation": "aliasing.translation",

@@ -4,8 +4,9 @@ The network paints in two steps: a softmax over all pixels says where the centre
 and five convolutions draw around it. From the loss on the square alone the softmax has
 to find out by itself that it should be sharp. The released code of Liu et al. (2018)
 has a remedy among its options: a cross-entropy on that softmax with the true centre as
-its class. Here both are trained, with positions in unit coordinates and in raw pixels,
-as that code feeds them. The arms differ in these two things and in nothing else.
+its class. Here both are trained, with positions in unit coordinates; and in
+:mod:`.rendering_centre_raw` in raw pixels, as that code feeds them. The arms differ in
+these two things and in nothing else.
 
 What is judged, written before the runs that count, but after trials with seeds from 100
 on in which unit coordinates with the loss came to 1.0:
@@ -44,24 +45,36 @@ from coordlib.lab.record.sweep import Sweep
 from coordlib.lab.record.task import Contest, Run, Task, best_rows
 from coordlib.lab.training.losses import pixel_cross_entropy
 
+LOSSES = ("softmax", "none")
+"""In the middle, beside that on the square."""
 RECIPE = {"batch_size": 2, "schedule": "one-cycle", "lr": 0.01, "measures": 1}
 
 
-def _arms(steps: int) -> dict[str, dict]:
-    return {
-        f"{loss}_{inputs}": {
-            "axes": {"intermediate_loss": loss, "inputs": inputs},
-            "network": {"raw": inputs == "raw"},
-            "training": {"loss": loss, "steps": steps} | RECIPE,
+def presets(inputs: str) -> dict[str, dict]:
+    """With and without the loss on the centre, at both sizes.
+
+    Parameters
+    ----------
+    inputs : {"unit", "raw"}
+    """
+
+    def arms(steps: int) -> dict[str, dict]:
+        return {
+            f"{loss}_{inputs}": {
+                "axes": {"intermediate_loss": loss, "inputs": inputs},
+                "network": {"raw": inputs == "raw"},
+                "training": {"loss": loss, "steps": steps} | RECIPE,
+            }
+            for loss in LOSSES
         }
-        for loss, inputs in product(("softmax", "none"), ("unit", "raw"))
+
+    return {
+        "quick": {"size": 32, "side": 5, "arms": arms(300)},
+        "cpu": {"size": 64, "side": 9, "arms": arms(1500)},
     }
 
 
-PRESETS = {
-    "quick": {"size": 32, "side": 5, "arms": _arms(300)},
-    "cpu": {"size": 64, "side": 9, "arms": _arms(1500)},
-}
+PRESETS = presets("unit")
 
 
 def square_loss(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -108,8 +121,9 @@ def make_painter(size: int, *, raw: bool) -> nn.Module:
 
 def contest(size: int, side: int) -> Contest:
     """Painters of one kind, by the overlap with the true square."""
+    names = (f"{loss}_{inputs}" for loss, inputs in product(LOSSES, ("unit", "raw")))
     make = partial(make_painter, size)
-    return Contest(networks=dict.fromkeys(_arms(1), make), best="iou")
+    return Contest(networks=dict.fromkeys(names, make), best="iou")
 
 
 def task(size: int, side: int) -> Task:
