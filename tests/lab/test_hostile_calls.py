@@ -626,7 +626,7 @@ def the_models():
     integers = {"width": 4, "size": 16, "latent": 3, "depth": 2, "channels": 1}
     integers |= {"outputs": 1, "kernel_size": 3, "halvings": 1, "classes": 3}
     integers |= {"in_channels": 2, "out_channels": 2, "filter_size": 3}
-    flags = ("coordinates", "constant", "rectifier")
+    flags = ("coordinates", "constant", "rectifier", "centre")
 
     def made(name, names=(), valid=None, torchs=(), **choices):
         base = {n: integers.get(n, False) for n in names} | choices
@@ -636,8 +636,9 @@ def the_models():
 
     yield made("VAE", ["width", "size", "latent"], decoder="conv")
     yield made("BroadcastDecoder", ["width", "size", "latent"], {"size": {"list"}})
-    yield made("CoordConvGenerator", ["width", "size", "latent"])
-    yield made("DCGANGenerator", ["width", "size", "latent"])
+    sizes = ["width", "size", "latent"]
+    yield made("CoordConvGenerator", sizes, normalisation="none")
+    yield made("DCGANGenerator", sizes, normalisation="batch")
     yield made("Discriminator", ["coordinates", "width", "size"])
     yield made(
         "ConvRegressor",
@@ -652,7 +653,7 @@ def the_models():
         {"halvings": {"zero"}},
         readout="max",
     )
-    yield made("CoordConvSquarePainter", ["width", "kernel_size", "size"])
+    yield made("CoordConvSquarePainter", ["width", "kernel_size", "size", "centre"])
     yield made("DeconvPainter", ["width", "kernel_size", "size"], normalisation="batch")
     yield made("DenseMax2d", padding_mode="zeros")
     yield made("DenseRegressor", ["width", "size"])
@@ -751,6 +752,13 @@ def the_data():
     )
     yield Call(
         "quadrant_split", data.quadrant_split, {"data": small}, {"data": "record"}
+    )
+    yield Call(
+        "released_split",
+        data.released_split,
+        {"data": small, "seed": 0},
+        {"data": "record", "seed": "integer"},
+        {"seed": {"zero"}},
     )
     yield Call(
         "splits",

@@ -1,11 +1,13 @@
 """The comparison that differs in one thing: with batch normalisation and without."""
 
 import pytest
+import torch
 
 from coordlib.lab import experiments
 from coordlib.lab.data.squares import squares, uniform_split
 from coordlib.lab.experiments.normalisation import (
     painters,
+    released,
     rendering,
     rendering_tuning,
 )
@@ -72,6 +74,21 @@ def test_rates_are_chosen_on_dots_that_no_test_holds_out_by_the_same_seed():
     assert sorted([*train.tolist(), *validation.tolist()]) == outer_train.tolist()
     assert not set(validation.tolist()) & (set(train.tolist()) | set(test.tolist()))
     assert len(validation) == 501
+
+
+def test_on_the_released_split_everything_else_is_as_on_four_fifths():
+    for name, preset in released.PRESETS.items():
+        theirs = painters.PRESETS[name]
+        assert without(preset, "arms") == without(theirs, "arms")
+        assert preset["arms"].keys() == theirs["arms"].keys()
+        for arm, options in preset["arms"].items():
+            assert options["splits"] == ["released"]
+            like = theirs["arms"][arm]
+            assert without(options, "splits") == without(like, "splits")
+    task = made(painters.task, released.PRESETS["cpu"])
+    first, second = (task.splits(seed)["released"] for seed in (0, 1))
+    assert [len(side) for side in first] == [2368, 768]
+    assert all(map(torch.equal, first, second))
 
 
 def test_a_suspect_changes_one_thing():

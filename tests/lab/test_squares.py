@@ -1,5 +1,6 @@
 """Not-so-Clevr: every square once, and the two ways of holding some out."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from coordlib.lab.data.squares import (
     Squares,
     quadrant_split,
+    released_split,
     splits,
     squares,
     uniform_split,
@@ -56,6 +58,23 @@ def test_an_index_may_be_anything_that_indexes_a_tensor():
     assert DATA.images([]).shape == (0, 1, 64, 64)
     with pytest.raises(ValueError, match="list of positions"):
         DATA.images(3)
+
+
+def test_the_released_code_holds_out_768_of_3136():
+    """Not a fifth, and not a quarter either: every position by a coin of its own."""
+    train, test = released_split(DATA)
+    assert (len(train), len(test)) == (2368, 768)
+    assert sorted([*train.tolist(), *test.tolist()]) == list(range(3136))
+    other, _ = released_split(DATA, seed=1)
+    assert len(other) != len(train)
+    drawn = np.random.RandomState(20202)
+    held = [drawn.random_sample() < 0.25 for _ in range(3136)]
+    assert test.tolist() == [k for k, out in enumerate(held) if out]
+
+
+def test_a_released_split_with_an_empty_side_is_refused():
+    with pytest.raises(ValueError, match="one side"):
+        released_split(squares(3, 3))
 
 
 def test_the_uniform_split_is_four_fifths_to_one_fifth():

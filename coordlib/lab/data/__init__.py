@@ -14,6 +14,7 @@ from coordlib.lab.data.shapes import Shapes, shapes
 from coordlib.lab.data.squares import (
     Squares,
     quadrant_split,
+    released_split,
     splits,
     squares,
     uniform_split,
@@ -35,6 +36,7 @@ __all__ = [
     "photograph",
     "pictures",
     "quadrant_split",
+    "released_split",
     "scatter",
     "shapes",
     "splits",

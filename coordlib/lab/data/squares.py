@@ -9,13 +9,21 @@ and a picture in which that one pixel is lit.
 from dataclasses import dataclass, field
 from numbers import Real
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from coordlib.arguments import check_instance, check_integer, check_seed
 
-__all__ = ["Squares", "quadrant_split", "splits", "squares", "uniform_split"]
+__all__ = [
+    "Squares",
+    "quadrant_split",
+    "released_split",
+    "splits",
+    "squares",
+    "uniform_split",
+]
 
 
 @dataclass(frozen=True)
@@ -154,6 +162,37 @@ def uniform_split(
         )
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     return order[held:].sort().values, order[:held].sort().values
+
+
+def released_split(data: Squares, seed: int = 20202) -> tuple[Tensor, Tensor]:
+    """Hold out each position with probability .25, as the released code does.
+
+    That code draws a number for every position in turn and holds out those below a
+    quarter: not four fifths to train, as the text of the paper has it, and not exactly
+    three quarters. With its seed it holds out 768 of 3,136 and trains on 2,368. We go
+    through the positions row by row; column by column the same numbers would hold out
+    the mirror image along the diagonal.
+
+    Parameters
+    ----------
+    data : Squares
+    seed : int
+        Of NumPy's generator, from 0 to 2**32 - 1; that of the released code by default.
+
+    Returns
+    -------
+    train, test : LongTensor
+        Indices into ``data``, in ascending order.
+    """
+    check_instance("data", data, Squares, "Squares")
+    check_integer("seed", seed, at_least=0, at_most=2**32 - 1)
+    drawn = np.random.RandomState(seed).random_sample(len(data))
+    held = torch.from_numpy(drawn < 0.25)
+    if held.all() or not held.any():
+        raise ValueError(
+            f"seed {seed} leaves one side of a split of {len(data)} positions empty"
+        )
+    return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
 
 
 def quadrant_split(data: Squares) -> tuple[Tensor, Tensor]:

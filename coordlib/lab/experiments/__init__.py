@@ -46,6 +46,7 @@ MODULES = {
     "normalisation-mechanism": "normalisation.mechanism",
     "normalisation-rates": "normalisation.rates",
     "normalisation-regression": "normalisation.regression",
+    "normalisation-released": "normalisation.released",
     "normalisation-rendering": "normalisation.rendering",
     "normalisation-rendering-tuning": "normalisation.rendering_tuning",
     "normalisation-replication": "normalisation.replication",

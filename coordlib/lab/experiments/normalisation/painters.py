@@ -14,7 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.grid import to_unit
-from coordlib.lab.data.squares import Squares, quadrant_split, squares, uniform_split
+from coordlib.lab.data.squares import (
+    Squares,
+    quadrant_split,
+    released_split,
+    squares,
+    uniform_split,
+)
 from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.record.result import Row, rows
@@ -216,6 +222,7 @@ def task(size: int, side: int = 9) -> Task:
             "uniform": uniform_split(world, seed=seed),
             "quadrant": quadrant_split(world),
             "three_quarters": uniform_split(world, test_fraction=0.25, seed=seed),
+            "released": released_split(world),
             "nearly_all": uniform_split(world, test_fraction=0.05, seed=seed),
             "validation": validation_split(world, seed=TUNING_SEED + seed),
         }
