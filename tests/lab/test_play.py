@@ -9,9 +9,11 @@ from coordlib.lab.data.games import (
     Catch,
 )
 from coordlib.lab.experiments.play import play as experiment
+from coordlib.lab.experiments.play import play_rates, play_tuned
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk
 from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record import results, sweep
+from coordlib.lab.record.result import Result
 from coordlib.lab.training import resume
 from coordlib.lab.training.actor_critic import discounted_returns
 from coordlib.lab.training.playing import (
@@ -32,6 +34,15 @@ def test_coordinates_are_all_that_tells_the_arms_apart():
     )
     assert plain == 16 * (4 * 9 + 1) + 128 * (16 * 64 + 1)
     assert coords - plain == 16 * 2 * 9
+    assert parameter_count(MiniTrunk((4, 10, 10), "ones")) == coords
+
+
+def test_ones_in_place_of_coordinates_tell_no_place():
+    seen = torch.zeros(2, 1, 10, 10)
+    seen[0, 0, 2, 3] = seen[1, 0, 6, 5] = 1
+    torch.manual_seed(0)
+    first, second = MiniTrunk((1, 10, 10), "ones", "max")(seen)
+    assert torch.allclose(first, second, atol=1e-6)
 
 
 def test_the_trunk_for_atari_is_that_of_the_source():
@@ -210,6 +221,76 @@ def test_the_sweep_tells_what_coordinates_add(monkeypatch, tmp_path):
     }
     kept = results.load_weights("play", "quick", "plain_catch", tmp_path)
     assert kept["pictures"].shape == (9, 10, 10)
+
+
+def test_every_arm_is_tuned_with_a_seed_that_it_is_not_measured_with():
+    for preset, mine in play_rates.PRESETS.items():
+        assert mine["first_seed"] == 100
+        later = play_tuned.PRESETS[preset]
+        assert mine["arms"].keys() == later["arms"].keys() == play_tuned.TUNED.keys()
+        assert "first_seed" not in later
+        for name, arm in mine["arms"].items():
+            assert later["arms"][name]["network"] == arm["network"]
+            assert later["arms"][name]["training"]["lr"] == play_tuned.TUNED[name]
+            assert arm["training"]["lr"] == mine["arms"]["plain"]["training"]["lr"]
+
+
+def test_nothing_tuned_is_stored_before_the_rates_are():
+    tuning, tuned = map(results.best, ("play-rates", "play-tuned"))
+    if tuning is None:
+        assert tuned is None
+    else:
+        found = {arm: tuning.mean("best_lr", arm=arm) for arm in play_tuned.TUNED}
+        assert found == play_tuned.TUNED
+
+
+def test_the_best_rate_is_that_of_the_largest_share_over_the_games():
+    def run(game, arm, lr, paid):
+        return {"split": game, "arm": arm, "lr": lr, "curve_return": paid}
+
+    runs = [
+        run("a", "plain", 0.1, 10.0),
+        run("a", "plain", 0.2, 5.0),
+        run("b", "plain", 0.1, 0.0),
+        run("b", "plain", 0.2, 0.4),
+        run("a", "ones", 0.1, 20.0),
+        run("b", "ones", 0.1, 0.1),
+    ]
+    measured = Result("play-rates", "quick", {})
+    measured.add(0, play_rates.summarise(None, {}, runs))
+    assert measured.mean("share", arm="plain", lr=0.1) == pytest.approx(0.25)
+    assert measured.mean("share", arm="plain", lr=0.2) == pytest.approx(0.625)
+    assert measured.mean("best_lr", arm="plain") == 0.2
+    assert measured.mean("best_lr", arm="ones") == 0.1
+
+
+def test_a_first_seed_moves_every_seed(monkeypatch):
+    seen = []
+
+    def stop(name, count, seed):
+        seen.append(seed)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiment, "open_games", stop)
+    job = {"arm": "plain", "split": "catch", "seed": 2, "network": {}, "training": {}}
+    job |= {"recipes": [{"lr": 0.1, "weight_decay": 0.0}]}
+    for first in (0, 100):
+        with pytest.raises(KeyboardInterrupt):
+            experiment.task(["catch"], 4, 4, first_seed=first).train(job, "cpu")
+    assert seen == [3 * 2, 3 * 102]
+
+
+def test_ones_are_told_from_coordinates_game_by_game(monkeypatch, tmp_path):
+    small = {"games": ["catch"], "count": 8, "tested": 8}
+    arms = play_tuned._arms(600)
+    monkeypatch.setitem(play_tuned.PRESETS, "quick", small | {"arms": arms})
+    quiet = {"where": tmp_path, "device": "cpu", "report": lambda line: None}
+    measured = experiments.run("play-tuned", "quick", **quiet)
+    paid = {
+        a: measured.mean("return", game="catch", arm=a) for a in ("ones", "coordconv")
+    }
+    gain = experiment.relative_gain(paid["ones"], paid["coordconv"])
+    assert measured.mean("gain_over_ones", game="catch") == pytest.approx(gain)
 
 
 def test_a_training_too_short_for_a_game_to_end_is_refused(monkeypatch, tmp_path):

@@ -60,6 +60,8 @@ MODULES = {
     "play": "play.play",
     "play-coordified": "play.play_coordified",
     "play-q": "play.play_q",
+    "play-rates": "play.play_rates",
+    "play-tuned": "play.play_tuned",
     "pretrained": "aliasing.pretrained",
     "regression-long": "coordinates.regression_long",
     "regression-readouts": "coordinates.regression_readouts",

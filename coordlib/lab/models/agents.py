@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_integer, check_module
+from coordlib.lab.models.detector import ConstantConv2d
 from coordlib.layers import CoordConv2d
 
 __all__ = ["ActorCritic", "AtariTrunk", "MiniTrunk", "QNetwork"]
 
 PLACEMENTS = ("none", "input", "all")
+FIRST = {"none": nn.Conv2d, "input": CoordConv2d, "ones": ConstantConv2d}
 READOUTS = ("flatten", "max")
 
 
@@ -26,8 +28,9 @@ class MiniTrunk(nn.Sequential):
     ----------
     shape : (int, int, int)
         Channels, rows and columns of a board.
-    coordconv : {"none", "input"}
-        Whether the convolution is a :class:`~coordlib.layers.CoordConv2d`.
+    coordconv : {"none", "input", "ones"}
+        Whether the convolution is a :class:`~coordlib.layers.CoordConv2d`, or sees
+        channels of ones in place of coordinates: as many weights, and no news.
     readout : {"flatten", "max"}
         What the dense layer sees of the 16 maps: every pixel, or the largest of each.
         With "flatten" it has a weight for every place, and so knows places without
@@ -46,10 +49,10 @@ class MiniTrunk(nn.Sequential):
         coordconv: str = "none",
         readout: str = "flatten",
     ) -> None:
-        check_choice("coordconv", coordconv, PLACEMENTS[:2])
+        check_choice("coordconv", coordconv, FIRST)
         check_choice("readout", readout, READOUTS)
         channels, rows, columns = _checked(shape, at_least=3)
-        conv = nn.Conv2d if coordconv == "none" else CoordConv2d
+        conv = FIRST[coordconv]
         inside = 1 if readout == "max" else (rows - 2) * (columns - 2)
         super().__init__(
             *(conv(channels, 16, 3), nn.ReLU()),

@@ -90,6 +90,8 @@ class Arcade:
         Games side by side in the test, each played once.
     limit : int
         Steps after which a tested game is taken as it stands.
+    first_seed : int
+        Added to every seed, so that recipes can be chosen with seeds of their own.
     """
 
     games: tuple[str, ...]
@@ -99,6 +101,7 @@ class Arcade:
     count: int
     tested: int
     limit: int = 3000
+    first_seed: int = 0
     best: str = "return"
     keeps_weights: bool = True
 
@@ -131,7 +134,7 @@ class Arcade:
         progress: str | bool,
     ) -> tuple[Run, dict[str, Tensor]]:
         run = {name: value for name, value in run.items() if name != "recipes"}
-        name, seed = run["split"], run["seed"]
+        name, seed = run["split"], run["seed"] + self.first_seed
         # Neither the games of the test nor those to show are those of the training.
         games, tested, shown = (
             open_games(name, count, 3 * seed + kind)
@@ -182,7 +185,11 @@ class Arcade:
 
 
 def task(
-    games: list[str], count: int, tested: int, learner: str = "actor-critic"
+    games: list[str],
+    count: int,
+    tested: int,
+    learner: str = "actor-critic",
+    first_seed: int = 0,
 ) -> Arcade:
     """Play games well.
 
@@ -193,6 +200,8 @@ def task(
     count, tested : int
         Games side by side, in training and in the test.
     learner : {"actor-critic", "q-learning"}
+    first_seed : int
+        Of the training; see :class:`Arcade`.
     """
     learn, head, policy = {
         "actor-critic": (actor_critic, ActorCritic, sampling_policy),
@@ -207,6 +216,7 @@ def task(
         count=count,
         tested=tested,
         limit=27_000 if atari else 3000,
+        first_seed=first_seed,
         # Pictures of a game that is sold stay with whoever plays it.
         keeps_weights=not atari,
     )
