@@ -8,6 +8,7 @@ from coordlib.lab.experiments.aliasing import pictures
 from coordlib.lab.experiments.classification import (
     classification,
     classification_control,
+    classification_ones,
     classification_ring,
 )
 from coordlib.lab.models.common import parameter_count
@@ -98,9 +99,33 @@ def test_the_arms_on_a_ring_differ_in_the_first_layer_only(small, preset):
     networks = classification_ring.contest().networks
     counts = {
         first: parameter_count(networks[f"{first}_still"](width=0.25))
-        for first in classification_ring.FIRST
+        for first in classification_ones.FIRST
     }
     assert counts["conv"] + 3 * 8 == counts["ones"] == counts["coordconv"]
+
+
+def test_ones_and_coordinates_are_compared_on_all_pictures_by_one_recipe():
+    for preset, theirs in classification.PRESETS.items():
+        mine = classification_ones.PRESETS[preset]
+        assert set(mine["arms"]) == {
+            f"{first}_augmented" for first in ("conv", "ones", "coordconv")
+        }
+        like = theirs["arms"]["conv_augmented"]
+        for arm in mine["arms"].values():
+            assert arm["training"] == like["training"]
+            assert arm["network"] == like["network"] | {"padding_mode": "zeros"}
+        assert mine["samples"] == (500 if preset == "quick" else 50_000)
+
+
+def test_the_ones_are_told_apart_by_their_rows(small, tmp_path, monkeypatch):
+    like = classification._arms(width=0.125, epochs=1)
+    arms = classification_ones.arms({"": like["conv_augmented"]}, "zeros")
+    tiny = {"samples": 20, "arms": arms}
+    monkeypatch.setitem(classification_ones.PRESETS, "quick", tiny)
+    quiet = {"device": "cpu", "report": lambda line: None}
+    result = experiments.run("classification-ones", "quick", where=tmp_path, **quiet)
+    for first in classification_ones.FIRST:
+        assert 0 <= result.mean("accuracy", first=first, split="natural") <= 1
 
 
 def test_the_ring_has_the_pictures_of_the_others(small):

@@ -25,6 +25,7 @@ MODULES = {
     "atari": "play.atari",
     "classification": "classification.classification",
     "classification-control": "classification.classification_control",
+    "classification-ones": "classification.classification_ones",
     "classification-ring": "classification.classification_ring",
     "coordinate-classification": "coordinates.coordinate_classification",
     "coordinate-regression": "coordinates.coordinate_regression",

@@ -40,13 +40,14 @@ def task(samples: int) -> Task:
     starts alike, and learns nothing about the place.
     """
     whole = classification.task(samples)
-    splits = partial(_natural, whole.splits)
+    splits = partial(natural, whole.splits)
     return replace(whole, splits=splits, **vars(contest()))
 
 
-def _natural(
+def natural(
     splits: Callable[[int], dict[str, tuple[Tensor, Tensor]]], seed: int
 ) -> dict[str, tuple[Tensor, Tensor]]:
+    """Of the splits of a seed the one whose pictures are as they are."""
     return {"natural": splits(seed)["natural"]}
 
 

@@ -25,62 +25,31 @@ What is judged, written before the first run:
 Scale: ResNet-20 in place of ResNet-50, CIFAR-10 in place of ImageNet.
 """
 
-from copy import deepcopy
 from dataclasses import replace
-from functools import partial
-from itertools import product
-
-from torch import nn
 
 from coordlib.lab.experiments.classification import classification
-from coordlib.lab.models.detector import ConstantConv2d
-from coordlib.lab.record.result import Row
+from coordlib.lab.experiments.classification.classification_ones import (
+    arms,
+    contest,
+    summarise,
+)
 from coordlib.lab.record.sweep import Sweep
-from coordlib.lab.record.task import Contest, Run, Task, best_rows
-
-FIRST = {
-    "conv": nn.Conv2d,
-    "ones": partial(ConstantConv2d, ones=3),
-    "coordconv": classification.coordconv,
-}
-"""The layer in front."""
+from coordlib.lab.record.task import Task
 
 
-def _arms(theirs: dict[str, dict]) -> dict[str, dict]:
-    found = {}
-    for first, augmentation in product(FIRST, ("still", "augmented")):
-        arm = deepcopy(theirs[f"conv_{augmentation}"])
-        arm["axes"] |= {"first": first, "padding": "circular"}
-        arm["network"] |= {"padding_mode": "circular"}
-        found[f"{first}_{augmentation}"] = arm
-    return found
+def _plain(theirs: dict[str, dict]) -> dict[str, dict]:
+    return {k: arm for k, arm in theirs.items() if arm["axes"]["first"] == "conv"}
 
 
 PRESETS = {
-    name: preset | {"arms": _arms(preset["arms"])}
+    name: preset | {"arms": arms(_plain(preset["arms"]), "circular")}
     for name, preset in classification.PRESETS.items()
 }
-
-
-def contest(**_) -> Contest:
-    """Networks on a ring that differ in their first layer, by their accuracy."""
-    networks = {
-        f"{first}_{augmentation}": partial(classification.network, layer)
-        for (first, layer), augmentation in product(
-            FIRST.items(), ("still", "augmented")
-        )
-    }
-    return Contest(networks=networks, best="accuracy")
 
 
 def task(samples: int) -> Task:
     """Name what a photograph shows, as in :mod:`.classification`, on both splits."""
     return replace(classification.task(samples), **vars(contest()))
-
-
-def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
-    """Accuracy on test pictures, by first layer, augmentation and split."""
-    return best_rows(contest, arms, runs, accuracy="test_accuracy")
 
 
 EXPERIMENT = Sweep("classification-ring", __doc__, PRESETS, task, summarise, contest)
