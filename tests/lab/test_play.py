@@ -9,7 +9,7 @@ from coordlib.lab.data.games import (
     Catch,
 )
 from coordlib.lab.experiments.play import play as experiment
-from coordlib.lab.experiments.play import play_rates, play_tuned
+from coordlib.lab.experiments.play import play_q, play_q_long, play_rates, play_tuned
 from coordlib.lab.models.agents import ActorCritic, AtariTrunk, MiniTrunk
 from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record import results, sweep
@@ -233,6 +233,16 @@ def test_every_arm_is_tuned_with_a_seed_that_it_is_not_measured_with():
             assert later["arms"][name]["network"] == arm["network"]
             assert later["arms"][name]["training"]["lr"] == play_tuned.TUNED[name]
             assert arm["training"]["lr"] == mine["arms"]["plain"]["training"]["lr"]
+
+
+def test_the_long_q_learning_is_longer_and_nothing_else():
+    longer, shorter = (play_q_long.PRESETS["cpu"], play_q.PRESETS["cpu"])
+    for name, arm in shorter["arms"].items():
+        ten_times = {"frames": 10 * arm["training"]["frames"]}
+        mine = longer["arms"][name]
+        assert mine == arm | {"training": arm["training"] | ten_times}
+    assert longer == shorter | {"arms": longer["arms"]}
+    assert shorter["arms"]["plain"]["training"]["frames"] == 100_000
 
 
 def test_nothing_tuned_is_stored_before_the_rates_are():

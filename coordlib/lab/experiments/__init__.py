@@ -61,6 +61,7 @@ MODULES = {
     "play": "play.play",
     "play-coordified": "play.play_coordified",
     "play-q": "play.play_q",
+    "play-q-long": "play.play_q_long",
     "play-rates": "play.play_rates",
     "play-tuned": "play.play_tuned",
     "pretrained": "aliasing.pretrained",
