@@ -178,8 +178,8 @@ def fit(
     for step in state.remaining(steps, progress):
         set_rate(optimizer, factors[step - 1])
         x, y = next(batches)
-        value = single_number(loss(model(x), y))
         optimizer.zero_grad()
+        value = single_number(loss(model(x), y))
         value.backward()
         optimizer.step()
         losses[step - 1] = value.detach()

@@ -192,9 +192,9 @@ class Alone:
         """Take one step; give the loss before it, shape (1,)."""
         set_rate(self.optimizer, self.recipes.factors[0][step - 1])
         x, y = next(self.batches)
+        self.optimizer.zero_grad()
         with self.recipes.computing(x.device):
             value = single_number(self.loss(self.model(x), y))
-        self.optimizer.zero_grad()
         value.backward()
         self.optimizer.step()
         return value.detach()[None]
