@@ -69,6 +69,18 @@ PLANS = {
 }
 """Each block whole before the next."""
 # fmt: on
+DATA = {
+    "detection": "mnist",
+    "pictures": "cifar-10",
+    "robustness": "cifar-10",
+    "architectures": "cifar-10",
+}
+"""The complete data set that an experiment reads; others read none."""
+
+
+def data_of(name: str) -> list[str]:
+    """The complete data sets that a plan reads, by name."""
+    return sorted({DATA[b.experiment] for b in PLANS[name] if b.experiment in DATA})
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from coordlib.lab.data.cache import note, noting
 from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.experiment import options
@@ -323,9 +324,12 @@ def made(make_task: Callable[..., Task], config: dict) -> Task:
     -------
     Task
     """
-    return _made(make_task, json.dumps(options(config), sort_keys=True))
+    task, seen = _made(make_task, json.dumps(options(config), sort_keys=True))
+    note(seen)
+    return task
 
 
 @lru_cache(maxsize=1)
-def _made(make_task: Callable[..., Task], written: str) -> Task:
-    return make_task(**json.loads(written))
+def _made(make_task: Callable[..., Task], written: str) -> tuple[Task, dict[str, str]]:
+    with noting() as seen:
+        return make_task(**json.loads(written)), seen
