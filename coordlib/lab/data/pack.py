@@ -39,7 +39,9 @@ INDEX = "pack.json"
 SHEET, COLUMNS = 1000, 40
 LOSSLESS = "lossless"
 QUALITIES = (95, 90, 85, 80, 75, 70, 60, 50)
-"""Of JPEG, best first. Its blocks are not shared by neighbours on a sheet."""
+"""Of JPEG, best first."""
+BLOCK = 8
+"""Pixels a side that JPEG compresses together: no two pictures share any."""
 UNITS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 ROOM = 2_000
 """Bytes that the archive itself may take for a part of a set."""
@@ -114,7 +116,7 @@ def pack(
         raise ValueError(f"names must hold at least one of {', '.join(SETS)}, got none")
     sets = [(one, split) for split in ("test", "train") for one in chosen]
     # Small sets first: what they leave is for the large ones.
-    sets.sort(key=lambda pair: (pair[1], len(verified(*pair)[0])))
+    sets.sort(key=lambda pair: (pair[1], verified(*pair)[0].nbytes))
     left, parts, listed = limit - ROOM * (len(sets) + 1), {}, {}
     for one, split in sets:
         images, labels = verified(one, split)
@@ -215,15 +217,20 @@ def _encoded(images: np.ndarray, encoding: str, room: int) -> Part:
 
 
 def _laid_out(images: np.ndarray) -> np.ndarray:
-    """Pictures (N, C, H, W) on one sheet (rows * H, COLUMNS * W, C)."""
-    count, channels, height, width = images.shape
+    """Pictures (N, C, H, W) on one sheet, each in a cell of whole blocks."""
+    count, channels = images.shape[:2]
+    height, width = _cell(images.shape[2:])
     rows = -(-count // COLUMNS)
     sheet = np.zeros((rows * COLUMNS, channels, height, width), np.uint8)
-    sheet[:count] = images
+    sheet[:count, :, : images.shape[2], : images.shape[3]] = images
     sheet = sheet.reshape(rows, COLUMNS, channels, height, width)
     return sheet.transpose(0, 3, 1, 4, 2).reshape(
         rows * height, COLUMNS * width, channels
     )
+
+
+def _cell(sides: tuple[int, ...]) -> list[int]:
+    return [-(-side // BLOCK) * BLOCK for side in sides]
 
 
 def _encode(sheet: np.ndarray, encoding: str) -> bytes:
@@ -244,7 +251,8 @@ def _decoded(sheets: list[bytes], count: int, shape: tuple[int, ...]) -> np.ndar
     """The pictures on sheets, as unsigned bytes (count, C, H, W)."""
     from PIL import Image
 
-    channels, height, width = shape
+    channels, *sides = shape
+    height, width = _cell(sides)
     found = []
     for data in sheets:
         with Image.open(io.BytesIO(data), formats=("WEBP", "JPEG")) as picture:
@@ -253,7 +261,8 @@ def _decoded(sheets: list[bytes], count: int, shape: tuple[int, ...]) -> np.ndar
         sheet = sheet.reshape(rows, height, COLUMNS, width, channels)
         sheet = sheet.transpose(0, 2, 4, 1, 3)
         found.append(sheet.reshape(rows * COLUMNS, channels, height, width)[:SHEET])
-    return np.ascontiguousarray(np.concatenate(found)[:count])
+    whole = np.concatenate(found)
+    return np.ascontiguousarray(whole[:count, :, : sides[0], : sides[1]])
 
 
 def _archive(listed: dict, parts: dict[tuple[str, str], tuple]) -> bytes:
