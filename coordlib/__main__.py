@@ -171,7 +171,7 @@ def _show(name: str, preset: str | None, where: Where) -> None:
     known = experiment.sizes
     if preset:
         experiment.config(preset)  # refuses one that it does not have
-    for p in [preset] if preset else known[::-1]:
+    for p in [preset] if preset else results.PRESETS[::-1]:
         file = results.path(name, p, where)
         if not file.exists():
             continue

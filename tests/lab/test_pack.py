@@ -289,7 +289,7 @@ def test_the_data_of_a_plan_are_those_that_its_experiments_read(monkeypatch):
         experiment = experiments.find(block.experiment)
         if block.experiment in plans.DATA:
             with pytest.raises(Asked, match=plans.DATA[block.experiment]):
-                experiment.task(**options(experiment.config(block.preset)))
+                experiment.task(**options(experiment.config("decisive")))
         else:
             place = f"{experiments.__name__}.{experiments.MODULES[block.experiment]}"
             source = inspect.getsource(import_module(place))

@@ -34,7 +34,7 @@ def run(
     Parameters
     ----------
     experiment : Experiment
-    preset : {"quick", "cpu", "paper"}
+    preset : {"quick", "cpu", "decisive", "paper"}
     seeds : iterable of int
         At least one, none negative.
     device : str

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from math import inf, isfinite
+from math import inf, isfinite, isnan
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Contest:
     def rank(self, run: Run) -> float:
         """A number that is larger for the better run; the least if it diverged."""
         value = run[f"test_{self.best}"]
-        if value is None:
+        if value is None or isnan(value):
             return -inf
         return -value if self.smaller_is_better else value
 
@@ -212,6 +212,8 @@ def _trained(
         run |= _finite({f"test_{name}": value for name, value in last.items()})
     if task.examine:
         run |= _finite(task.examine(model))
+    if not isfinite(history.losses[-1]):
+        run["diverged"] = True
     run |= {"parameters": parameter_count(model), "curve": history.curve}
     run["device"] = device_name(device)
     return run, {k: v.cpu().clone() for k, v in task.kept(model).items()}
