@@ -88,6 +88,8 @@ DATA = {
     "detection": "mnist",
     "pictures": "cifar-10",
     "robustness": "cifar-10",
+    "classification": "cifar-10",
+    "classification-control": "cifar-10",
     "architectures": "cifar-10",
 }
 """The complete data set that an experiment reads; others read none."""

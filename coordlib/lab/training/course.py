@@ -36,6 +36,8 @@ class Recipes:
     factors : list of list of float
         For each network what multiplies its rate at each of its steps.
     precision : str
+    method : str
+    momentum : float
     """
 
     lr: list[float]
@@ -43,6 +45,8 @@ class Recipes:
     betas: tuple[float, float]
     factors: list[list[float]]
     precision: str
+    method: str = "adam"
+    momentum: float = 0.9
 
     def rates(self) -> list[list[float]]:
         """The rate of every step of each network."""
@@ -60,7 +64,8 @@ class Recipes:
         """
         longest = max(map(len, self.factors))
         steps = torch.arange(1, longest + 1, dtype=torch.float64)
-        first, second = (1 - beta**steps for beta in self.betas)
+        betas = self.betas if self.method == "adam" else (0.0, 0.0)
+        first, second = (1 - beta**steps for beta in betas)
         table = torch.zeros(longest, len(self.lr) + 1, dtype=torch.float64)
         for column, (lr, factors) in enumerate(zip(self.lr, self.factors, strict=True)):
             own = lr * torch.tensor(factors, dtype=torch.float64)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_choice, check_integer
 from coordlib.lab.data.seeds import step_generator
 from coordlib.lab.training.device import denormals_flushed
 from coordlib.lab.training.resume import Resumable
@@ -21,6 +21,7 @@ from coordlib.lab.training.schedules import (
 
 __all__ = ["History", "fit"]
 
+METHODS = ("adam", "sgd")
 LOSS_CHECK_STEPS = 64  # looking at a loss makes an accelerator wait
 
 Loss = Callable[[Tensor, Any], Tensor]
@@ -72,7 +73,9 @@ def fit(
     steps: int | None = None,
     epochs: float | None = None,
     batch_size: int = 32,
+    method: str = "adam",
     betas: tuple[float, float] = (0.9, 0.99),
+    momentum: float = 0.9,
     schedule: str | Callable[[float], float] = "constant",
     seed: int = 0,
     augment: Augment | None = None,
@@ -83,7 +86,7 @@ def fit(
     checkpoint: Path | None = None,
     progress: str | bool = False,
 ) -> History:
-    """Train a network with Adam on batches drawn in shuffled order.
+    """Train a network, with Adam or otherwise, on batches drawn in shuffled order.
 
     The samples pass by in one random order after another, cut into batches of equal
     size; a batch may hold the end of one round and the beginning of the next. On a
@@ -109,8 +112,12 @@ def fit(
         In place of ``steps``: how many times to see every sample.
     batch_size : int
         Samples a batch; all of them if there are fewer.
+    method : {"adam", "sgd"}
+        "sgd" is stochastic gradient descent with Nesterov's momentum.
     betas : (float, float)
         Adam's running averages; (.9, .99) as in Liu et al. (2018).
+    momentum : float
+        Of "sgd".
     schedule : {"constant", "one-cycle", "cosine", "steps"} or callable
         How the learning rate moves, see
         :func:`~coordlib.lab.training.schedules.schedule_factor`; a function of
@@ -160,14 +167,16 @@ def fit(
     check_network(model, lr, weight_decay)
     check_samples(inputs, targets, seed)
     check_integer("measures", measures)
+    check_method(method, momentum)
     steps, batch_size = count_steps(len(inputs), steps, epochs, batch_size)
     factors = schedule_factors(schedule, steps)
     device = next(model.parameters()).device
-    optimizer = torch.optim.Adam(parameter_groups(model, lr, weight_decay), betas=betas)
+    optimizer = make_optimizer(model, lr, weight_decay, method, betas, momentum)
     losses, curve = torch.zeros(steps, device=device), []
     facts = {"steps": steps, "batch_size": batch_size, "samples": len(inputs)}
     facts |= {"lr": lr, "weight_decay": weight_decay, "betas": betas, "seed": seed}
     facts |= {"schedule": schedule_name(schedule), "measures": measures}
+    facts |= method_facts(method, momentum)
     parts = {"model": model, "optimizer": optimizer, "losses": losses, "curve": curve}
     state = Resumable(checkpoint, facts, device, **parts)
     samples = inputs.to(device), targets.to(device)
@@ -245,6 +254,33 @@ def shuffled(count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
             waiting = torch.cat((waiting, torch.randperm(count, generator=generator)))
         yield waiting[:batch_size]
         waiting = waiting[batch_size:]
+
+
+def make_optimizer(
+    model: nn.Module,
+    lr: float,
+    weight_decay: float,
+    method: str,
+    betas: tuple[float, float],
+    momentum: float,
+) -> torch.optim.Optimizer:
+    """What moves the weights of one network."""
+    groups = parameter_groups(model, lr, weight_decay)
+    if method == "adam":
+        return torch.optim.Adam(groups, betas=betas)
+    return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=True)
+
+
+def check_method(method: str, momentum: float) -> None:
+    """Refuse an unknown method, and a momentum that never ends or never begins."""
+    check_choice("method", method, METHODS)
+    if not 0 < momentum < 1:
+        raise ValueError(f"momentum must be between 0 and 1, got {momentum!r}")
+
+
+def method_facts(method: str, momentum: float) -> dict[str, Any]:
+    """What a checkpoint says of a method other than Adam."""
+    return {} if method == "adam" else {"method": method, "momentum": momentum}
 
 
 def parameter_groups(model: nn.Module, lr: float, weight_decay: float) -> list[dict]:

@@ -18,12 +18,14 @@ from coordlib.lab.training.loop import (
     History,
     Loss,
     Measure,
+    check_method,
     check_network,
     check_samples,
     count_steps,
     drawn_batches,
+    make_optimizer,
     measured,
-    parameter_groups,
+    method_facts,
     set_rate,
     single_number,
 )
@@ -33,7 +35,7 @@ from coordlib.lab.training.schedules import (
     schedule_factors,
     schedule_name,
 )
-from coordlib.lab.training.stack import NetworkStack, StackedAdam
+from coordlib.lab.training.stack import NetworkStack, StackedAdam, StackedSGD
 
 __all__ = ["fit_many"]
 
@@ -51,7 +53,9 @@ def fit_many(
     steps: int | None = None,
     epochs: float | None = None,
     batch_size: int = 32,
+    method: str = "adam",
     betas: tuple[float, float] = (0.9, 0.99),
+    momentum: float = 0.9,
     schedule: str | Callable[[float], float] = "constant",
     seed: int | Sequence[int] = 0,
     precision: str = "float32",
@@ -91,8 +95,8 @@ def fit_many(
         ``callback(step, models)`` after every step; ``True`` ends the training.
     measure : callable or sequence of callable, optional
         One for each network, or one for all.
-    inputs, targets, loss, steps, epochs, batch_size, betas, schedule, augment, draw, \
-measures, checkpoint, progress
+    inputs, targets, loss, steps, epochs, batch_size, method, betas, momentum, \
+schedule, augment, draw, measures, checkpoint, progress
         As in :func:`~coordlib.lab.training.loop.fit`.
 
     Returns
@@ -115,6 +119,7 @@ measures, checkpoint, progress
     chosen = _chosen(models, samples, inputs, targets, seeds)
     check_integer("measures", measures)
     check_choice("precision", precision, PRECISIONS)
+    check_method(method, momentum)
     lengths, batch_size = _lengths(chosen, steps, epochs, batch_size)
     device = next(models[0].parameters()).device
     course = Course(
@@ -123,7 +128,8 @@ measures, checkpoint, progress
     )
     moved = {length: schedule_factors(schedule, length) for length in set(lengths)}
     factors = [moved[length] for length in lengths]
-    recipes = Recipes(list(lr), list(weight_decay), betas, factors, precision)
+    rules = precision, method, momentum
+    recipes = Recipes(list(lr), list(weight_decay), betas, factors, *rules)
     # One network on a CPU: the stored results were measured without a stack.
     alone = len(models) == 1 and device.type == "cpu"
     trainer = (Alone if alone else SideBySide)(models, loss, course, recipes)
@@ -174,8 +180,9 @@ class Alone:
     ) -> None:
         [self.model], self.loss = models, loss
         self.course, self.recipes = course, recipes
-        groups = parameter_groups(self.model, recipes.lr[0], recipes.weight_decay[0])
-        self.optimizer = torch.optim.Adam(groups, betas=recipes.betas)
+        own = recipes.lr[0], recipes.weight_decay[0]
+        rules = recipes.method, recipes.betas, recipes.momentum
+        self.optimizer = make_optimizer(self.model, *own, *rules)
 
     def begin(self, done: int) -> None:
         """Go to the step after those that are done."""
@@ -213,7 +220,10 @@ class SideBySide:
         self.course, self.recipes = course, recipes
         self.stack = NetworkStack(models)
         decay = torch.tensor(recipes.weight_decay, dtype=torch.float64)
-        self.optimizer = StackedAdam(self.stack, decay, recipes.betas)
+        if recipes.method == "adam":
+            self.optimizer = StackedAdam(self.stack, decay, recipes.betas)
+        else:
+            self.optimizer = StackedSGD(self.stack, decay, recipes.momentum)
         self.settings = recipes.settings().to(self.stack.flat)
         self.device = self.stack.flat.device
         # Tensors in, a tensor out: what is captured must read nothing else.
@@ -266,6 +276,7 @@ def _facts(recipes: Recipes, course: Course, alone: bool) -> dict[str, Any]:
     facts = {} if alone else {"stacked": True}
     if recipes.precision != "float32":
         facts["precision"] = recipes.precision
+    facts |= method_facts(recipes.method, recipes.momentum)
     return facts | {
         "steps": _common([len(factors) for factors in recipes.factors]),
         "samples": _common([len(own) for own in course.chosen]),

@@ -31,6 +31,8 @@ WAYS = {
 }
 SHIFT = 4
 """Pixels that augmentation moves a picture by, at most, and that consistency tries."""
+SMOOTHING = 0.1
+"""Of a label that is smoothed, the share that all classes have in equal parts."""
 SHIFTED_PICTURES = 2000
 """Test pictures that consistency is measured on, each in four pairs of places."""
 MODES = ("circular", "zero")
@@ -156,7 +158,10 @@ def task(samples: int) -> Task:
         inputs=inputs,
         targets=targets,
         splits=one_split,
-        losses={"softmax": F.cross_entropy},
+        losses={
+            "softmax": F.cross_entropy,
+            "smoothed softmax": partial(F.cross_entropy, label_smoothing=SMOOTHING),
+        },
         score=score,
         watched=1000,
         examine=examine,
