@@ -33,7 +33,14 @@ from coordlib.lab.record.sweep import Sweep, jobs, stacks
 from coordlib.lab.record.task import Task, made
 from coordlib.lab.training.course import Course, Recipes
 from coordlib.lab.training.device import denormals_flushed
-from coordlib.lab.training.loop import Augment, Draw, count_steps, fit, shuffled
+from coordlib.lab.training.loop import (
+    Augment,
+    Draw,
+    Prepare,
+    count_steps,
+    fit,
+    shuffled,
+)
 from coordlib.lab.training.losses import pixel_cross_entropy
 from coordlib.lab.training.schedules import schedule_factors
 from coordlib.lab.training.stacked import Alone, SideBySide
@@ -182,7 +189,7 @@ def on_meta(task: Task, job: dict) -> SideBySide:
     course = Course(
         *(task.inputs.to("meta"), task.targets.to("meta"), chosen, False),
         *(counted[0][1], [run["seed"] for run in each]),
-        *(augment and task.augmentations[augment], task.draw),
+        *(augment and task.augmentations[augment], task.draw, task.prepare),
     )
     loss = task.losses[training.get("loss", next(iter(task.losses)))]
     trainer = SideBySide(models, loss, course, recipes)
@@ -259,6 +266,7 @@ def trainer_of(
     batch: int = 32,
     augment: Augment | None = None,
     draw: Draw | None = None,
+    prepare: Prepare | None = None,
 ) -> Alone | SideBySide:
     """A trainer of so many networks of one make."""
     models = []
@@ -270,7 +278,7 @@ def trainer_of(
     recipes = Recipes(rates, [0.0] * networks, (0.9, 0.99), factors, "float32")
     whole = [torch.arange(len(x))] * networks
     seeds = list(range(networks))
-    course = Course(x, y, whole, True, batch, seeds, augment, draw)
+    course = Course(x, y, whole, True, batch, seeds, augment, draw, prepare)
     trainer = kind(models, loss, course, recipes)
     trainer.begin(0)
     return trainer

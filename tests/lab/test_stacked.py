@@ -18,6 +18,7 @@ from coordlib.lab.models.painters import (
     EncodedPainter,
 )
 from coordlib.lab.models.regressors import ConvRegressor, CoordConvRegressor
+from coordlib.lab.training.augmentation import OnDevice
 from coordlib.lab.training.loop import fit
 from coordlib.lab.training.losses import pixel_cross_entropy
 from coordlib.lab.training.stacked import fit_many
@@ -101,6 +102,8 @@ BOXES = 10 + 20 * torch.rand(30, 2, 4, generator=DRAWN)
 PAINTED = POINTS, PIXELS, pixel_cross_entropy
 NAMED = PICTURES, LABELS, F.cross_entropy
 PLACED = PICTURES[:, :1], POINTS, F.mse_loss
+BYTES = (PICTURES * 255).to(torch.uint8)
+BRIGHTER = OnDevice(1, lambda x, numbers: x + numbers[..., None, None])
 KINDS = {
     "transposed": (partial(DeconvPainter, size=8), PAINTED, {}),
     "coordconv": (partial(CoordConvPainter, size=8), PAINTED, {}),
@@ -113,6 +116,11 @@ KINDS = {
         {"augment": with_noise},
     ),
     "resnet": (partial(ResNet, width=0.25), NAMED, {}),
+    "bytes": (
+        partial(ResNet, width=0.25),
+        (BYTES, LABELS, F.cross_entropy),
+        {"prepare": lambda x: x / 255 - 0.5, "augment": BRIGHTER},
+    ),
     "vgg": (partial(VGG, width=0.125), (LARGER, *NAMED[1:]), {}),
     "detector": (Detector, (CANVASES, BOXES, detection_loss), {"draw": draw_chances}),
 }

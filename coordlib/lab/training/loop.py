@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_integer
 from coordlib.lab.data.seeds import step_generator
+from coordlib.lab.training.augmentation import OnDevice
 from coordlib.lab.training.device import denormals_flushed
 from coordlib.lab.training.resume import Resumable
 from coordlib.lab.training.schedules import (
@@ -25,7 +26,8 @@ METHODS = ("adam", "sgd")
 LOSS_CHECK_STEPS = 64  # looking at a loss makes an accelerator wait
 
 Loss = Callable[[Tensor, Any], Tensor]
-Augment = Callable[[Tensor, torch.Generator], Tensor]
+Augment = Callable[[Tensor, torch.Generator], Tensor] | OnDevice
+Prepare = Callable[[Tensor], Tensor]
 Draw = Callable[[Tensor, torch.Generator], Any]
 Measure = Callable[[nn.Module], dict[str, float]]
 
@@ -78,6 +80,7 @@ def fit(
     momentum: float = 0.9,
     schedule: str | Callable[[float], float] = "constant",
     seed: int = 0,
+    prepare: Prepare | None = None,
     augment: Augment | None = None,
     draw: Draw | None = None,
     callback: Callable[[int, nn.Module], Any] | None = None,
@@ -125,9 +128,13 @@ def fit(
     seed : int
         Decides the order of the samples. With the weights at the start it decides
         the result, on one machine. The global generator is not touched.
+    prepare : callable, optional
+        Takes a batch of inputs as they are kept, bytes perhaps, and gives what is
+        augmented, or trained on, in their place.
     augment : callable, optional
         Takes a batch of inputs and a generator, and gives the batch to train on. The
-        generator depends on the seed and the step alone.
+        generator depends on the seed and the step alone. Or an
+        :class:`~coordlib.lab.training.augmentation.OnDevice`.
     draw : callable, optional
         For a loss that needs random numbers: takes a batch of targets and the same
         generator, and gives what the loss takes in place of the targets.
@@ -180,7 +187,8 @@ def fit(
     parts = {"model": model, "optimizer": optimizer, "losses": losses, "curve": curve}
     state = Resumable(checkpoint, facts, device, **parts)
     samples = inputs.to(device), targets.to(device)
-    batches = drawn_batches(*samples, batch_size, seed, state.step, augment, draw)
+    ways = prepare, augment, draw
+    batches = drawn_batches(*samples, batch_size, seed, state.step, *ways)
     stops = measuring_steps(steps, measures) if measure else ()
 
     model.train()
@@ -217,6 +225,7 @@ def drawn_batches(
     batch_size: int,
     seed: int,
     done: int = 0,
+    prepare: Prepare | None = None,
     augment: Augment | None = None,
     draw: Draw | None = None,
 ) -> Iterator[tuple[Tensor, Any]]:
@@ -226,7 +235,7 @@ def drawn_batches(
             continue
         indices = indices.to(inputs.device)
         x, y = inputs[indices], targets[indices]
-        yield prepared(x, y, seed, step, augment, draw)
+        yield prepared(x, y, seed, step, prepare, augment, draw)
 
 
 def prepared(
@@ -234,10 +243,14 @@ def prepared(
     y: Tensor,
     seed: int,
     step: int,
+    prepare: Prepare | None,
     augment: Augment | None,
     draw: Draw | None,
 ) -> tuple[Tensor, Any]:
     """The samples of a step, augmented, and with what is drawn for their targets."""
+    x = x if prepare is None else prepare(x)
+    if isinstance(augment, OnDevice):
+        x, augment = augment(x, seed, step), None
     if augment is None and draw is None:
         return x, y
     generator = step_generator(seed, step)

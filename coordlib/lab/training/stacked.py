@@ -18,6 +18,7 @@ from coordlib.lab.training.loop import (
     History,
     Loss,
     Measure,
+    Prepare,
     check_method,
     check_network,
     check_samples,
@@ -59,6 +60,7 @@ def fit_many(
     schedule: str | Callable[[float], float] = "constant",
     seed: int | Sequence[int] = 0,
     precision: str = "float32",
+    prepare: Prepare | None = None,
     augment: Augment | None = None,
     draw: Draw | None = None,
     callback: Callable[[int, Sequence[nn.Module]], Any] | None = None,
@@ -96,7 +98,7 @@ def fit_many(
     measure : callable or sequence of callable, optional
         One for each network, or one for all.
     inputs, targets, loss, steps, epochs, batch_size, method, betas, momentum, \
-schedule, augment, draw, measures, checkpoint, progress
+schedule, prepare, augment, draw, measures, checkpoint, progress
         As in :func:`~coordlib.lab.training.loop.fit`.
 
     Returns
@@ -124,7 +126,7 @@ schedule, augment, draw, measures, checkpoint, progress
     device = next(models[0].parameters()).device
     course = Course(
         *(inputs.to(device), targets.to(device), chosen, samples is None),
-        *(batch_size, seeds, augment, draw),
+        *(batch_size, seeds, augment, draw, prepare),
     )
     moved = {length: schedule_factors(schedule, length) for length in set(lengths)}
     factors = [moved[length] for length in lengths]
@@ -189,8 +191,9 @@ class Alone:
         course = self.course
         data = course.inputs, course.targets
         if not course.whole:
-            data = course.samples(course.chosen[0][None])
-        draws = course.augment, course.draw
+            own = course.chosen[0].to(course.inputs.device)
+            data = course.inputs[own], course.targets[own]
+        draws = course.prepare, course.augment, course.draw
         self.batches = drawn_batches(
             *data, course.batch_size, course.seeds[0], done, *draws
         )
@@ -243,10 +246,10 @@ class SideBySide:
 
     def batch(self, step: int) -> list[Tensor]:
         """What a step is given: which samples, or what was made of them for it."""
-        order = next(self.orders)
+        given = next(self.orders)
         if self.course.plain:
-            return [order]
-        batch = self.course.drawn(step, order)
+            return given
+        batch = self.course.drawn(step, given[0])
         tensors, self.structure = tree.tree_flatten(batch)
         return tensors
 
