@@ -166,11 +166,18 @@ schedule, prepare, augment, draw, measures, checkpoint, progress
     state.finish()
     trainer.end()
     together.eval()
-    done = [min(length, state.step) for length in lengths]
-    rows = zip(losses.T.tolist(), recipes.rates(), done, curves, strict=True)
-    common = state.seconds / len(models), str(device)
+    return _histories(losses, recipes, state, curves)
+
+
+def _histories(
+    losses: Tensor, recipes: Recipes, state: Resumable, curves: list[list[dict]]
+) -> list[History]:
+    """What happened to each network, as far as it went."""
+    common = state.seconds / len(curves), str(losses.device)
+    rows = zip(losses.T.tolist(), recipes.rates(), curves, strict=True)
     return [
-        History(own[:n], rates[:n], *common, curve) for own, rates, n, curve in rows
+        History(own[: min(len(rates), state.step)], rates[: state.step], *common, curve)
+        for own, rates, curve in rows
     ]
 
 
