@@ -1,4 +1,4 @@
-"""The command line: ``python -m coordlib list | run | show``."""
+"""The command line: ``python -m coordlib list | run | show | data``."""
 
 import argparse
 import os
@@ -8,6 +8,7 @@ from typing import NoReturn
 
 try:
     from coordlib.lab import experiments
+    from coordlib.lab.data.pack import SETS, limit_in_bytes, pack, unpack
     from coordlib.lab.experiments import plans
     from coordlib.lab.record import results
     from coordlib.lab.record.result import Result, spread
@@ -56,13 +57,20 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--plan", metavar="PLAN", help="measure a plan: decisive")
     run.add_argument("--minutes", type=float, default=14, help="of a plan (14)")
     run.add_argument("--dry-run", action="store_true", help="only say what a plan does")
+    data = commands.add_parser("data", help="data sets in one file, for elsewhere")
+    _add_data_commands(data)
     options = parser.parse_args(arguments)
     try:
-        if options.command != "list":
+        if options.command in ("run", "show"):
             _check(options)
         match options.command:
             case "list":
                 _list()
+            case "data" if options.action == "pack":
+                names = options.sets or plans.data_of("decisive")
+                pack(options.file, names, limit_in_bytes(options.limit))
+            case "data":
+                unpack(options.file)
             case "run" if options.plan:
                 how = {"where": options.results, "device": options.device}
                 how["dry_run"] = options.dry_run
@@ -98,6 +106,21 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"stopped; {same} goes on from here", file=sys.stderr)
         return 130
     return 0
+
+
+def _add_data_commands(data: argparse.ArgumentParser) -> None:
+    actions = data.add_subparsers(dest="action", required=True)
+    packing = actions.add_parser("pack", help="write data sets into one file")
+    packing.add_argument("file", metavar="FILE")
+    packing.add_argument("--limit", default="200MB", help="of its size, such as 40MB")
+    packing.add_argument(
+        "--sets",
+        nargs="+",
+        metavar="SET",
+        help=f"of {', '.join(SETS)}; what the plan decisive needs if not given",
+    )
+    unpacking = actions.add_parser("unpack", help="put them into this one's cache")
+    unpacking.add_argument("file", metavar="FILE")
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -148,7 +171,7 @@ def _show(name: str, preset: str | None, where: Where) -> None:
     known = experiment.sizes
     if preset:
         experiment.config(preset)  # refuses one that it does not have
-    for p in [preset] if preset else known[::-1]:
+    for p in [preset] if preset else results.PRESETS[::-1]:
         file = results.path(name, p, where)
         if not file.exists():
             continue

@@ -1,5 +1,6 @@
 """What a step asks of a device: counted right, and nothing brought from the host."""
 
+from collections import Counter
 from functools import partial
 
 import pytest
@@ -8,6 +9,7 @@ from test_stacked import KINDS
 from torch import nn
 
 from benchmarks import engine
+from coordlib.lab.training.loop import fit
 from coordlib.lab.training.stacked import SideBySide
 
 
@@ -68,6 +70,21 @@ def test_a_step_of_every_kind_brings_nothing_from_the_host(kind):
 def _made(make):
     with torch.device("meta"):
         return make()
+
+
+@pytest.mark.parametrize("name", engine.small_cases())
+def test_a_step_of_fit_computes_what_the_shortest_loop_does_and_keeps_the_loss(name):
+    """What else it takes is a few lines of Python a step, whatever the network."""
+    make, x, y, loss = engine.small_cases()[name]
+
+    def a_step_more(train):
+        runs = [counted(train, make(), steps).kernels for steps in (1, 2)]
+        one, two = (Counter(kernel.name for kernel in run) for run in runs)
+        return two - one
+
+    ours = a_step_more(lambda m, n: fit(m, x, y, loss, steps=n, batch_size=2))
+    hand = a_step_more(lambda m, n: engine.by_hand(m, x, y, loss, n, 2))
+    assert ours - hand == {"copy_": 1} and not hand - ours
 
 
 def test_the_table_tells_what_a_preset_needs(capsys):

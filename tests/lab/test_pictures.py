@@ -49,6 +49,40 @@ def test_channels_move_together():
     assert torch.equal(found[:, 0], found[:, 1])
 
 
+def test_what_is_drawn_on_the_device_turns_and_moves_alike():
+    x = torch.zeros(600, 1, 32, 32)
+    x[:, :, 16, 16] = 1
+    augment = pictures.AUGMENTATIONS["flip and shift on the device"]
+    found = augment(x, 3, 7)
+    where = found[:, 0].nonzero()
+    assert len(where) == 600
+    rows, columns = where[:, 1] - 16, where[:, 2] - 16
+    assert rows.unique().tolist() == list(range(-4, 5))
+    assert columns.unique().tolist() == list(range(-5, 5))
+    assert torch.equal(found, augment(x, 3, 7))
+    assert not torch.equal(found, augment(x, 3, 8))
+    assert not torch.equal(found, augment(x, 4, 7))
+    found = pictures.AUGMENTATIONS["flip on the device"](x, 0, 1)
+    columns = found[:, 0].nonzero()[:, 2]
+    assert columns.unique().tolist() == [15, 16]
+    assert 250 < int((columns == 15).sum()) < 350
+
+
+def test_pictures_are_kept_as_bytes_and_standardised_where_they_are(monkeypatch):
+    stored = torch.randint(0, 256, (70, 3, 32, 32), generator=seeded()).float() / 255
+    sides = {"train": stored[:50], "test": stored[50:]}
+    names = {side: torch.zeros(len(some)) for side, some in sides.items()}
+    monkeypatch.setattr(pictures, "cifar10", lambda side: (sides[side], names[side]))
+    task = pictures.task(50)
+    assert task.inputs.dtype == torch.uint8
+    assert torch.equal(task.inputs.float() / 255, stored)
+    mean, spread = (
+        f(sides["train"], (0, 2, 3), keepdim=True) for f in (torch.mean, torch.std)
+    )
+    assert torch.equal(task.prepare(task.inputs), (stored - mean) / spread)
+    assert torch.equal(pictures.standardised()[0], (stored - mean) / spread)
+
+
 def test_the_ways_are_the_librarys_downsamplings():
     assert {way["downsampling"] for way in pictures.WAYS.values()} == set(DOWNSAMPLINGS)
 

@@ -1,6 +1,8 @@
 """Plans: in their order, as far as the time goes, and nothing twice."""
 
 import signal
+import zipfile
+from concurrent.futures import Future
 
 import pytest
 import torch
@@ -9,17 +11,20 @@ from torch.nn.functional import mse_loss
 
 from coordlib.__main__ import main
 from coordlib.lab import experiments
-from coordlib.lab.experiments import plans
+from coordlib.lab.experiments import beside, plans
+from coordlib.lab.experiments.coordinates import cost
 from coordlib.lab.experiments.plans import Block, run_plan
 from coordlib.lab.record import results
 from coordlib.lab.record.experiment import Trial
+from coordlib.lab.record.ledger import read_claims
+from coordlib.lab.record.result import Result
 from coordlib.lab.training.loop import fit
 from coordlib.lab.training.resume import TimeUp, stopping_after_a_step
 
 BLOCKS = [
-    Block("first", "cpu", 2, 20.0, "X01"),
-    Block("second", "cpu", 1, 30.0, "X02"),
-    Block("third", "cpu", 1, 5.0, "X03"),
+    Block("first", 2, 20.0),
+    Block("second", 1, 30.0),
+    Block("third", 1, 5.0),
 ]
 
 
@@ -49,6 +54,7 @@ def laboratory(monkeypatch):
     monkeypatch.setattr(experiments, "find", made.find)
     monkeypatch.setattr(plans, "perf_counter", lambda: made.now)
     monkeypatch.setitem(plans.PLANS, "small", BLOCKS)
+    monkeypatch.setattr(plans, "rows_decided", lambda: {"second": ["X02", "X04"]})
     return made
 
 
@@ -61,7 +67,9 @@ def test_the_blocks_run_in_their_order_if_there_is_time(laboratory, tmp_path):
     found = run_plan("small", 2, where=tmp_path, device="cpu", report=lines.append)
     assert laboratory.ran == [("first", 0), ("first", 1), ("second", 0), ("third", 0)]
     assert states(found) == ["done"] * 3
-    assert lines[-1].startswith("3 of 3 blocks are finished")
+    assert lines[-2].startswith("3 of 3 blocks are finished")
+    assert "first: 2 seeds, about 20 s; 120 s are left" in lines
+    assert "first: 2 of 2 seeds in 20 s, 10 s a seed; 100 s are left" in lines
 
 
 def test_a_block_starts_only_if_it_can_end(laboratory, tmp_path):
@@ -94,7 +102,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(laboratory, tmp_path
         "waits: too long for the time left",
         "would run",
     ]
-    assert len(lines) == 1 + 3 + 1 and "X02" in lines[2]
+    assert len(lines) == 1 + 3 + 1 and lines[2].endswith("(X02 X04)")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +132,7 @@ def test_time_that_is_up_and_interruptions_leave_a_block_to_go_on_with(
 
 def test_two_runs_of_a_plan_at_one_folder_are_one_too_many(laboratory, tmp_path):
     with (
-        results.alone("plan-small", "cpu", tmp_path),
+        results.alone("plan-small", "decisive", tmp_path),
         pytest.raises(OSError, match="another process is measuring plan-small"),
     ):
         run_plan("small", 5, where=tmp_path, device="cpu")
@@ -147,8 +155,133 @@ def test_bad_calls_are_one_clear_line(arguments, message, capsys, tmp_path):
 
 def test_the_decisive_plan_names_presets_that_are_there():
     for block in plans.PLANS["decisive"]:
-        experiments.find(block.experiment).config(block.preset)
+        experiments.find(block.experiment).config("decisive")
         assert block.seconds > 0 and block.seeds >= 5
+
+
+def test_the_rows_that_a_block_decides_are_those_that_it_is_evidence_for():
+    claims = {claim.id: claim for claim in read_claims()}
+    decided = plans.rows_decided()
+    for block in plans.PLANS["decisive"]:
+        for name in decided.get(block.experiment, []):
+            claim = claims[name]
+            others = [axes.get("experiment") for axes in claim.quantities.values()]
+            assert block.experiment in (claim.experiment, *others)
+    assert set().union(*decided.values()) == {
+        c.id for c in claims.values() if c.experiment
+    }
+    assert "L17" in decided["vae"]
+
+
+def test_a_library_without_its_checkout_has_no_rows(monkeypatch):
+    def missing():
+        raise FileNotFoundError
+
+    monkeypatch.setattr(plans, "read_claims", missing)
+    assert plans.rows_decided() == {}
+
+
+def archived(tmp_path):
+    with zipfile.ZipFile(tmp_path / "small.zip") as whole:
+        return set(whole.namelist())
+
+
+def test_the_results_of_a_plan_lie_in_one_archive(laboratory, tmp_path, monkeypatch):
+    lines = []
+    run_plan("small", 2, where=tmp_path, device="cpu", report=lines.append)
+    expected = {f"{block.experiment}.decisive.json" for block in BLOCKS}
+    assert archived(tmp_path) == expected
+    assert lines[-1].startswith(f"results: {tmp_path / 'small.zip'}, 0.0")
+    noise = torch.Generator().manual_seed(0)
+    weights = {"net/weight": torch.rand(100_000, generator=noise)}
+    for name in ("first", "second"):
+        results.save_weights(weights, name, "decisive", tmp_path)
+    monkeypatch.setattr(plans, "ARCHIVE_BYTES", 500_000)
+    said = plans.archive("small", tmp_path)
+    assert archived(tmp_path) == expected | {"first.decisive.npz"}
+    assert said.endswith("too large for it: second.decisive.npz")
+    assert (tmp_path / "small.zip").stat().st_size <= 500_000
+
+
+class AtOnce:
+    """An executor that has no processes."""
+
+    def __init__(self, *some, **more):
+        pass
+
+    def submit(self, call, *arguments):
+        future = Future()
+        try:
+            future.set_result(call(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def shutdown(self, cancel_futures):
+        pass
+
+
+@pytest.fixture
+def accelerated(laboratory, monkeypatch):
+    """Take the CPU for an accelerator, beside which the third block is measured."""
+    blocks = [*BLOCKS[:2], Block("third", 2, 5.0, beside=True)]
+    monkeypatch.setitem(plans.PLANS, "small", blocks)
+    monkeypatch.setattr(plans, "best_device", lambda name: torch.device("meta"))
+    monkeypatch.setattr(beside, "ProcessPoolExecutor", AtOnce)
+    return laboratory
+
+
+def test_idle_cores_measure_beside_an_accelerator_and_their_seeds_are_joined(
+    accelerated, tmp_path
+):
+    found = run_plan("small", 5, where=tmp_path, device="cpu", report=list)
+    assert sorted(accelerated.ran) == [
+        *(("first", 0), ("first", 1), ("second", 0), ("third", 0), ("third", 1)),
+    ]
+    assert states(found) == ["done"] * 3
+    third = results.load(results.path("third", "decisive", tmp_path))
+    assert third.seeds == [0, 1] and third.provenance.keys() == {"0", "1"}
+    again = run_plan("small", 5, where=tmp_path, device="cpu", report=list)
+    assert states(again) == ["done before"] * 3 and len(accelerated.ran) == 5
+
+
+def test_what_fails_or_is_not_done_beside_waits_and_is_said(accelerated, tmp_path):
+    accelerated.fails["third"] = ValueError("odd")
+    lines, how = [], {"where": tmp_path, "device": "cpu"}
+    found = run_plan("small", 5, report=lines.append, **how)
+    assert states(found) == ["done", "done", "goes on with the next call"]
+    assert "third seed 1: odd" in lines
+    assert "beside: 0 of 2 seeds on the CPU are finished" in lines
+    accelerated.fails["third"] = TimeUp()
+    lines.clear()
+    assert states(run_plan("small", 5, report=lines.append, **how))[2].startswith(
+        "goes"
+    )
+    assert not any("third seed" in line for line in lines)
+
+
+def test_without_an_accelerator_no_core_is_idle(laboratory, tmp_path, monkeypatch):
+    monkeypatch.setitem(plans.PLANS, "small", [Block("third", 2, 5.0, beside=True)])
+    [found] = run_plan("small", 5, where=tmp_path, device="cpu", report=list)
+    assert found.state == "waits: beside an accelerator only"
+    assert laboratory.ran == []
+
+
+def test_a_process_beside_measures_a_seed_on_one_thread(tmp_path):
+    folder, lines = tmp_path / "decisive.beside" / "cost-1", []
+    folder.mkdir(parents=True)
+    for name in cost.COORDINATE_TASKS:
+        run = {"seed": 0, "seconds": 1.0}
+        row = {"seed": 0, "metric": "value", "value": 1.0}
+        read = Result(name, "cpu", {}, [row], runs=[run])
+        results.save(read, folder)
+    with beside.playing([("cost", 1)], 60, tmp_path, lines.append):
+        pass
+    assert lines == ["beside: 1 of 1 seeds on the CPU are finished"]
+    result = results.load(results.path("cost", "decisive", tmp_path))
+    assert result.provenance["1"]["device"] == "cpu (1 threads)"
+    with pytest.raises(ValueError, match="of the same configuration"):
+        result.join(Result("cost", "decisive", {"of": "paper"}))
 
 
 def fitted(file, **more):

@@ -156,6 +156,22 @@ def test_the_best_result_is_the_one_of_the_largest_preset(tmp_path):
     assert results.best("trial", tmp_path) == paper
 
 
+def test_a_plan_that_was_cut_short_hides_no_result_with_more_seeds(tmp_path):
+    def of(preset, seeds):
+        numbers = {seed: {"loss": 1.0} for seed in range(seeds)}
+        results.save(Result("trial", preset, {}, result_rows(numbers)), tmp_path)
+
+    of("cpu", 2)
+    of("decisive", 1)
+    assert results.best("trial", tmp_path).preset == "cpu"
+    of("decisive", 2)
+    assert results.best("trial", tmp_path).preset == "decisive"
+    of("quick", 9)
+    assert results.best("trial", tmp_path).preset == "decisive"
+    of("paper", 1)
+    assert results.best("trial", tmp_path).preset == "paper"
+
+
 def test_a_run_that_was_only_begun_hides_no_finished_one(tmp_path):
     results.save(Result("trial", "paper", {}), tmp_path)
     assert results.best("trial", tmp_path) is None

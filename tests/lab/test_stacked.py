@@ -18,6 +18,7 @@ from coordlib.lab.models.painters import (
     EncodedPainter,
 )
 from coordlib.lab.models.regressors import ConvRegressor, CoordConvRegressor
+from coordlib.lab.training.augmentation import OnDevice
 from coordlib.lab.training.loop import fit
 from coordlib.lab.training.losses import pixel_cross_entropy
 from coordlib.lab.training.stacked import fit_many
@@ -48,6 +49,40 @@ def test_side_by_side_each_network_ends_where_it_would_alone(make):
         assert one.rates == other.rates
 
 
+@pytest.mark.parametrize("make", [DeconvPainter, CoordConvPainter])
+def test_by_momentum_too_each_network_ends_where_it_would_alone(make):
+    options = {"method": "sgd", "momentum": 0.8}
+    alone, together = (list(painters(make)) for _ in range(2))
+    for model, lr, decay in zip(alone, RATES, DECAYS, strict=True):
+        paint(fit, model, lr=lr, weight_decay=decay, **options)
+    paint(fit_many, together, lr=RATES, weight_decay=DECAYS, **options)
+    for one, other in zip(alone, together, strict=True):
+        assert same(kernels(one), kernels(other), 1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_training_by_momentum_that_was_cut_ends_the_same(
+    count, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("coordlib.lab.training.resume.CHECKPOINT_SECONDS", 0)
+    options = {"lr": RATES[:count], "weight_decay": DECAYS[:count], "method": "sgd"}
+
+    def cut(step, models):
+        if step == 5:
+            raise Killed
+
+    def some():
+        return list(itertools.islice(painters(CoordConvPainter), count))
+
+    uncut, again, file = some(), some(), tmp_path / "state.pt"
+    paint(fit_many, uncut, **options)
+    with pytest.raises(Killed):
+        paint(fit_many, some(), **options, checkpoint=file, callback=cut)
+    paint(fit_many, again, **options, checkpoint=file)
+    for one, other in zip(states(uncut), states(again), strict=True):
+        assert same(one, other)
+
+
 def test_a_stack_of_one_ends_with_the_numbers_of_one_alone():
     [alone], [stacked] = (list(painters(CoordConvPainter))[:1] for _ in range(2))
     one = paint(fit, alone, lr=0.01, weight_decay=0.002)
@@ -67,6 +102,8 @@ BOXES = 10 + 20 * torch.rand(30, 2, 4, generator=DRAWN)
 PAINTED = POINTS, PIXELS, pixel_cross_entropy
 NAMED = PICTURES, LABELS, F.cross_entropy
 PLACED = PICTURES[:, :1], POINTS, F.mse_loss
+BYTES = (PICTURES * 255).to(torch.uint8)
+BRIGHTER = OnDevice(1, lambda x, numbers: x + numbers[..., None, None])
 KINDS = {
     "transposed": (partial(DeconvPainter, size=8), PAINTED, {}),
     "coordconv": (partial(CoordConvPainter, size=8), PAINTED, {}),
@@ -79,6 +116,11 @@ KINDS = {
         {"augment": with_noise},
     ),
     "resnet": (partial(ResNet, width=0.25), NAMED, {}),
+    "bytes": (
+        partial(ResNet, width=0.25),
+        (BYTES, LABELS, F.cross_entropy),
+        {"prepare": lambda x: x / 255 - 0.5, "augment": BRIGHTER},
+    ),
     "vgg": (partial(VGG, width=0.125), (LARGER, *NAMED[1:]), {}),
     "detector": (Detector, (CANVASES, BOXES, detection_loss), {"draw": draw_chances}),
 }
@@ -176,6 +218,8 @@ def test_in_mixed_precision_a_pass_is_in_bfloat16_and_the_weights_are_not(count)
     ("change", "message"),
     [
         ({"precision": "float16"}, "precision must be one of"),
+        ({"momentum": 0.0}, "momentum must be between 0 and 1, got 0.0"),
+        ({"method": "newton"}, "method must be one of 'adam', 'sgd', got 'newton'"),
         ({"seed": [1]}, "seed must be one for all or one for each of 2 models, got 1"),
         ({"samples": [torch.arange(3)]}, "samples must be one tensor"),
         (

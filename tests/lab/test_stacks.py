@@ -1,5 +1,7 @@
 """Stacks of a sweep: which networks train side by side on an accelerator."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from test_sweeps import NAME, QUIET, SMALL, SPLITS
@@ -7,6 +9,8 @@ from test_sweeps import NAME, QUIET, SMALL, SPLITS
 from coordlib.lab import experiments
 from coordlib.lab.experiments.coordinates import coordinate_classification
 from coordlib.lab.record import results, sweep, task
+from coordlib.lab.record.result import rows
+from coordlib.lab.record.run import run as run_experiment
 
 
 @pytest.fixture
@@ -112,3 +116,45 @@ def test_too_little_memory_halves_a_stack_and_says_so(tmp_path, small, accelerat
     assert len(result.runs) == 10
     assert accelerated == [2, 2, 2, 2, 2]
     assert sum("networks side by side: halved" in line for line in lines) == 2
+
+
+def test_a_network_that_diverges_is_marked_and_the_others_count(
+    tmp_path, monkeypatch, accelerated
+):
+    arms = {
+        name: {"network": {}, "training": {"steps": 3, "lr": 0.01}}
+        for name in ("coordconv", "diverging")
+    }
+    monkeypatch.setitem(
+        coordinate_classification.PRESETS, "quick", {"size": 16, "arms": arms}
+    )
+    painting = coordinate_classification.task(16)
+
+    def diverging(**options):
+        model = painting.networks["coordconv"](**options)
+        torch.nn.init.constant_(model[-1].weight, float("inf"))
+        return model
+
+    painting.networks["diverging"] = diverging
+
+    def summarise(task, arms, runs):
+        return [
+            row | {"arm": run["arm"], "split": run["split"]}
+            for run in runs
+            for row in rows({"share": run["test_share"]})
+        ]
+
+    def score(training, outputs, index):
+        return {"accuracy": 0.5, "share": float(outputs.mean())}
+
+    painting = replace(painting, score=score)
+    found = sweep.Sweep(NAME, "?", coordinate_classification.PRESETS, "", summarise)
+    monkeypatch.setattr(sweep, "made", lambda make, config: painting)
+    lines = []
+    options = {"seeds": (0,), "where": tmp_path, "device": "cpu"}
+    result = run_experiment(found, "quick", report=lines.append, **options)
+    bad = [run for run in result.runs if run.get("diverged")]
+    assert {run["arm"] for run in bad} == {"diverging"} and len(bad) == 2
+    assert {row["arm"] for row in result.select(metric="share")} == {"coordconv"}
+    assert [row["value"] for row in result.select(metric="diverged")] == [1, 1]
+    assert sum("diverged" in line for line in lines) == 1

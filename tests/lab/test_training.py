@@ -101,6 +101,23 @@ def test_training_is_plain_adam_on_those_batches():
     assert torch.allclose(weights(model), weights(twin), atol=1e-6)
 
 
+def test_descent_with_nesterovs_momentum_is_the_textbooks():
+    """Sutskever et al. (2013): the gradient, and what is left of all before it."""
+    model, x, y = line(), X[:1], Y[:1]
+    options = {"method": "sgd", "momentum": 0.5, "batch_size": 1, "lr": 0.1}
+    weight, velocity = model.weight.detach().clone(), 0.0
+    bias, pull = model.bias.detach().clone(), 0.0
+    for _ in range(4):
+        slope = 2 * (x @ weight.T + bias - y)
+        velocity = 0.5 * velocity + slope * x + 0.3 * weight
+        pull = 0.5 * pull + slope[0]
+        weight = weight - 0.1 * (slope * x + 0.3 * weight + 0.5 * velocity)
+        bias = bias - 0.1 * (slope[0] + 0.5 * pull)
+    fit(model, x, y, F.mse_loss, steps=4, weight_decay=0.3, **options)
+    assert torch.allclose(model.weight, weight, atol=1e-5)
+    assert torch.allclose(model.bias, bias, atol=1e-5)
+
+
 def test_a_training_ends_where_it_always_ended():
     """The numbers are those of the loop that the stored results were measured with."""
     x = torch.arange(24.0).reshape(8, 3).cos()
@@ -332,6 +349,8 @@ def test_pixel_cross_entropy_treats_pixels_as_classes():
         ({"lr": float("nan")}, ValueError, "lr must be positive"),
         ({"weight_decay": -1}, ValueError, "weight_decay must not be negative"),
         ({"schedule": "step"}, ValueError, "schedule must be one of"),
+        ({"method": "sgdm"}, ValueError, "method must be one of 'adam', 'sgd'"),
+        ({"momentum": 1.0}, ValueError, "momentum must be between 0 and 1, got 1.0"),
         ({"inputs": X[:3]}, ValueError, "same number of samples"),
         ({"inputs": X[:0], "targets": Y[:0]}, ValueError, "at least one"),
         ({"inputs": X.numpy()}, TypeError, "inputs must be a tensor"),

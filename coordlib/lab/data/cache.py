@@ -12,11 +12,13 @@ download that goes on where it stopped.
 
 import hashlib
 import io
+import json
 import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +35,17 @@ __all__ = [
     "cache_folder",
     "checksum",
     "download",
+    "note",
+    "noting",
     "store",
+    "store_part",
     "verified",
 ]
 
 Arrays = tuple[np.ndarray, np.ndarray]
+COMPLETE = "complete"
+
+_noted: list[dict[str, str]] = []
 
 
 class MissingDataError(OSError, RuntimeError):
@@ -102,8 +110,34 @@ def cache_folder() -> Path:
     return user_cache_path("coordlib", appauthor=False, opinion=False)
 
 
+@contextmanager
+def noting() -> Iterator[dict[str, str]]:
+    """Write down which data are read meanwhile.
+
+    Yields
+    ------
+    dict of str to str
+        By title and split how complete they are: "complete", or what a pack says.
+    """
+    seen: dict[str, str] = {}
+    _noted.append(seen)
+    try:
+        yield seen
+    finally:
+        _noted.pop()
+
+
+def note(seen: dict[str, str]) -> None:
+    """Write down, wherever it is wanted, that these data are read."""
+    for noted in _noted:
+        noted |= seen
+
+
 def verified(collection: Collection, split: str) -> Arrays:
     """Both parts of a split of a collection, from the cache or fetched into it.
+
+    What a pack brought in place of the complete data (:mod:`.pack`) is taken if they
+    are not there, and a line says so.
 
     Parameters
     ----------
@@ -114,7 +148,8 @@ def verified(collection: Collection, split: str) -> Arrays:
     Returns
     -------
     pair of arrays of unsigned bytes
-        Named by ``collection.parts``. Their checksum is the one expected.
+        Named by ``collection.parts``. Their checksum is the one expected; of what a
+        pack brought, the one that it had.
 
     Raises
     ------
@@ -123,33 +158,70 @@ def verified(collection: Collection, split: str) -> Arrays:
         something else.
     """
     folder = cache_folder() / collection.name
-    arrays = _from_cache(collection, folder, split)
+    path, name = folder / f"{split}.npz", f"{collection.title} {split}"
+    whole = path, collection.parts, collection.checksums[split]
+    arrays, how = _from_cache(*whole), COMPLETE
+    if arrays is None and (part := _part(path)).exists():
+        arrays, how = _from_part(part, collection.parts)
+        if arrays is not None:
+            print(f"{name}: {how}, from a pack; without {part} all is fetched")
     if arrays is None:
         _fetch(collection, folder)
-        arrays = _from_cache(collection, folder, split)
+        arrays, how = _from_cache(*whole), COMPLETE
     if arrays is None:
         raise MissingDataError(
             f"{folder} changed while {collection.title} was being read"
         )
+    note({name: how})
     return arrays
 
 
-def _from_cache(collection: Collection, folder: Path, split: str) -> Arrays | None:
+def _from_cache(path: Path, parts: tuple[str, str], expected: str) -> Arrays | None:
     """Read and check what is in the cache; None if it is not there or damaged."""
-    path = folder / f"{split}.npz"
     if not path.exists():
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:
-            first, second = collection.parts
-            arrays = stored[first], stored[second]
+            arrays = stored[parts[0]], stored[parts[1]]
     except Exception:  # a damaged archive fails in any of many ways
         arrays = None
-    if arrays is None or checksum(*arrays) != collection.checksums[split]:
+    if arrays is None or checksum(*arrays) != expected:
         print(f"{path} is damaged and is made again", flush=True)
         path.unlink()
         return None
     return arrays
+
+
+def _from_part(path: Path, parts: tuple[str, str]) -> tuple[Arrays | None, str]:
+    """The same for what a pack brought, with how complete it is."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            facts = json.loads(stored["facts"].tobytes())
+        expected, how = facts["checksum"], str(facts["how"])
+    except Exception:
+        expected, how = "", ""
+    return _from_cache(path, parts, expected), how
+
+
+def _part(path: Path) -> Path:
+    """Where lies what a pack brought in place of a complete split."""
+    return path.with_suffix(".part.npz")
+
+
+def store_part(path: Path, arrays: Arrays, how: str) -> None:
+    """Write what a pack brought in place of a complete split, and how complete it is.
+
+    Parameters
+    ----------
+    path : Path
+        Where the complete split would be.
+    arrays : pair of arrays
+    how : str
+        In words, for whoever reads a result.
+    """
+    facts = {"checksum": checksum(*arrays), "how": how}
+    written = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    store(_part(path), images=arrays[0], labels=arrays[1], facts=written)
 
 
 def _fetch(collection: Collection, folder: Path) -> None:

@@ -98,7 +98,7 @@ def run(name: str, preset: str, seeds: Iterable[int] = (0,), **how: Any) -> Resu
     Parameters
     ----------
     name : str
-    preset : {"quick", "cpu", "paper"}
+    preset : {"quick", "cpu", "decisive", "paper"}
     seeds : iterable of int
     **how
         ``device``, ``where``, ``report``, ``progress``, ``dask``, ``force``.

@@ -1,22 +1,36 @@
 """Plans: experiments in an order, as far as the time there is goes.
 
-A block of a plan is an experiment at a preset with some seeds. It starts only if it can
-end in the time that is left; what was measured is skipped, what was begun is continued.
-How long a block takes is a rough estimate for one H100, where none was measured yet;
-it is corrected by how long the blocks took that are finished. Where it misleads, the
-block is stopped when time is up, its state kept, and the next call goes on with it.
+A block of a plan is an experiment with some seeds, at the preset "decisive". It starts
+only if it can end in the time that is left; what was measured is skipped, what was
+begun is continued. How long a block takes is a rough estimate for one H100, where none
+was measured yet; it is corrected by how long the blocks took that are finished. Where
+it misleads, the block is stopped when time is up, its state kept, and the next call
+goes on with it.
+
+All results of a plan lie in one archive beside them at the end, to be sent. What is
+begun stays in the folders ``*.partial`` and ``decisive.beside``, apart.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
-from coordlib.lab.experiments import run
+from coordlib.lab.experiments import beside, run
+from coordlib.lab.files import replace_file
 from coordlib.lab.record import results
 from coordlib.lab.record.device import best_device
+from coordlib.lab.record.ledger import read_claims
 from coordlib.lab.record.results import Where
 from coordlib.lab.training.resume import TimeUp, stopping_after_a_step
+
+PRESET = beside.PRESET
+ARCHIVE_BYTES = 16_000_000
+ARCHIVE_ROOM = 20_000  # for what a zip archive says of its files
 
 
 @dataclass(frozen=True)
@@ -25,24 +39,23 @@ class Block:
 
     Attributes
     ----------
-    experiment, preset : str
+    experiment : str
     seeds : int
         How many, from 0.
     seconds : float
-        For all of them, on an H100.
-    claims : str
-        Rows of the ledger that it can decide.
+        For all of them, on an H100, or on its host's idle cores.
+    beside : bool
+        Whether idle cores of the CPU measure it while an accelerator does the others.
     """
 
     experiment: str
-    preset: str
     seeds: int
     seconds: float
-    claims: str
+    beside: bool = False
 
     def left(self, where: Where) -> list[int]:
         """The seeds that are not measured yet."""
-        file = results.path(self.experiment, self.preset, where)
+        file = results.path(self.experiment, PRESET, where)
         done = results.load(file).seeds if file.exists() else []
         return [seed for seed in range(self.seeds) if seed not in done]
 
@@ -50,25 +63,55 @@ class Block:
 # fmt: off
 PLANS = {
     "decisive": [
-        #     experiment                   preset seeds seconds claims
-        Block("vae",                       "cpu",    10,    45, "L17"),
-        Block("detection",                 "cpu",    10,    60, "L14"),
-        Block("normalisation",             "cpu",    10,    60, "L03 L05 L10 L11"),
-        Block("normalisation-rendering",   "cpu",    10,    30, "L01 L02 L09"),
-        Block("coordinate-classification", "cpu",    10,   100, "L03 L08 L11"),
-        Block("rendering",                 "cpu",    10,    60, "L01 L02 L09"),
-        Block("pictures",                  "cpu",    10,   120, "Z05 Z10 Z11"),
-        Block("robustness",                "cpu",    10,    40, "Z08 Z09"),
-        Block("classification",            "cpu",    12,    40, "L15 P04 P05"),
-        Block("classification-control",    "cpu",    12,    15, "L15 P04 P05"),
-        Block("gan",                       "cpu",     5,   110, "L16"),
-        Block("architectures",             "cpu",     6,   150, "Z06"),
-        Block("padding-position",          "cpu",    10,    40, "P05"),
-        Block("coordinate-regression",     "cpu",    10,    30, "L07 L12"),
+        #     experiment                  seeds seconds
+        Block("vae",                         10,     45),
+        Block("detection",                   10,     60),
+        Block("normalisation",               10,     60),
+        Block("normalisation-rendering",     10,     30),
+        Block("coordinate-classification",   10,    100),
+        Block("rendering",                   10,     60),
+        Block("pictures",                    10,    120),
+        Block("robustness",                  10,     40),
+        Block("classification",              12,     40),
+        Block("classification-control",      12,     15),
+        Block("gan",                          5,    110),
+        Block("architectures",                6,    150),
+        Block("padding-position",            10,     40),
+        Block("coordinate-regression",       10,     30),
+        Block("play",                        10,    350, beside=True),
+        Block("play-q",                      10,    300, beside=True),
     ],
 }
 """Each block whole before the next."""
 # fmt: on
+DATA = {
+    "detection": "mnist",
+    "pictures": "cifar-10",
+    "robustness": "cifar-10",
+    "classification": "cifar-10",
+    "classification-control": "cifar-10",
+    "architectures": "cifar-10",
+}
+"""The complete data set that an experiment reads; others read none."""
+
+
+def rows_decided() -> dict[str, list[str]]:
+    """By experiment the rows of the ledger whose evidence it is, or a part of it."""
+    found: dict[str, list[str]] = {}
+    try:
+        claims = read_claims()
+    except FileNotFoundError:  # no checkout, no ledger
+        return found
+    for claim in claims:
+        others = [axes.get("experiment") for axes in claim.quantities.values()]
+        for name in dict.fromkeys(filter(None, [claim.experiment, *others])):
+            found.setdefault(name, []).append(claim.id)
+    return found
+
+
+def data_of(name: str) -> list[str]:
+    """The complete data sets that a plan reads, by name."""
+    return sorted({DATA[b.experiment] for b in PLANS[name] if b.experiment in DATA})
 
 
 @dataclass
@@ -97,7 +140,8 @@ class Clock:
 
     def estimate(self, block: Block, left: list[int]) -> float:
         """How long the seeds of a block will take that are left."""
-        correction = self.measured / self.estimated if self.measured else 1.0
+        known = self.measured and not block.beside
+        correction = self.measured / self.estimated if known else 1.0
         return correction * block.seconds * len(left) / block.seeds
 
     def learn(self, block: Block, seeds: list[int], seconds: float) -> None:
@@ -150,28 +194,73 @@ def run_plan(
     if not 0 < minutes < float("inf"):
         raise ValueError(f"minutes must be positive and finite, got {minutes}")
     results.check_writable(where)
+    where = results.folder() if where is None else Path(where)
     clock = Clock(60 * minutes, perf_counter())
     outcomes = [Outcome(block, block.left(where)) for block in PLANS[name]]
     with ExitStack() as stack:
         if not dry_run:
-            stack.enter_context(results.alone(f"plan-{name}", "cpu", where))
+            stack.enter_context(results.alone(f"plan-{name}", PRESET, where))
+        how = clock, where, device, dry_run, report
         try:
-            _learn_from_before(clock, outcomes, where, device)
-            planned = clock.left
-            for outcome in outcomes:
-                estimate = clock.estimate(outcome.block, outcome.left)
-                if not outcome.left:
-                    outcome.state = "done before"
-                elif estimate > (planned if dry_run else clock.left):
-                    outcome.state = "waits: too long for the time left"
-                elif dry_run:
-                    outcome.state, planned = "would run", planned - estimate
-                else:
-                    _run_block(outcome, clock, where, device, report)
+            with _beside([one for one in outcomes if one.block.beside], *how):
+                _run_blocks([one for one in outcomes if not one.block.beside], *how)
         finally:
             for line in table(outcomes, clock):
                 report(line)
+            if not dry_run:
+                report(archive(name, where))
     return outcomes
+
+
+@contextmanager
+def _beside(
+    outcomes: list[Outcome],
+    clock: Clock,
+    where: Path,
+    device: str,
+    dry_run: bool,
+    report: Callable[[str], None],
+) -> Iterator[None]:
+    """Let idle cores measure blocks, if an accelerator does the others."""
+    accelerated = best_device(device).type != "cpu"
+    wanted = [(one.block.experiment, seed) for one in outcomes for seed in one.left]
+    for outcome in outcomes:
+        state = "would run" if dry_run else "goes on with the next call"
+        outcome.state = state if accelerated else "waits: beside an accelerator only"
+    try:
+        if dry_run or not accelerated:
+            yield
+            return
+        with beside.playing(wanted, clock.left, where, report):
+            yield
+    finally:
+        for outcome in outcomes:
+            before, outcome.left = outcome.left, outcome.block.left(where)
+            if not outcome.left:
+                outcome.state = "done" if before else "done before"
+
+
+def _run_blocks(
+    outcomes: list[Outcome],
+    clock: Clock,
+    where: Path,
+    device: str,
+    dry_run: bool,
+    report: Callable[[str], None],
+) -> None:
+    """Measure block after block, each if it can end in the time that is left."""
+    _learn_from_before(clock, outcomes, where, device)
+    planned = clock.left
+    for outcome in outcomes:
+        estimate = clock.estimate(outcome.block, outcome.left)
+        if not outcome.left:
+            outcome.state = "done before"
+        elif estimate > (planned if dry_run else clock.left):
+            outcome.state = "waits: too long for the time left"
+        elif dry_run:
+            outcome.state, planned = "would run", planned - estimate
+        else:
+            _run_block(outcome, clock, where, device, report)
 
 
 def _run_block(
@@ -190,8 +279,8 @@ def _run_block(
     how = {"where": where, "device": device, "report": report}
     outcome.state = "stopped: goes on with the next call"
     try:
-        with stopping_after_a_step(clock.left):
-            run(block.experiment, block.preset, seeds, **how)
+        with stopping_after_a_step(clock.left, report):
+            run(block.experiment, PRESET, seeds, **how)
         outcome.state = "done"
     except TimeUp:
         outcome.state = "time was up: goes on with the next call"
@@ -205,6 +294,11 @@ def _run_block(
         done = [seed for seed in seeds if seed not in outcome.left]
         if done and not outcome.left:
             clock.learn(block, done, outcome.seconds)
+        rate = f", {outcome.seconds / len(done):.3g} s a seed" if done else ""
+        report(
+            f"{block.experiment}: {len(done)} of {len(seeds)} seeds in "
+            f"{outcome.seconds:.0f} s{rate}; {clock.left:.0f} s are left"
+        )
 
 
 def _learn_from_before(
@@ -214,7 +308,7 @@ def _learn_from_before(
     name = results.device_name(best_device(device))
     for outcome in outcomes:
         block = outcome.block
-        file = results.path(block.experiment, block.preset, where)
+        file = results.path(block.experiment, PRESET, where)
         proven = results.load(file).provenance if file.exists() else {}
         same = [p["seconds"] for p in proven.values() if p["device"] == name]
         if same:
@@ -224,6 +318,7 @@ def _learn_from_before(
 def table(outcomes: list[Outcome], clock: Clock) -> list[str]:
     """What became of each block, one line each, with a title and what is left."""
     lines = [f"{'block':26s} {'seeds':>7s} {'estimate':>8s} {'took':>7s}  state"]
+    decided = rows_decided()
     for outcome in outcomes:
         block, left = outcome.block, outcome.left
         took = "" if outcome.seconds is None else f"{outcome.seconds:.0f} s"
@@ -231,12 +326,36 @@ def table(outcomes: list[Outcome], clock: Clock) -> list[str]:
         whole = clock.estimate(block, list(range(block.seeds)))
         lines.append(
             f"{block.experiment:26s} {seeds:>7s} {whole:6.0f} s {took:>7s}  "
-            f"{outcome.state or 'not reached'} ({block.claims})"
+            f"{outcome.state or 'not reached'} "
+            f"({' '.join(decided.get(block.experiment, [])) or 'no row'})"
         )
     finished = sum(not outcome.left for outcome in outcomes)
-    rest = sum(clock.estimate(one.block, one.left) for one in outcomes)
+    rest = sum(
+        clock.estimate(one.block, one.left) for one in outcomes if not one.block.beside
+    )
     lines.append(
         f"{finished} of {len(outcomes)} blocks are finished; about {rest:.0f} s of "
         "work are left"
     )
     return lines
+
+
+def archive(name: str, where: Path) -> str:
+    """Put the results of a plan into one archive beside them; say where it lies.
+
+    Results come first, then weights as far as :data:`ARCHIVE_BYTES` go.
+    """
+    stream, left_out = io.BytesIO(), []
+    found = [results.path(block.experiment, PRESET, where) for block in PLANS[name]]
+    found += [file.with_suffix(".npz") for file in found]
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as whole:
+        for file in filter(Path.exists, found):
+            packed = zlib.compress(file.read_bytes())
+            if stream.tell() + len(packed) > ARCHIVE_BYTES - ARCHIVE_ROOM:
+                left_out.append(file.name)
+            else:
+                whole.write(file, file.name)
+    target = where / f"{name}.zip"
+    replace_file(target, stream.getvalue())
+    missing = f"; too large for it: {', '.join(left_out)}" if left_out else ""
+    return f"results: {target}, {len(stream.getvalue()) / 1e6:.2f} MB{missing}"

@@ -62,7 +62,8 @@ class Experiment:
     question : str
         In one line.
     presets : dict of str to dict
-        The configuration of each size, of "quick", "cpu" and "paper".
+        The configuration of each size, of "quick", "cpu" and "paper"; of "decisive"
+        where that is not the one of "cpu".
     """
 
     name: str
@@ -78,6 +79,8 @@ class Experiment:
 
     def config(self, preset: str) -> dict:
         """The configuration of a preset."""
+        if preset == "decisive" and preset not in self.presets:
+            preset = "cpu"
         if preset not in self.presets:
             raise ValueError(
                 f"{self.name} has no preset {preset!r}; it has {', '.join(self.sizes)}"

@@ -37,7 +37,7 @@ class Result:
     Attributes
     ----------
     experiment : str
-    preset : {"quick", "cpu", "paper"}
+    preset : {"quick", "cpu", "decisive", "paper"}
     config : dict
         What the preset fixes.
     rows : list of Row
@@ -74,6 +74,26 @@ class Result:
                 raise ValueError(f"{self.experiment} measured {axes} twice")
             taken.add(key)
             self.rows.append({"seed": seed} | axes | {"value": row["value"]})
+
+    def join(self, other: "Result") -> None:
+        """Take in the seeds of another result that this one lacks.
+
+        Raises
+        ------
+        ValueError
+            If it is of another experiment or configuration.
+        """
+        mine, its = ((r.experiment, r.preset, r.config) for r in (self, other))
+        if mine != its:
+            raise ValueError(
+                f"other must be a result of {self.experiment} at {self.preset} of the "
+                f"same configuration, got one of {other.experiment} at {other.preset}"
+            )
+        new = set(other.seeds) - set(self.seeds)
+        self.rows += [row for row in other.rows if row["seed"] in new]
+        self.runs += [run for run in other.runs if run["seed"] in new]
+        for seed in map(str, new):
+            self.provenance[seed] = other.provenance[seed]
 
     def select(self, **wanted: Any) -> list[Row]:
         """The rows that have these values: of ``metric``, ``seed`` or any axis.

@@ -26,8 +26,12 @@ from coordlib.lab.files import replace_file
 from coordlib.lab.record import arrays
 from coordlib.lab.record.result import Result
 
-PRESETS = ("quick", "cpu", "paper")
-"""Sizes of a run, from seconds on a page to the source's own."""
+PRESETS = ("quick", "cpu", "decisive", "paper")
+"""Sizes of a run, from seconds on a page to the source's own.
+
+"decisive" is what a plan measures: the size of "cpu", with more seeds, where an
+experiment names no other.
+"""
 
 FORMAT = 3
 FREE_BYTES = 200_000_000  # a run wants this much, or it does not start
@@ -335,17 +339,20 @@ def _again(file: Path) -> str:
 def best(experiment: str, where: Where = None) -> Result | None:
     """The result at the largest preset of which a seed is finished, or None.
 
-    A run that was only begun hides no smaller one that is finished.
+    A run that was only begun hides no smaller one that is finished, and a plan that was
+    cut short no result at "cpu" with more seeds.
 
     Raises
     ------
     ResultError
-        If a file at that preset or a larger one cannot be read.
+        If a file that would be preferred cannot be read.
     """
-    for preset in reversed(PRESETS):
-        file = path(experiment, preset, where)
-        if file.exists() and (result := load(file)).seeds:
-            return result
+    for presets in (("paper",), ("decisive", "cpu"), ("quick",)):
+        places = [path(experiment, preset, where) for preset in presets]
+        there = [load(place) for place in places if place.exists()]
+        most = max(there, key=lambda result: len(result.seeds), default=None)
+        if most and most.seeds:
+            return most
     return None
 
 

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterable
 
 from coordlib.arguments import check_integer
+from coordlib.lab.data.cache import noting
 from coordlib.lab.record import results
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.experiment import Experiment, Setting
@@ -33,7 +34,7 @@ def run(
     Parameters
     ----------
     experiment : Experiment
-    preset : {"quick", "cpu", "paper"}
+    preset : {"quick", "cpu", "decisive", "paper"}
     seeds : iterable of int
         At least one, none negative.
     device : str
@@ -95,9 +96,10 @@ def run(
                 dask=dask,
                 seeds=tuple(seeds),
             )
-            seconds = experiment.fill(result, seed, setting)
+            with noting() as seen:
+                seconds = experiment.fill(result, seed, setting)
             proven = results.provenance(chosen, seconds) | experiment.facts(config)
-            result.provenance[str(seed)] = proven
+            result.provenance[str(seed)] = proven | ({"data": seen} if seen else {})
             results.save(result, where)
             report(f"{name} seed {seed}: {seconds:.1f} s")
         shutil.rmtree(folder, ignore_errors=True)

@@ -7,10 +7,12 @@ the name of their arm only make one job, and train side by side where there is a
 accelerator. On a CPU they train one after another; see :func:`side_by_side`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from math import isnan, nan
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +21,7 @@ from torch import Tensor
 
 from coordlib.lab.record import arrays, results
 from coordlib.lab.record.experiment import KEPT_SEED, Experiment, Setting
-from coordlib.lab.record.result import Result, Row
+from coordlib.lab.record.result import Result, Row, rows
 from coordlib.lab.record.task import (
     RECIPE,
     Contest,
@@ -83,19 +85,29 @@ class Sweep(Experiment):
                     others = [r for r in result.runs if r["seed"] == KEPT_SEED]
                     keep_weights(setting.folder, task, run, weights, others)
                 result.runs.append(run)
-                setting.report(
-                    f"  {run['arm']} {run['split']} seed {run['seed']}: test "
-                    f"{task.best} {run[f'test_{task.best}']}, {run['seconds']:.0f} s"
-                )
+            setting.report(told(task, [run for run, _ in trained]))
             results.save(result, setting.where)
         runs = [run for run in result.runs if run["seed"] == seed]
-        result.add(seed, self.summarise(task, arms, runs))
+        result.add(seed, self._summary(task, arms, runs))
         if task.keeps_weights and seed == KEPT_SEED:
             weights = kept_weights(setting.folder)
             results.save_weights(
                 weights, result.experiment, result.preset, setting.where
             )
         return sum(run["seconds"] for run in runs)
+
+    def _summary(self, task: Task, arms: dict, runs: list[Run]) -> list[Row]:
+        """The rows of a seed; what is no number is left out, and says why."""
+        whole = [{k: nan if v is None else v for k, v in run.items()} for run in runs]
+        found = [
+            row
+            for row in self.summarise(task, arms, whole)
+            if not (isinstance(row["value"], float) and isnan(row["value"]))
+        ]
+        bad = Counter((r["arm"], r["split"]) for r in runs if r.get("diverged"))
+        for (arm, split), count in sorted(bad.items()):
+            found += rows({"diverged": count}, arm=arm, split=split)
+        return found
 
     def _train(
         self, task: Task, config: dict, todo: list[dict], setting: Setting
@@ -106,6 +118,25 @@ class Sweep(Experiment):
         from coordlib.lab.record.spread import on_dask  # needs Dask, and this module
 
         return on_dask(setting.dask, self.task, config, todo)
+
+
+def told(task: Task, runs: list[Run]) -> str:
+    """What became of the networks of one job, in one line."""
+    seconds = sum(run["seconds"] for run in runs)
+    values = [run[f"test_{task.best}"] for run in runs]
+    diverged = sum(run.get("diverged", False) for run in runs)
+    mark = f", {diverged} diverged" if diverged else ""
+    if len(runs) == 1:
+        [run], mark = runs, ", diverged" if diverged else ""
+        name = f"{run['arm']} {run['split']} seed {run['seed']}"
+        return f"  {name}: test {task.best} {values[0]}, {seconds:.0f} s{mark}"
+    job = {"recipes": runs}
+    name = f"{len(runs)} networks, {_common(job, 'arm')} {_common(job, 'split')}"
+    there = [value for value in values if value is not None] or [nan]
+    return (
+        f"  {name}: test {task.best} {min(there):.4g} to {max(there):.4g}, "
+        f"{seconds:.0f} s{mark}"
+    )
 
 
 def side_by_side(device: torch.device) -> bool:

@@ -5,19 +5,20 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from math import inf, isfinite
+from math import inf, isfinite, isnan
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from coordlib.lab.data.cache import note, noting
 from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
-from coordlib.lab.training.loop import Augment, Draw, History, Loss
+from coordlib.lab.training.loop import Augment, Draw, History, Loss, Prepare
 from coordlib.lab.training.stacked import fit_many
 
 RECIPE = ("lr", "weight_decay")
@@ -51,7 +52,7 @@ class Contest:
     def rank(self, run: Run) -> float:
         """A number that is larger for the better run; the least if it diverged."""
         value = run[f"test_{self.best}"]
-        if value is None:
+        if value is None or isnan(value):
             return -inf
         return -value if self.smaller_is_better else value
 
@@ -78,6 +79,8 @@ class Task(Contest):
         not given.
     examine : callable, optional
         From a trained network to more numbers by name.
+    prepare : callable, optional
+        From inputs as they are kept, bytes perhaps, to what a network takes.
     augmentations : dict of str to callable
         By the name that ``training["augment"]`` gives.
     draw : callable, optional
@@ -97,6 +100,7 @@ class Task(Contest):
     score: Callable[[dict, Tensor, Tensor], dict[str, float]]
     watched: int | None = None
     examine: Callable[[nn.Module], dict[str, float]] | None = None
+    prepare: Prepare | None = None
     augmentations: dict[str, Augment] = field(default_factory=dict)
     draw: Draw | None = None
     keeps_weights: bool = True
@@ -169,6 +173,7 @@ def train(
         lr=[run["lr"] for run in each],
         weight_decay=[run["weight_decay"] for run in each],
         seed=[run["seed"] for run in each],
+        prepare=task.prepare,
         augment=augment and task.augmentations[augment],
         draw=task.draw,
         measure=[partial(_watched, task, job["training"], side) for side in sides],
@@ -189,7 +194,7 @@ def _watched(
     found = {}
     for side, index in zip(("train", "test"), sides, strict=True):
         index = index[: task.watched]
-        outputs = all_outputs(model, task.inputs[index])
+        outputs = all_outputs(model, task.inputs[index], task.prepare)
         scores = task.score(training, outputs, index)
         found |= {f"{side}_{name}": value for name, value in scores.items()}
     return _finite(found)
@@ -206,18 +211,22 @@ def _trained(
     """Measure a network that is trained, and say what is kept of it."""
     run |= {k: v for k, v in history.curve[-1].items() if k != "step"}
     if task.watched:
-        outputs = all_outputs(model, task.inputs[sides[1]])
+        outputs = all_outputs(model, task.inputs[sides[1]], task.prepare)
         last = task.score(run["training"], outputs, sides[1])
         run |= _finite({f"test_{name}": value for name, value in last.items()})
     if task.examine:
         run |= _finite(task.examine(model))
+    if not isfinite(history.losses[-1]):
+        run["diverged"] = True
     run |= {"parameters": parameter_count(model), "curve": history.curve}
     run["device"] = device_name(device)
     return run, {k: v.cpu().clone() for k, v in task.kept(model).items()}
 
 
 @torch.no_grad()
-def all_outputs(model: nn.Module, inputs: Tensor) -> Tensor:
+def all_outputs(
+    model: nn.Module, inputs: Tensor, prepare: Prepare | None = None
+) -> Tensor:
     """What a network says to every input, on the CPU.
 
     Parameters
@@ -225,6 +234,8 @@ def all_outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     model : nn.Module
     inputs : Tensor, shape (N, ...)
         On any device.
+    prepare : callable, optional
+        From inputs to what the network takes.
 
     Returns
     -------
@@ -233,7 +244,9 @@ def all_outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     device = next(model.parameters()).device
     # An accelerator wants much at once, and to be waited for once only.
     parts = inputs.split(64 if device.type == "cpu" else 512)
-    return torch.cat([model(part.to(device)) for part in parts]).cpu()
+    ready = (part.to(device) for part in parts)
+    ready = map(prepare, ready) if prepare else ready
+    return torch.cat([model(part) for part in ready]).cpu()
 
 
 def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
@@ -323,9 +336,12 @@ def made(make_task: Callable[..., Task], config: dict) -> Task:
     -------
     Task
     """
-    return _made(make_task, json.dumps(options(config), sort_keys=True))
+    task, seen = _made(make_task, json.dumps(options(config), sort_keys=True))
+    note(seen)
+    return task
 
 
 @lru_cache(maxsize=1)
-def _made(make_task: Callable[..., Task], written: str) -> Task:
-    return make_task(**json.loads(written))
+def _made(make_task: Callable[..., Task], written: str) -> tuple[Task, dict[str, str]]:
+    with noting() as seen:
+        return make_task(**json.loads(written)), seen

@@ -13,15 +13,14 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as tree
 
-from coordlib.lab.training.loop import Augment, Draw, prepared, shuffled
+from coordlib.lab.training.augmentation import DRAWN_STEPS, OnDevice
+from coordlib.lab.training.loop import Augment, Draw, Prepare, prepared, shuffled
 
 __all__ = ["PRECISIONS", "Course", "Recipes"]
 
 PRECISIONS = ("float32", "bfloat16")
 """What a network may compute in. Its weights and their averages are as they were made;
 "bfloat16" is mixed precision, as :class:`torch.autocast` does it."""
-
-DRAWN_STEPS = 64  # an accelerator is sent the order of so many steps at a time
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class Recipes:
     factors : list of list of float
         For each network what multiplies its rate at each of its steps.
     precision : str
+    method : str
+    momentum : float
     """
 
     lr: list[float]
@@ -43,6 +44,8 @@ class Recipes:
     betas: tuple[float, float]
     factors: list[list[float]]
     precision: str
+    method: str = "adam"
+    momentum: float = 0.9
 
     def rates(self) -> list[list[float]]:
         """The rate of every step of each network."""
@@ -60,7 +63,8 @@ class Recipes:
         """
         longest = max(map(len, self.factors))
         steps = torch.arange(1, longest + 1, dtype=torch.float64)
-        first, second = (1 - beta**steps for beta in self.betas)
+        betas = self.betas if self.method == "adam" else (0.0, 0.0)
+        first, second = (1 - beta**steps for beta in betas)
         table = torch.zeros(longest, len(self.lr) + 1, dtype=torch.float64)
         for column, (lr, factors) in enumerate(zip(self.lr, self.factors, strict=True)):
             own = lr * torch.tensor(factors, dtype=torch.float64)
@@ -127,7 +131,7 @@ class Course:
     batch_size : int
     seeds : list of int
         One for each network.
-    augment, draw : callable, optional
+    augment, draw, prepare : callable, optional
         As in :func:`~coordlib.lab.training.loop.fit`.
     """
 
@@ -139,11 +143,13 @@ class Course:
     seeds: list[int]
     augment: Augment | None
     draw: Draw | None
+    prepare: Prepare | None = None
 
     @property
     def plain(self) -> bool:
-        """Whether a batch is nothing but samples."""
-        return self.augment is None and self.draw is None
+        """Whether a batch is made on the device, of an order and numbers."""
+        here = self.augment is None or isinstance(self.augment, OnDevice)
+        return here and self.draw is None
 
     @cached_property
     def shared(self) -> bool:
@@ -153,7 +159,7 @@ class Course:
             own is first or torch.equal(own, first) for own in self.chosen
         )
 
-    def orders(self, done: int) -> Iterator[Tensor]:
+    def orders(self, done: int) -> Iterator[list[Tensor]]:
         """Give the samples of every step but those done, on the device.
 
         They are those that :func:`~coordlib.lab.training.loop.fit` would draw, drawn
@@ -161,32 +167,47 @@ class Course:
 
         Yields
         ------
-        LongTensor, shape (models, batch), or (1, batch) if they are shared
+        list of Tensor
+            Which samples, shape (models, batch), or (1, batch) if they are shared; and
+            for an augmentation on the device its numbers, with an axis more.
         """
         size = DRAWN_STEPS * self.batch_size
-        drawn = [
-            (own, shuffled(len(own), size, seed))
-            for own, seed in zip(self.chosen, self.seeds, strict=True)
-        ]
+        each = 1 if self.shared else len(self.seeds)
+        pairs = list(zip(self.chosen, self.seeds, strict=True))[:each]
+        drawn = [(own, shuffled(len(own), size, seed)) for own, seed in pairs]
         for first in count(0, DRAWN_STEPS):
-            rows = [
-                own[next(order)] for own, order in drawn[: 1 if self.shared else None]
-            ]
-            if first + DRAWN_STEPS > done:
-                block = torch.stack([row.view(DRAWN_STEPS, -1) for row in rows], 1)
-                yield from block[max(done - first, 0) :].to(self.inputs.device)
+            rows = [own[next(order)] for own, order in drawn]
+            if first + DRAWN_STEPS <= done:
+                continue
+            block = torch.stack([row.view(DRAWN_STEPS, -1) for row in rows], 1)
+            blocks = [block.to(self.inputs.device)]
+            if isinstance(self.augment, OnDevice):
+                place = first, self.batch_size, self.inputs.device
+                numbers = [self.augment.block(seed, *place) for _, seed in pairs]
+                blocks.append(torch.stack(numbers, 1))
+            for step in range(max(done - first, 0), DRAWN_STEPS):
+                yield [block[step] for block in blocks]
 
-    def samples(self, order: Tensor) -> tuple[Tensor, Tensor]:
-        """Gather samples; those that are shared without an axis of networks."""
-        order = order[0] if self.shared else order
-        return self.inputs[order], self.targets[order]
+    def samples(self, order: Tensor, *numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Gather samples, prepare and augment them.
+
+        Those that are shared come without an axis of networks.
+        """
+        flat = order.flatten()
+        x, y = self.inputs[flat], self.targets[flat]
+        x = x if self.prepare is None else self.prepare(x)
+        for drawn in numbers:
+            x = self.augment.change(x, drawn.flatten(0, 1))
+        if self.shared:
+            return x, y
+        return x.unflatten(0, order.shape), y.unflatten(0, order.shape)
 
     def drawn(self, step: int, order: Tensor) -> tuple[Tensor, Any]:
         """The same, augmented, and with what is drawn for their targets."""
         each = [
             prepared(
                 *(self.inputs[row], self.targets[row], seed, step),
-                *(self.augment, self.draw),
+                *(self.prepare, self.augment, self.draw),
             )
             for row, seed in zip(order, self.seeds, strict=False)
         ]

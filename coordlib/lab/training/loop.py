@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_choice, check_integer
 from coordlib.lab.data.seeds import step_generator
+from coordlib.lab.training.augmentation import OnDevice
 from coordlib.lab.training.device import denormals_flushed
 from coordlib.lab.training.resume import Resumable
 from coordlib.lab.training.schedules import (
@@ -21,10 +22,12 @@ from coordlib.lab.training.schedules import (
 
 __all__ = ["History", "fit"]
 
+METHODS = ("adam", "sgd")
 LOSS_CHECK_STEPS = 64  # looking at a loss makes an accelerator wait
 
 Loss = Callable[[Tensor, Any], Tensor]
-Augment = Callable[[Tensor, torch.Generator], Tensor]
+Augment = Callable[[Tensor, torch.Generator], Tensor] | OnDevice
+Prepare = Callable[[Tensor], Tensor]
 Draw = Callable[[Tensor, torch.Generator], Any]
 Measure = Callable[[nn.Module], dict[str, float]]
 
@@ -72,9 +75,12 @@ def fit(
     steps: int | None = None,
     epochs: float | None = None,
     batch_size: int = 32,
+    method: str = "adam",
     betas: tuple[float, float] = (0.9, 0.99),
+    momentum: float = 0.9,
     schedule: str | Callable[[float], float] = "constant",
     seed: int = 0,
+    prepare: Prepare | None = None,
     augment: Augment | None = None,
     draw: Draw | None = None,
     callback: Callable[[int, nn.Module], Any] | None = None,
@@ -83,7 +89,7 @@ def fit(
     checkpoint: Path | None = None,
     progress: str | bool = False,
 ) -> History:
-    """Train a network with Adam on batches drawn in shuffled order.
+    """Train a network, with Adam or otherwise, on batches drawn in shuffled order.
 
     The samples pass by in one random order after another, cut into batches of equal
     size; a batch may hold the end of one round and the beginning of the next. On a
@@ -109,8 +115,12 @@ def fit(
         In place of ``steps``: how many times to see every sample.
     batch_size : int
         Samples a batch; all of them if there are fewer.
+    method : {"adam", "sgd"}
+        "sgd" is stochastic gradient descent with Nesterov's momentum.
     betas : (float, float)
         Adam's running averages; (.9, .99) as in Liu et al. (2018).
+    momentum : float
+        Of "sgd".
     schedule : {"constant", "one-cycle", "cosine", "steps"} or callable
         How the learning rate moves, see
         :func:`~coordlib.lab.training.schedules.schedule_factor`; a function of
@@ -118,9 +128,13 @@ def fit(
     seed : int
         Decides the order of the samples. With the weights at the start it decides
         the result, on one machine. The global generator is not touched.
+    prepare : callable, optional
+        Takes a batch of inputs as they are kept, bytes perhaps, and gives what is
+        augmented, or trained on, in their place.
     augment : callable, optional
         Takes a batch of inputs and a generator, and gives the batch to train on. The
-        generator depends on the seed and the step alone.
+        generator depends on the seed and the step alone. Or an
+        :class:`~coordlib.lab.training.augmentation.OnDevice`.
     draw : callable, optional
         For a loss that needs random numbers: takes a batch of targets and the same
         generator, and gives what the loss takes in place of the targets.
@@ -160,26 +174,29 @@ def fit(
     check_network(model, lr, weight_decay)
     check_samples(inputs, targets, seed)
     check_integer("measures", measures)
+    check_method(method, momentum)
     steps, batch_size = count_steps(len(inputs), steps, epochs, batch_size)
     factors = schedule_factors(schedule, steps)
     device = next(model.parameters()).device
-    optimizer = torch.optim.Adam(parameter_groups(model, lr, weight_decay), betas=betas)
+    optimizer = make_optimizer(model, lr, weight_decay, method, betas, momentum)
     losses, curve = torch.zeros(steps, device=device), []
     facts = {"steps": steps, "batch_size": batch_size, "samples": len(inputs)}
     facts |= {"lr": lr, "weight_decay": weight_decay, "betas": betas, "seed": seed}
     facts |= {"schedule": schedule_name(schedule), "measures": measures}
+    facts |= method_facts(method, momentum)
     parts = {"model": model, "optimizer": optimizer, "losses": losses, "curve": curve}
     state = Resumable(checkpoint, facts, device, **parts)
     samples = inputs.to(device), targets.to(device)
-    batches = drawn_batches(*samples, batch_size, seed, state.step, augment, draw)
+    ways = prepare, augment, draw
+    batches = drawn_batches(*samples, batch_size, seed, state.step, *ways)
     stops = measuring_steps(steps, measures) if measure else ()
 
     model.train()
     for step in state.remaining(steps, progress):
         set_rate(optimizer, factors[step - 1])
         x, y = next(batches)
-        value = single_number(loss(model(x), y))
         optimizer.zero_grad()
+        value = single_number(loss(model(x), y))
         value.backward()
         optimizer.step()
         losses[step - 1] = value.detach()
@@ -208,6 +225,7 @@ def drawn_batches(
     batch_size: int,
     seed: int,
     done: int = 0,
+    prepare: Prepare | None = None,
     augment: Augment | None = None,
     draw: Draw | None = None,
 ) -> Iterator[tuple[Tensor, Any]]:
@@ -217,7 +235,7 @@ def drawn_batches(
             continue
         indices = indices.to(inputs.device)
         x, y = inputs[indices], targets[indices]
-        yield prepared(x, y, seed, step, augment, draw)
+        yield prepared(x, y, seed, step, prepare, augment, draw)
 
 
 def prepared(
@@ -225,10 +243,14 @@ def prepared(
     y: Tensor,
     seed: int,
     step: int,
+    prepare: Prepare | None,
     augment: Augment | None,
     draw: Draw | None,
 ) -> tuple[Tensor, Any]:
     """The samples of a step, augmented, and with what is drawn for their targets."""
+    x = x if prepare is None else prepare(x)
+    if isinstance(augment, OnDevice):
+        x, augment = augment(x, seed, step), None
     if augment is None and draw is None:
         return x, y
     generator = step_generator(seed, step)
@@ -245,6 +267,33 @@ def shuffled(count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
             waiting = torch.cat((waiting, torch.randperm(count, generator=generator)))
         yield waiting[:batch_size]
         waiting = waiting[batch_size:]
+
+
+def make_optimizer(
+    model: nn.Module,
+    lr: float,
+    weight_decay: float,
+    method: str,
+    betas: tuple[float, float],
+    momentum: float,
+) -> torch.optim.Optimizer:
+    """What moves the weights of one network."""
+    groups = parameter_groups(model, lr, weight_decay)
+    if method == "adam":
+        return torch.optim.Adam(groups, betas=betas)
+    return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=True)
+
+
+def check_method(method: str, momentum: float) -> None:
+    """Refuse an unknown method, and a momentum that never ends or never begins."""
+    check_choice("method", method, METHODS)
+    if not 0 < momentum < 1:
+        raise ValueError(f"momentum must be between 0 and 1, got {momentum!r}")
+
+
+def method_facts(method: str, momentum: float) -> dict[str, Any]:
+    """What a checkpoint says of a method other than Adam."""
+    return {} if method == "adam" else {"method": method, "momentum": momentum}
 
 
 def parameter_groups(model: nn.Module, lr: float, weight_decay: float) -> list[dict]:

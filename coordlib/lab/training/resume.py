@@ -8,7 +8,7 @@ import io
 import json
 import signal
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 CHECKPOINT_SECONDS = 30.0
+REPORT_SECONDS = 60.0
 FORMAT = 2
 
 
@@ -42,10 +43,13 @@ class TimeUp(Exception):
 
 _interrupted: list[int] = []  # signals that wait for the end of a step
 _deadlines: list[float] = []
+_reports: list[Callable[[str], None]] = []
 
 
 @contextmanager
-def stopping_after_a_step(seconds: float) -> Iterator[None]:
+def stopping_after_a_step(
+    seconds: float, report: Callable[[str], None] = lambda line: None
+) -> Iterator[None]:
     """Let trainings be stopped between two steps only, their state written.
 
     An interruption (Ctrl-C) waits for the end of the step, and a second one does not.
@@ -55,6 +59,8 @@ def stopping_after_a_step(seconds: float) -> Iterator[None]:
     ----------
     seconds : float
         After which a training is stopped by :class:`TimeUp`.
+    report : callable
+        Is told once a minute, in one line, how far a training is.
     """
 
     def wait(number: int, frame: object) -> None:
@@ -64,6 +70,7 @@ def stopping_after_a_step(seconds: float) -> Iterator[None]:
 
     before = signal.signal(signal.SIGINT, wait)
     _deadlines.append(perf_counter() + seconds)
+    _reports.append(report)
     try:
         yield
         if _interrupted:
@@ -71,6 +78,7 @@ def stopping_after_a_step(seconds: float) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, before)
         _deadlines.pop()
+        _reports.pop()
         _interrupted.clear()
 
 
@@ -109,6 +117,8 @@ class Resumable:
         How many steps are done.
     seconds : float
         Spent on them, up to the latest pause.
+    steps : int
+        How many there are in all, once they are counted; 0 before.
 
     Raises
     ------
@@ -128,13 +138,15 @@ class Resumable:
         self.parts = parts
         self.step = 0
         self.seconds = 0.0
+        self.steps = 0
         self.file = None
         if file is not None:
             self.file = Path(file)
             self.facts = _plain({"format": FORMAT, "shapes": _shapes(parts), **facts})
             if self.file.exists():
                 self._restore(_read(self.file, self.facts))
-        self._saved = perf_counter()
+        self._saved = self._said = perf_counter()
+        self._from = self.step
         self._start = device_seconds(device)
 
     def remaining(self, steps: int, progress: str | bool = False) -> Iterable[int]:
@@ -147,6 +159,7 @@ class Resumable:
         progress : bool or str
             Show a bar, if tqdm is installed; a string names it.
         """
+        self.steps = steps
         left = range(self.step + 1, steps + 1)
         if not progress:
             return left
@@ -177,6 +190,8 @@ class Resumable:
             Inside :func:`stopping_after_a_step`, the state written.
         """
         self.step = step
+        if _reports and perf_counter() - self._said > REPORT_SECONDS:
+            self._say()
         if _interrupted or (_deadlines and perf_counter() > _deadlines[-1]):
             if self.file is not None:
                 with self.paused():
@@ -186,6 +201,16 @@ class Resumable:
         if due and self.file is not None:
             with self.paused():
                 self.save()
+
+    def _say(self) -> None:
+        """Report the steps since the last report, their rate and the time left."""
+        now = perf_counter()
+        rate = (self.step - self._from) / (now - self._said)
+        _reports[-1](
+            f"  step {self.step} of {self.steps}, {rate:.3g} a second, "
+            f"{(self.steps - self.step) / rate:.0f} s are left"
+        )
+        self._from, self._said = self.step, now
 
     def finish(self) -> None:
         """Stop the clock, and write the state."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-__all__ = ["NetworkStack", "StackedAdam"]
+__all__ = ["NetworkStack", "StackedAdam", "StackedSGD"]
 
 EPSILON = 1e-8  # as torch.optim.Adam has it
 
@@ -180,23 +180,12 @@ class StackedAdam:
         correction : Tensor, a single number
             Of the running square: the root of ``1 - beta2**step``.
         """
-        weights = list(self.stack.weights.values())
-        if self.decay is not None:
-            # One axis is that of the networks: weights that multiply have two more.
-            gradients = [
-                g.addcmul(w, _beside(self.decay, w)) if w.ndim > 2 else g
-                for g, w in zip(gradients, weights, strict=True)
-            ]
-        gradient = torch.cat([g.reshape(-1) for g in gradients])
+        gradient = _penalised(self.stack, gradients, self.decay)
         first, second = self.betas
         self.mean.lerp_(gradient, 1 - first)
         self.square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
         spread = self.square.sqrt().div_(correction).add_(EPSILON)
-        updates = torch.div(self.mean, spread, out=spread)
-        blocks = updates.split([weight.numel() for weight in weights])
-        for weight, block in zip(weights, blocks, strict=True):
-            update = block.view_as(weight)
-            weight.addcmul_(update, _beside(rates, weight), value=-1)
+        _move(self.stack, torch.div(self.mean, spread, out=spread), rates)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Give the running averages."""
@@ -206,6 +195,63 @@ class StackedAdam:
         """Take the running averages back, in place."""
         for name, kept in self.state_dict().items():
             kept.copy_(state[name])
+
+
+class StackedSGD:
+    """Descent with Nesterov's momentum over a stack, as :class:`StackedAdam` is Adam.
+
+    Parameters
+    ----------
+    stack : NetworkStack
+    weight_decay : Tensor, shape (models,)
+    momentum : float
+    """
+
+    def __init__(
+        self, stack: NetworkStack, weight_decay: Tensor, momentum: float
+    ) -> None:
+        self.stack = stack
+        self.decay = weight_decay.to(stack.flat) if weight_decay.any() else None
+        self.momentum = momentum
+        self.velocity = torch.zeros_like(stack.flat)
+
+    @torch.no_grad()
+    def step(
+        self, gradients: Sequence[Tensor], rates: Tensor, correction: Tensor
+    ) -> None:
+        """Move all weights; there is nothing to correct."""
+        gradient = _penalised(self.stack, gradients, self.decay)
+        self.velocity.mul_(self.momentum).add_(gradient)
+        _move(self.stack, gradient.add_(self.velocity, alpha=self.momentum), rates)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Give the velocity."""
+        return {"velocity": self.velocity}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take the velocity back, in place."""
+        self.velocity.copy_(state["velocity"])
+
+
+def _penalised(
+    stack: NetworkStack, gradients: Sequence[Tensor], decay: Tensor | None
+) -> Tensor:
+    """All gradients in one row, those of weights that multiply with their penalty."""
+    if decay is not None:
+        # One axis is that of the networks: weights that multiply have two more.
+        gradients = [
+            g.addcmul(w, _beside(decay, w)) if w.ndim > 2 else g
+            for g, w in zip(gradients, stack.weights.values(), strict=True)
+        ]
+    return torch.cat([g.reshape(-1) for g in gradients])
+
+
+def _move(stack: NetworkStack, updates: Tensor, rates: Tensor) -> None:
+    """Take from each weight its update, times the rate of its network."""
+    weights = list(stack.weights.values())
+    blocks = updates.split([weight.numel() for weight in weights])
+    for weight, block in zip(weights, blocks, strict=True):
+        weight.addcmul_(block.view_as(weight), _beside(rates, weight), value=-1)
 
 
 def _beside(numbers: Tensor, weight: Tensor) -> Tensor:

@@ -18,12 +18,15 @@ from coordlib.lab.training.loop import (
     History,
     Loss,
     Measure,
+    Prepare,
+    check_method,
     check_network,
     check_samples,
     count_steps,
     drawn_batches,
+    make_optimizer,
     measured,
-    parameter_groups,
+    method_facts,
     set_rate,
     single_number,
 )
@@ -33,7 +36,7 @@ from coordlib.lab.training.schedules import (
     schedule_factors,
     schedule_name,
 )
-from coordlib.lab.training.stack import NetworkStack, StackedAdam
+from coordlib.lab.training.stack import NetworkStack, StackedAdam, StackedSGD
 
 __all__ = ["fit_many"]
 
@@ -51,10 +54,13 @@ def fit_many(
     steps: int | None = None,
     epochs: float | None = None,
     batch_size: int = 32,
+    method: str = "adam",
     betas: tuple[float, float] = (0.9, 0.99),
+    momentum: float = 0.9,
     schedule: str | Callable[[float], float] = "constant",
     seed: int | Sequence[int] = 0,
     precision: str = "float32",
+    prepare: Prepare | None = None,
     augment: Augment | None = None,
     draw: Draw | None = None,
     callback: Callable[[int, Sequence[nn.Module]], Any] | None = None,
@@ -91,8 +97,8 @@ def fit_many(
         ``callback(step, models)`` after every step; ``True`` ends the training.
     measure : callable or sequence of callable, optional
         One for each network, or one for all.
-    inputs, targets, loss, steps, epochs, batch_size, betas, schedule, augment, draw, \
-measures, checkpoint, progress
+    inputs, targets, loss, steps, epochs, batch_size, method, betas, momentum, \
+schedule, prepare, augment, draw, measures, checkpoint, progress
         As in :func:`~coordlib.lab.training.loop.fit`.
 
     Returns
@@ -115,15 +121,17 @@ measures, checkpoint, progress
     chosen = _chosen(models, samples, inputs, targets, seeds)
     check_integer("measures", measures)
     check_choice("precision", precision, PRECISIONS)
+    check_method(method, momentum)
     lengths, batch_size = _lengths(chosen, steps, epochs, batch_size)
     device = next(models[0].parameters()).device
     course = Course(
         *(inputs.to(device), targets.to(device), chosen, samples is None),
-        *(batch_size, seeds, augment, draw),
+        *(batch_size, seeds, augment, draw, prepare),
     )
     moved = {length: schedule_factors(schedule, length) for length in set(lengths)}
     factors = [moved[length] for length in lengths]
-    recipes = Recipes(list(lr), list(weight_decay), betas, factors, precision)
+    rules = precision, method, momentum
+    recipes = Recipes(list(lr), list(weight_decay), betas, factors, *rules)
     # One network on a CPU: the stored results were measured without a stack.
     alone = len(models) == 1 and device.type == "cpu"
     trainer = (Alone if alone else SideBySide)(models, loss, course, recipes)
@@ -158,11 +166,18 @@ measures, checkpoint, progress
     state.finish()
     trainer.end()
     together.eval()
-    done = [min(length, state.step) for length in lengths]
-    rows = zip(losses.T.tolist(), recipes.rates(), done, curves, strict=True)
-    common = state.seconds / len(models), str(device)
+    return _histories(losses, recipes, state, curves)
+
+
+def _histories(
+    losses: Tensor, recipes: Recipes, state: Resumable, curves: list[list[dict]]
+) -> list[History]:
+    """What happened to each network, as far as it went."""
+    common = state.seconds / len(curves), str(losses.device)
+    rows = zip(losses.T.tolist(), recipes.rates(), curves, strict=True)
     return [
-        History(own[:n], rates[:n], *common, curve) for own, rates, n, curve in rows
+        History(own[: min(len(rates), state.step)], rates[: state.step], *common, curve)
+        for own, rates, curve in rows
     ]
 
 
@@ -174,16 +189,18 @@ class Alone:
     ) -> None:
         [self.model], self.loss = models, loss
         self.course, self.recipes = course, recipes
-        groups = parameter_groups(self.model, recipes.lr[0], recipes.weight_decay[0])
-        self.optimizer = torch.optim.Adam(groups, betas=recipes.betas)
+        own = recipes.lr[0], recipes.weight_decay[0]
+        rules = recipes.method, recipes.betas, recipes.momentum
+        self.optimizer = make_optimizer(self.model, *own, *rules)
 
     def begin(self, done: int) -> None:
         """Go to the step after those that are done."""
         course = self.course
         data = course.inputs, course.targets
         if not course.whole:
-            data = course.samples(course.chosen[0][None])
-        draws = course.augment, course.draw
+            own = course.chosen[0].to(course.inputs.device)
+            data = course.inputs[own], course.targets[own]
+        draws = course.prepare, course.augment, course.draw
         self.batches = drawn_batches(
             *data, course.batch_size, course.seeds[0], done, *draws
         )
@@ -192,9 +209,9 @@ class Alone:
         """Take one step; give the loss before it, shape (1,)."""
         set_rate(self.optimizer, self.recipes.factors[0][step - 1])
         x, y = next(self.batches)
+        self.optimizer.zero_grad()
         with self.recipes.computing(x.device):
             value = single_number(self.loss(self.model(x), y))
-        self.optimizer.zero_grad()
         value.backward()
         self.optimizer.step()
         return value.detach()[None]
@@ -213,7 +230,10 @@ class SideBySide:
         self.course, self.recipes = course, recipes
         self.stack = NetworkStack(models)
         decay = torch.tensor(recipes.weight_decay, dtype=torch.float64)
-        self.optimizer = StackedAdam(self.stack, decay, recipes.betas)
+        if recipes.method == "adam":
+            self.optimizer = StackedAdam(self.stack, decay, recipes.betas)
+        else:
+            self.optimizer = StackedSGD(self.stack, decay, recipes.momentum)
         self.settings = recipes.settings().to(self.stack.flat)
         self.device = self.stack.flat.device
         # Tensors in, a tensor out: what is captured must read nothing else.
@@ -233,10 +253,10 @@ class SideBySide:
 
     def batch(self, step: int) -> list[Tensor]:
         """What a step is given: which samples, or what was made of them for it."""
-        order = next(self.orders)
+        given = next(self.orders)
         if self.course.plain:
-            return [order]
-        batch = self.course.drawn(step, order)
+            return given
+        batch = self.course.drawn(step, given[0])
         tensors, self.structure = tree.tree_flatten(batch)
         return tensors
 
@@ -266,6 +286,7 @@ def _facts(recipes: Recipes, course: Course, alone: bool) -> dict[str, Any]:
     facts = {} if alone else {"stacked": True}
     if recipes.precision != "float32":
         facts["precision"] = recipes.precision
+    facts |= method_facts(recipes.method, recipes.momentum)
     return facts | {
         "steps": _common([len(factors) for factors in recipes.factors]),
         "samples": _common([len(own) for own in course.chosen]),

@@ -1,7 +1,7 @@
 """Accuracy and consistency on CIFAR-10, by way of downsampling (Z05, Z10, Z11)."""
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from coordlib.lab.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep
 from coordlib.lab.record.task import Contest, Run, Task, best_runs
+from coordlib.lab.training.augmentation import OnDevice
 
 NETWORKS = {
     "vgg": VGG,
@@ -36,6 +37,8 @@ NAIVE = ("average", "subsampled")
 :mod:`.naive`."""
 SHIFT = 4
 """Pixels that augmentation moves a picture by, at most, and that consistency tries."""
+SMOOTHING = 0.1
+"""Of a label that is smoothed, the share that all classes have in equal parts."""
 SHIFTED_PICTURES = 2000
 """Test pictures that consistency is measured on, each in four pairs of places."""
 MODES = ("circular", "zero")
@@ -136,9 +139,9 @@ def task(samples: int) -> Task:
         How many of the 50,000 training pictures to train on, drawn by the seed. All
         10,000 test pictures are tested.
     """
-    inputs, targets, count = standardised()
+    inputs, targets, count, prepare = in_bytes()
     held = torch.arange(count, len(inputs))
-    shifted = inputs[held[:SHIFTED_PICTURES]]
+    shifted = prepare(inputs[held[:SHIFTED_PICTURES]])
 
     def one_split(seed: int) -> dict[str, tuple[Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(seed)
@@ -161,12 +164,16 @@ def task(samples: int) -> Task:
         **vars(contest()),
         inputs=inputs,
         targets=targets,
+        prepare=prepare,
         splits=one_split,
-        losses={"softmax": F.cross_entropy},
+        losses={
+            "softmax": F.cross_entropy,
+            "smoothed softmax": partial(F.cross_entropy, label_smoothing=SMOOTHING),
+        },
         score=score,
         watched=1000,
         examine=examine,
-        augmentations={"flip": flip, "flip and shift": flip_and_shift},
+        augmentations=AUGMENTATIONS,
         keeps_weights=False,  # dozens of networks of up to 40 MB
     )
 
@@ -182,11 +189,33 @@ def standardised() -> tuple[Tensor, Tensor, int]:
     count : int
         How many are to train on.
     """
+    pictures, labels, count, prepare = in_bytes()
+    return prepare(pictures), labels, count
+
+
+def in_bytes() -> tuple[Tensor, Tensor, int, Callable[[Tensor], Tensor]]:
+    """CIFAR-10 as it is stored, a quarter as large as :func:`standardised` gives it.
+
+    Returns
+    -------
+    pictures : Tensor of unsigned bytes, shape (60000, 3, 32, 32)
+    labels, count
+        As :func:`standardised` gives them.
+    prepare : callable
+        Makes of some of the pictures, on any device, those of :func:`standardised`.
+    """
     (train, train_labels), (test, test_labels) = cifar10("train"), cifar10("test")
     mean = train.mean((0, 2, 3), keepdim=True)
     spread = train.std((0, 2, 3), keepdim=True)
-    pictures = (torch.cat([train, test]) - mean) / spread
-    return pictures, torch.cat([train_labels, test_labels]), len(train)
+    pictures = (torch.cat([train, test]) * 255).round().to(torch.uint8)
+    # A device is sent them once: what a GPU captures can bring nothing from the host.
+    place = cache(lambda device: (mean.to(device), spread.to(device)))
+
+    def prepare(some: Tensor) -> Tensor:
+        middle, wide = place(some.device)
+        return (some.to(torch.float32).div(255) - middle) / wide
+
+    return pictures, torch.cat([train_labels, test_labels]), len(train), prepare
 
 
 def _make(network: str, **options) -> nn.Module:
@@ -196,21 +225,45 @@ def _make(network: str, **options) -> nn.Module:
 
 def flip(x: Tensor, generator: torch.Generator) -> Tensor:
     """Turn half of the pictures (N, C, H, W) round, left to right."""
-    turned = torch.rand(len(x), generator=generator) < 0.5
-    return torch.where(turned.to(x.device)[:, None, None, None], x.flip(3), x)
+    return _turned(x, torch.rand(len(x), generator=generator))
 
 
 def flip_and_shift(x: Tensor, generator: torch.Generator) -> Tensor:
     """:func:`flip`, then move each picture by up to four pixels; zeros come in."""
+    x = flip(x, generator)
+    first = torch.randint(0, 2 * SHIFT + 1, (2, len(x)), generator=generator)
+    return _moved(x, first)
+
+
+def _turned(x: Tensor, numbers: Tensor) -> Tensor:
+    turned = (numbers < 0.5).to(x.device)
+    return torch.where(turned[:, None, None, None], x.flip(3), x)
+
+
+def _moved(x: Tensor, first: Tensor) -> Tensor:
     count, _, height, width = x.shape
-    padded = F.pad(flip(x, generator), (SHIFT,) * 4)
-    first = torch.randint(0, 2 * SHIFT + 1, (2, count), generator=generator)
-    rows = (first[0][:, None] + torch.arange(height)).to(x.device)
-    columns = (first[1][:, None] + torch.arange(width)).to(x.device)
+    padded = F.pad(x, (SHIFT,) * 4)
+    rows = (first[0][:, None] + torch.arange(height, device=first.device)).to(x.device)
+    columns = first[1][:, None] + torch.arange(width, device=first.device)
+    columns = columns.to(x.device)
     each = torch.arange(count, device=x.device)[:, None, None]
     # Indices around a slice put the channels last.
     found = padded[each, :, rows[:, :, None], columns[:, None, :]]
     return found.movedim(-1, 1)
+
+
+def _turned_and_moved(x: Tensor, numbers: Tensor) -> Tensor:
+    first = (numbers[:, 1:] * (2 * SHIFT + 1)).long().T
+    return _moved(_turned(x, numbers[:, 0]), first)
+
+
+AUGMENTATIONS = {
+    "flip": flip,
+    "flip and shift": flip_and_shift,
+    "flip on the device": OnDevice(1, lambda x, numbers: _turned(x, numbers[:, 0])),
+    "flip and shift on the device": OnDevice(3, _turned_and_moved),
+}
+"""The first two are drawn on the CPU, as the stored results were."""
 
 
 def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:

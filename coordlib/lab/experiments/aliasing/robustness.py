@@ -70,7 +70,7 @@ def task(samples: int, corrupted: int, perturbed: int) -> Task:
     held = base.splits(0)["test"][1]
     labels = base.targets[held[:corrupted]]
     raw = cifar10("test")[0]
-    dressed = _normaliser(raw, base.inputs[held])
+    dressed = _normaliser(raw, base.prepare(base.inputs[held]))
 
     @cache
     def wrong() -> dict[str, Tensor]:
