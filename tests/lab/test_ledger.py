@@ -7,11 +7,12 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from made import result_rows
 
 from coordlib.__main__ import main
 from coordlib.lab import experiments
-from coordlib.lab.record import ledger, ledger_html, results
+from coordlib.lab.record import derived, ledger, ledger_html, results
 from coordlib.lab.record.claims import Claim, Clause, Reading
 from coordlib.lab.record.ledger import decide
 from coordlib.lab.record.ledger_figure import overview, row_figure
@@ -201,7 +202,15 @@ def test_where_more_seeds_do_not_decide_no_number_is_promised():
     trained = {"trained": "a", "limit": 0.5, "cases": 100, "runs": 1, "grid": 100}
     entry = judge([0.4] * 5, clauses=(Clause("c", "bound", "a", trained),))
     assert entry.verdict == "undecided" and entry.next is None
-    assert "more seeds do not decide" in ledger_html.undecided([entry])
+    assert "more seeds do not decide" in ledger_html.open_rows([entry])
+
+
+def test_of_a_row_that_is_not_tested_the_page_says_what_is_missing(entries):
+    shown = ledger_html.open_rows(entries)
+    for entry in entries:
+        open_ = entry.verdict in ("undecided", "not tested")
+        assert (f'href="#{entry.claim.id}"' in shown) == open_
+    assert "gate: a third arm with channels of ones" in shown
 
 
 def test_a_quantity_that_was_not_measured_is_an_error():
@@ -260,6 +269,31 @@ def test_results_decide_the_verdict(tmp_path):
     assert found["P01"].verdict == "holds"
     assert found["P03"].verdict == "fails"
     assert found["P03"].because == "every square: fails: squares == 1"
+
+
+def test_the_ledger_draws_no_random_numbers():
+    state = torch.random.get_rng_state()
+    ledger.ledger()
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_the_painters_of_the_sources_grid_are_counted_whole():
+    ratios = derived.parameter_ratios(None, "normalisation", "cpu")
+    assert len(ratios) == 9
+    # By hand: 46,465 and 1,632,001 parameters, over 7,553.
+    assert ratios.min() == pytest.approx(46465 / 7553)
+    assert ratios.max() == pytest.approx(1632001 / 7553)
+
+
+def test_dots_inside_the_quadrant_are_counted_from_where_training_ended(tmp_path):
+    dots = derived.dots()
+    assert len(dots) == 3136 and dots[0] == 4 * 64 + 4 and dots[-1] == 59 * 64 + 59
+    answers = torch.from_numpy(dots)
+    # Wrong wherever a pixel lies in the last row, which is inside.
+    answers = torch.where(answers // 64 == 59, 0, answers)
+    results.save_weights({"net/answers": answers}, "trial", "cpu", tmp_path)
+    share = derived.right_inside(tmp_path, "trial", "cpu", "net", 4)
+    assert share == pytest.approx(23 / 24)
 
 
 def test_the_summary_counts_every_claim_once(entries):

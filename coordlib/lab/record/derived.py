@@ -1,6 +1,7 @@
 """Numbers that the ledger works out of what is stored: of answers, of networks."""
 
 import numpy as np
+import torch
 
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.record import results
@@ -36,13 +37,15 @@ def parameter_ratios(where: Where, experiment: str, preset: str) -> np.ndarray:
     def count(network) -> int:
         return sum(p.numel() for p in network.parameters())
 
-    return np.array(
-        [
-            count(DeconvPainter(width=width, kernel_size=kernel))
+    # To be counted only: without numbers, so that no random one is drawn.
+    with torch.device("meta"):
+        painters = [
+            DeconvPainter(width=width, kernel_size=kernel)
             for width in (1, 2, 3)
             for kernel in (2, 3, 4)
         ]
-    ) / count(CoordConvPainter())
+        small = CoordConvPainter()
+    return np.array([count(painter) for painter in painters]) / count(small)
 
 
 def dots() -> np.ndarray:

@@ -69,7 +69,7 @@ class Entry:
 
     @property
     def verdict(self) -> str:
-        """One of :data:`~coordlib.lab.record.verdicts.VERDICTS`."""
+        """One of ``VERDICTS``."""
         return self.judged.verdict
 
     @property

@@ -12,7 +12,7 @@ claim          the claim, restated
 figure         the number that the source gives
 where          where in the source it stands, or ``not located``
 chapter        the page of the book that treats it
-verdict        one of :data:`~coordlib.lab.record.verdicts.VERDICTS`
+verdict        one of ``VERDICTS``
 because        the clause that decides, or the gate that failed
 scale          how near the measurement is to the source's; no part of the verdict
 decided        whether the rule was fixed before the measurement or *post hoc*

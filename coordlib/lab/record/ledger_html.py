@@ -7,7 +7,7 @@ from coordlib.arguments import check_instance, check_sequence
 from coordlib.lab.record.claims import OURS
 from coordlib.lab.record.judging import Entry, Judged
 from coordlib.lab.record.ledger_figure import MARKS, row_figure
-from coordlib.lab.record.verdicts import UNDECIDED, VERDICTS
+from coordlib.lab.record.verdicts import NOT_TESTED, UNDECIDED, VERDICTS
 
 BOOK = "Where Is It?"
 SOURCES = {
@@ -85,10 +85,18 @@ def download(text: str, name: str, kind: str) -> str:
     return f'<a download="{name}" href="data:{kind};charset=utf-8,{data}">{name}</a>'
 
 
-def undecided(entries: list[Entry]) -> str:
-    """What would change our mind: of each undecided row seeds, hours and command."""
+def open_rows(entries: list[Entry]) -> str:
+    """What would change our mind: of each undecided row seeds, hours and command.
+
+    Of each row that is not tested, what is missing.
+    """
     check_sequence("entries", entries, Entry, "entries")
-    rows = "".join(_open_row(entry) for entry in entries if entry.verdict == UNDECIDED)
+    rows = "".join(
+        _open_row(entry)
+        for verdict in (UNDECIDED, NOT_TESTED)
+        for entry in entries
+        if entry.verdict == verdict
+    )
     head = "".join(
         f'<th scope="col">{name}</th>'
         for name in ("", "seeds", "next", "for an effect as small as δ", "command")
@@ -119,7 +127,7 @@ def _row(entry: Entry) -> str:
         f'<th scope="row"><a href="#{claim.id}">{claim.id}</a></th>'
         f"<td>{escape(claim.claim)}<br><small>claimed: {escape(claim.figure)}"
     )
-    told += f" ({entry.figure})" if entry.figure else ""
+    told += f" (figure: {entry.figure})" if entry.figure else ""
     told += f"; where: {escape(claim.where)}</small></td>"
     apart = "".join(
         f"<p><i>{escape(name)}:</i> {_verdict(judged)}</p>"
@@ -179,7 +187,9 @@ def _open_row(entry: Entry) -> str:
         f'<tr><th scope="row"><a href="#{name}">{name}</a></th><td>{entry.seeds}</td>'
     )
     if entry.next is None:
-        why = f"more seeds do not decide: {entry.because}"
+        why = entry.because
+        if entry.verdict == UNDECIDED:
+            why = f"more seeds do not decide: {why}"
         return f'{first}<td colspan="3">{escape(why)}</td></tr>'
     cells = [
         f"{seeds:,} seeds, {_hours(entry.hours(seeds))}"
