@@ -178,6 +178,17 @@ def test_numbers_of_two_experiments_meet_by_their_seeds():
     )
 
 
+def test_an_experiment_kept_apart_keeps_all_its_seeds():
+    b = {"experiment": "other", "metric": "b", "apart": True}
+    clauses = (Clause("more", "difference", "b", MATTERS),)
+    asked = claim(*clauses, quantities={"a": {"metric": "a"}, "b": b})
+    measured = {"trial": result(FIVE[:3]), "other": result([0.0] * 7, 2.0)}
+    found = decide(asked, measured)
+    assert found.seeds == 3
+    assert found.judged.clauses["more"].points == (2.0,) * 7
+    assert "other" not in found.command
+
+
 def test_a_claim_without_a_measurement_stays_open():
     asked = claim(Clause("more", "difference", "a", MATTERS))
     for measured in ({}, {"trial": Result("trial", "cpu", {})}):
@@ -297,8 +308,12 @@ def test_dots_inside_the_quadrant_are_counted_from_where_training_ended(tmp_path
 
 
 def test_the_summary_counts_every_claim_once(entries):
-    counts = re.findall(r"(\d+) ", ledger.summary(entries))
-    assert sum(map(int, counts)) == len(IDS)
+    told = ledger.summary(entries)
+    total, *counts = map(int, re.findall(r"(\d+) ", told))
+    assert total == sum(counts) == len(IDS)
+    assert told.startswith("Of 46 claims ") and told.endswith(".")
+    assert ledger.summary([judge(FIVE)]) == "Of 1 claims 1 is supported."
+    assert ledger.summary([]) == "Of 0 claims none is judged."
 
 
 def test_the_downloads_hold_every_row_and_column(entries):
@@ -373,7 +388,7 @@ def test_the_terminal_prints_verdict_scale_and_what_comes_next(capsys):
 
 def test_the_terminal_reads_another_folder(tmp_path, capsys):
     assert main(["ledger", "--results", str(tmp_path)]) == 0
-    assert "46 not tested" in capsys.readouterr().out
+    assert "Of 46 claims 46 are not tested." in capsys.readouterr().out
     assert main(["ledger", "--results", str(tmp_path / "none")]) == 2
 
 

@@ -96,7 +96,8 @@ class Claim:
         changed, and when.
     quantities : dict of str to dict
         By a short name what :meth:`~coordlib.lab.record.result.Result.values` selects:
-        a ``metric``, and perhaps axes; another ``experiment``; ``by``, an axis along
+        a ``metric``, and perhaps axes; another ``experiment``, of which the same seeds
+        are taken, or all if it is kept ``apart``; ``by``, an axis along
         which there are several; or ``derived``, what the module ``derived`` works out
         of stored arrays.
     measured : str
@@ -136,6 +137,16 @@ class Claim:
         """All experiments whose numbers it needs, the one that answers it first."""
         others = (axes.get("experiment") for axes in self.quantities.values())
         return list(dict.fromkeys(filter(None, (self.experiment, *others))))
+
+    @property
+    def paired(self) -> list[str]:
+        """Those of them whose seeds belong together."""
+        apart = {
+            axes["experiment"]
+            for axes in self.quantities.values()
+            if axes.get("apart") and "experiment" in axes
+        }
+        return [name for name in self.experiments if name not in apart]
 
 
 def claims_file() -> Path:

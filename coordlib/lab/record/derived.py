@@ -48,11 +48,25 @@ def parameter_ratios(where: Where, experiment: str, preset: str) -> np.ndarray:
     return np.array([count(painter) for painter in painters]) / count(small)
 
 
+def of_runs(
+    where: Where, experiment: str, preset: str, value: str, **axes: str
+) -> np.ndarray:
+    """What the trained networks of a sweep say of themselves, one of each seed."""
+    runs = results.load(results.path(experiment, preset, where)).runs
+    chosen = [run for run in runs if all(run[k] == v for k, v in axes.items())]
+    chosen.sort(key=lambda run: run["seed"])
+    return np.array([run[value] for run in chosen], dtype=float)
+
+
 def dots() -> np.ndarray:
     """Where the centres are, row by row, as the network counts pixels."""
     side = np.arange(4, SIZE - 4)
     return (side[:, None] * SIZE + side).ravel()
 
 
-DERIVED = {"right_inside": right_inside, "parameter_ratios": parameter_ratios}
+DERIVED = {
+    "right_inside": right_inside,
+    "parameter_ratios": parameter_ratios,
+    "of_runs": of_runs,
+}
 """By name: each takes a folder of results, an experiment, its preset and options."""

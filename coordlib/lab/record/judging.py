@@ -111,7 +111,7 @@ class Entry:
             return ""
         return "\n".join(
             f"python -m coordlib run {name} --preset {self.preset} --seeds {self.next}"
-            for name in self.claim.experiments
+            for name in self.claim.paired
         )
 
 
@@ -163,7 +163,7 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
         len(_common_seeds(claim, measured)),
         result.preset,
         max((run["date"] for run in runs), default=""),
-        sum(_seconds(measured[name]) for name in claim.experiments),
+        sum(_seconds(measured[name]) for name in claim.paired),
     )
 
 
@@ -237,8 +237,8 @@ def _of_the_mean(condition: str, numbers: Numbers) -> np.ndarray:
 
 
 def _common_seeds(claim: Claim, measured: Mapping[str, Result]) -> list[int]:
-    """The seeds that all experiments of a claim have."""
-    have = [set(measured[name].seeds) for name in claim.experiments]
+    """The seeds that all experiments of a claim have whose seeds belong together."""
+    have = [set(measured[name].seeds) for name in claim.paired]
     return sorted(set.intersection(*have))
 
 
@@ -253,7 +253,8 @@ def _numbers(claim: Claim, measured: Mapping[str, Result], where: Where) -> Numb
             work_out = derived.DERIVED[axes.pop("derived")]
             found[name] = work_out(where, result.experiment, result.preset, **axes)
             continue
-        kept = np.isin(result.seeds, common)
+        seeds = result.seeds if axes.pop("apart", False) else common
+        kept = np.isin(result.seeds, seeds)
         if by := axes.pop("by", None):
             several = sorted({row[by] for row in result.rows if by in row})
             each = [result.values(**axes, **{by: value}) for value in several]

@@ -53,7 +53,21 @@ from coordlib.lab.record.claims import (
 from coordlib.lab.record.judging import Entry, Judged, decide
 from coordlib.lab.record.ledger_html import to_html
 from coordlib.lab.record.result import Result
-from coordlib.lab.record.verdicts import VERDICTS
+from coordlib.lab.record.verdicts import (
+    CONTRADICTED,
+    DIRECTION_ONLY,
+    FAILS,
+    HOLDS,
+    NOT_EXCEEDED,
+    NOT_TESTED,
+    OPINION,
+    SUPPORTED,
+    TOO_SMALL,
+    UNDECIDED,
+    VERDICTS,
+    WRONG_DIRECTION,
+    WRONG_SIZE,
+)
 
 __all__ = [
     "OURS",
@@ -94,12 +108,17 @@ def ledger(file: Path | None = None, where: Path | None = None) -> list[Entry]:
 
 
 def summary(entries: list[Entry]) -> str:
-    """One line: how many claims have each verdict that one of them has."""
+    """A sentence: how many claims have each verdict that one of them has."""
     check_sequence("entries", entries, Entry, "entries")
     count = Counter(entry.verdict for entry in entries)
-    return "; ".join(
-        f"{count[verdict]} {verdict}" for verdict in VERDICTS if count[verdict]
-    )
+    told = [
+        f"{count[verdict]} {_SAID[verdict][count[verdict] > 1]}"
+        for verdict in VERDICTS
+        if count[verdict]
+    ]
+    *first, last = told or ["none is judged"]
+    listed = f"{', '.join(first)} and {last}" if first else last
+    return f"Of {len(entries)} claims {listed}."
 
 
 def as_rows(entries: list[Entry]) -> list[dict[str, Any]]:
@@ -130,6 +149,21 @@ def to_csv(entries: list[Entry]) -> str:
     return text.getvalue()
 
 
+# One, and several.
+_SAID = {
+    HOLDS: ("holds", "hold"),
+    SUPPORTED: ("is supported", "are supported"),
+    DIRECTION_ONLY: ("is right in direction only", "are right in direction only"),
+    TOO_SMALL: ("is right, but too little to matter", "are right, but too little"),
+    NOT_EXCEEDED: ("is a bound not exceeded", "are bounds not exceeded"),
+    UNDECIDED: ("is undecided", "are undecided"),
+    CONTRADICTED: ("is contradicted", "are contradicted"),
+    WRONG_SIZE: ("is contradicted in size", "are contradicted in size"),
+    WRONG_DIRECTION: ("is contradicted in direction", "are contradicted in direction"),
+    FAILS: ("fails", "fail"),
+    NOT_TESTED: ("is not tested", "are not tested"),
+    OPINION: ("is an opinion", "are opinions"),
+}
 _NOTHING = Entry(Claim(*["-"] * 6), Judged("not tested"))
 
 
