@@ -349,6 +349,7 @@ def test_the_filters_know_every_verdict_source_and_chapter_of_a_row(entries):
 
 def test_the_picture_shows_every_row_and_each_figure_says_itself_in_words(entries):
     picture = overview(entries)
+    assert 'role="group"' in picture  # its links are reached by keyboard
     assert all(f'href="#{name}"' in picture for name in IDS)
     for entry in entries:
         drawn = row_figure(entry)

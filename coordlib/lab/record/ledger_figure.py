@@ -111,10 +111,10 @@ def overview(entries: list[Entry]) -> str:
         for found in entry.judged.clauses.values():
             if found.delta and found.points:
                 parts += _whisker(found, middle)
-    label = "; ".join(f"{entry.claim.id} {entry.verdict}" for entry in entries)
+    # A group, and no picture: what is in a picture cannot be reached by keyboard.
     return (
-        f'<svg class="overview" viewBox="0 0 460 {height}" role="img" '
-        f'aria-label="{escape(label)}">{"".join(parts)}</svg>'
+        f'<svg class="overview" viewBox="0 0 460 {height}" role="group" '
+        f'aria-label="All claims with their verdicts">{"".join(parts)}</svg>'
     )
 
 

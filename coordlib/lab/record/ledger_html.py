@@ -99,7 +99,7 @@ def open_rows(entries: list[Entry]) -> str:
     )
     head = "".join(
         f'<th scope="col">{name}</th>'
-        for name in ("", "seeds", "next", "for an effect as small as δ", "command")
+        for name in ("", "seeds", "next", "for δ", "command")
     )
     return (
         '<table class="dataframe ledger-open"><caption>What would decide the undecided '
