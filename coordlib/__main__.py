@@ -1,8 +1,9 @@
-"""The command line: ``python -m coordlib list | run | show | data``."""
+"""The command line: ``python -m coordlib list | run | show | ledger | data``."""
 
 import argparse
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,7 +11,7 @@ try:
     from coordlib.lab import experiments
     from coordlib.lab.data.pack import SETS, limit_in_bytes, pack, unpack
     from coordlib.lab.experiments import plans
-    from coordlib.lab.record import results
+    from coordlib.lab.record import ledger, results
     from coordlib.lab.record.result import Result, spread
     from coordlib.lab.record.results import Where
 except ModuleNotFoundError as missing:
@@ -34,15 +35,18 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors of the user end in one line, not in a traceback."""
-    # Three commands with a few options: argparse does, and needs no installing.
+    # Four commands with a few options: argparse does, and needs no installing.
     parser = _Parser(prog="python -m coordlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the experiments and their presets")
     run = commands.add_parser("run", help="measure, and keep the result")
     show = commands.add_parser("show", help="print what was measured")
-    for command in (run, show):
-        command.add_argument("name", nargs="?" if command is run else None)
-        command.add_argument("--preset", choices=results.PRESETS)
+    claims = commands.add_parser("ledger", help="the claims and their verdicts")
+    claims.add_argument("--format", choices=("text", "csv", "json"), default="text")
+    for command in (run, show, claims):
+        if command is not claims:
+            command.add_argument("name", nargs="?" if command is run else None)
+            command.add_argument("--preset", choices=results.PRESETS)
         command.add_argument(
             "--results",
             metavar="FOLDER",
@@ -71,6 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
                 pack(options.file, names, limit_in_bytes(options.limit))
             case "data":
                 unpack(options.file)
+            case "ledger":
+                _ledger(options)
             case "run" if options.plan:
                 how = {"where": options.results, "device": options.device}
                 how["dry_run"] = options.dry_run
@@ -160,6 +166,37 @@ def _list() -> None:
         experiment = experiments.find(name)
         question = experiment.question.splitlines()[0]
         print(f"{name}  [{', '.join(experiment.sizes)}]\n    {question}")
+
+
+def _ledger(options: argparse.Namespace) -> None:
+    """Print the claims: verdict, scale, seeds, what decides, what would."""
+    where = None if options.results is None else Path(options.results)
+    entries = ledger.ledger(where=where)
+    if options.format != "text":
+        write = ledger.to_csv if options.format == "csv" else ledger.to_json
+        sys.stdout.write(write(entries))
+        return
+    for entry in entries:
+        claim = entry.claim
+        scale = f", {claim.scale}" if claim.scale else ""
+        seeds = f", {entry.seeds} seed{'s' * (entry.seeds != 1)}" if entry.seeds else ""
+        print(f"{claim.id}  {entry.verdict}{scale}{seeds}")
+        lines = [claim.claim, entry.because, entry.measured]
+        lines += [
+            f"{name}: {judged.verdict}, {judged.because}"
+            for name, judged in entry.also.items()
+        ]
+        if entry.next:
+            hours = entry.hours(entry.next)
+            command = "; ".join(entry.command.splitlines())
+            lines.append(f"next: {entry.next} seeds, {hours:.1f} h: {command}")
+        for line in filter(None, lines):
+            print(
+                textwrap.fill(
+                    line, 88, initial_indent=" " * 5, subsequent_indent=" " * 7
+                )
+            )
+    print(ledger.summary(entries))
 
 
 def _show(name: str, preset: str | None, where: Where) -> None:

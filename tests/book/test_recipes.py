@@ -48,7 +48,7 @@ def test_the_experiment_and_the_claim_of_the_recipes_work(tmp_path, monkeypatch)
     claims.write_text(block("Add a claim", "yaml"))
     assert yaml.safe_load(claims.read_text())
     [entry] = ledger.ledger(claims, tmp_path)
-    assert entry.verdict == "reproduced at smaller size"
+    assert entry.verdict == "supported"
 
 
 def test_the_figure_of_the_recipe_computes_what_a_shift_does(

@@ -28,7 +28,7 @@ from coordlib.lab.data import boxes, corruptions, perturbations
 from coordlib.lab.data.shapes import draw, radius, shapes
 from coordlib.lab.measures import motion, scenes
 from coordlib.lab.models import handmade
-from coordlib.lab.record import ledger, results
+from coordlib.lab.record import ledger, ledger_html, results
 from coordlib.lab.record.result import Result
 
 SECONDS = 5
@@ -841,21 +841,19 @@ def the_data():
         {"device": torch.device("cpu")},
         {"device": "record"},
     )
-    claim = ledger.Claim("A01", "ours", "a", "b", "c")
+    claim = ledger.Claim("A01", "ours", "a", "b", "c", "d")
     yield Call(
         "decide",
         ledger.decide,
-        {"claim": claim, "result": None},
-        {"claim": "record", "result": "record"},
-        {"result": {"None"}},
+        {"claim": claim, "measured": {}},
+        {"claim": "record", "measured": "record"},
     )
     yield Call("read_claims", ledger.read_claims, {"file": None}, {"file": "path"})
     yield Call("ledger", ledger.ledger, {"where": FOLDER.name}, {"where": "path"})
-    entries = [ledger.decide(claim, None)]
-    for name in "summary", "to_html":
-        yield Call(
-            name, getattr(ledger, name), {"entries": entries}, {"entries": "list"}
-        )
+    entries = [ledger.decide(claim, {})]
+    for name in "summary", "to_html", "to_csv", "to_json", "filters", "open_rows":
+        function = getattr(ledger, name, None) or getattr(ledger_html, name)
+        yield Call(name, function, {"entries": entries}, {"entries": "list"})
 
 
 def wrong_values(call, argument):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from coordlib.arguments import check_instance
+from coordlib.lab.record import intervals
 
 Row = dict[str, Any]
 """One number: ``metric`` and ``value``, and by which axes it differs from others."""
@@ -189,14 +190,7 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     """
     if len(values) == 1:
         return -math.inf, math.inf
-    # Slow to import, and few need it. Nothing here asks for more than scipy has:
-    # statsmodels would be a package more for the same numbers.
-    from scipy.stats import sem, t
-
-    middle, error = float(np.mean(values)), float(sem(values))
-    if error == 0:
-        return middle, middle
-    low, high = t.interval(0.95, len(values) - 1, middle, error)
+    low, high = intervals.interval(values)
     return float(low), float(high)
 
 

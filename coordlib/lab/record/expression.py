@@ -1,0 +1,121 @@
+"""What a claim asks of numbers: ``low(with - without) >= 0.1``, and nothing but that.
+
+Names stand for numbers, one a seed along the last axis. They may be added, taken away,
+multiplied and divided; ``mean``, ``low`` and ``high`` (the ends of the 95 % interval),
+``least`` and ``most`` take the seeds together; ``log10`` acts on each; and
+``count(x, k)`` says how many of several are at least ``k``. Python's own parser reads
+it; anything else is refused before a number is seen.
+"""
+
+import ast
+import operator
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from coordlib.lab.record.result import interval
+
+_ARITHMETIC = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_COMPARISONS = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_COMPARISON = re.compile(r"(.+?)(<=|>=|==|<|>)\s*([-+]?\d*\.?\d+(?:e[-+]?\d+)?)\s*")
+FUNCTIONS = {
+    "mean": lambda x: x.mean(-1),
+    "least": lambda x: x.min(-1),
+    "most": lambda x: x.max(-1),
+    "low": lambda x: interval(x)[0],
+    "high": lambda x: interval(x)[1],
+    "log10": np.log10,
+    "count": lambda x, least: int((np.asarray(x) >= least).sum()),
+}
+
+
+def names(text: str) -> set[str]:
+    """The quantities that an expression speaks of.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    return {
+        node.id
+        for node in ast.walk(_tree(text))
+        if isinstance(node, ast.Name) and node.id not in FUNCTIONS
+    }
+
+
+def value(text: str, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What an expression is, given the numbers that its names stand for."""
+    return np.asarray(_value(_tree(text), numbers), dtype=float)
+
+
+def split_comparison(text: str) -> tuple[str, str, float]:
+    """The expression, the sign and the number of a comparison.
+
+    Raises
+    ------
+    ValueError
+        If the text is not of the form ``expression >= number``.
+    """
+    if not isinstance(text, str) or not (found := _COMPARISON.fullmatch(text)):
+        raise ValueError(f"{text!r} is not of the form 'quantity >= number'")
+    expression, sign, number = found.groups()
+    names(expression)
+    return expression.strip(), sign, float(number)
+
+
+def holds(text: str, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Whether a comparison holds, for each number."""
+    expression, sign, number = split_comparison(text)
+    return _COMPARISONS[sign](value(expression, numbers), number)
+
+
+def _tree(text: str) -> ast.expr:
+    refused = ValueError(f"{text!r} is no sum, difference or quotient of quantities")
+    if not isinstance(text, str):
+        raise refused
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        raise refused from None
+    for node in ast.walk(tree):
+        match node:
+            case ast.BinOp(op=op) if type(op) in _ARITHMETIC:
+                pass
+            case ast.Call(func=ast.Name(id=name), keywords=[]) if name in FUNCTIONS:
+                pass
+            case ast.UnaryOp(op=ast.USub()) | ast.Name() | ast.Load() | ast.USub():
+                pass
+            case ast.Constant(value=int() | float()):
+                pass
+            case ast.operator() if type(node) in _ARITHMETIC:
+                pass
+            case _:
+                raise refused
+    return tree
+
+
+def _value(node: ast.expr, numbers: Mapping[str, np.ndarray]):
+    match node:
+        case ast.Constant(value=number):
+            return number
+        case ast.Name(id=name):
+            return numbers[name]
+        case ast.UnaryOp(operand=operand):
+            return -_value(operand, numbers)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _ARITHMETIC[type(op)](_value(left, numbers), _value(right, numbers))
+        case ast.Call(func=ast.Name(id=name), args=given):
+            return FUNCTIONS[name](*(_value(argument, numbers) for argument in given))

@@ -1,0 +1,93 @@
+"""Numbers, one a seed: where their mean lies, and what so many of them can show.
+
+All of it is Student's t, from scipy; statsmodels has the same powers and Holm's
+correction, and would bring two more packages.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def interval(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Where the mean lies, by Student's t along the last axis.
+
+    Parameters
+    ----------
+    values : array, shape (..., seeds)
+        At least two seeds.
+    level : float
+
+    Returns
+    -------
+    low, high : arrays, shape (...)
+    """
+    from scipy.stats import t  # slow to import, and few need it
+
+    values = np.asarray(values, dtype=float)
+    seeds = values.shape[-1]
+    middle = values.mean(-1)
+    error = values.std(-1, ddof=1) / math.sqrt(seeds)
+    reach = t.ppf((1 + level) / 2, seeds - 1) * error
+    return middle - reach, middle + reach
+
+
+def prediction_reach(values: np.ndarray) -> float:
+    """How far from the mean another seed may lie, 95 times in a hundred."""
+    from scipy.stats import t
+
+    n = len(values)
+    return float(t.ppf(0.975, n - 1) * values.std(ddof=1) * math.sqrt(1 + 1 / n))
+
+
+def detectable(spread: float, seeds: int, arms: int = 1) -> float:
+    """The smallest effect that so many seeds show four times in five.
+
+    Parameters
+    ----------
+    spread : float
+        Standard deviation of the seeds, or of their paired differences.
+    seeds : int
+        At least two, in each arm.
+    arms : {1, 2}
+        1 for a mean and for paired differences, 2 for two arms that are not paired.
+    """
+    from scipy.stats import t
+
+    freedom = arms * (seeds - 1)
+    both = t.ppf(0.975, freedom) + t.ppf(0.8, freedom)
+    return float(both * spread * math.sqrt(arms / seeds))
+
+
+def needed(spread: float, delta: float, arms: int = 1) -> int:
+    """The seeds (in each arm) with which an effect of delta shows four times in five.
+
+    Parameters as in :func:`detectable`.
+    """
+    from scipy.stats import norm
+
+    both = norm.ppf(0.975) + norm.ppf(0.8)
+    # Student's t asks for a few more than the normal distribution; so count from there.
+    seeds = max(2, math.ceil(arms * (both * spread / delta) ** 2))
+    while detectable(spread, seeds, arms) > delta:
+        seeds += 1
+    return seeds
+
+
+def wilson(k: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share, by Wilson: k of n."""
+    from scipy.stats import binomtest
+
+    low, high = binomtest(k, n).proportion_ci(method="wilson")
+    return float(low), float(high)
+
+
+def holm(p: Mapping[str, float], level: float = 0.05) -> set[str]:
+    """Which of some tests, by name, find something after Holm's correction."""
+    found = set()
+    for rank, name in enumerate(sorted(p, key=p.__getitem__)):
+        if not p[name] <= level / (len(p) - rank):
+            break
+        found.add(name)
+    return found

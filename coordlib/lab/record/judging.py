@@ -1,0 +1,278 @@
+"""From a claim and the measurements that answer it to an entry of the ledger."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from string import Formatter
+
+import numpy as np
+
+from coordlib.arguments import check_instance
+from coordlib.lab.record import derived, expression, verdicts
+from coordlib.lab.record.claims import NOT_MEASURED, Claim, Clause, Reading
+from coordlib.lab.record.result import Result
+from coordlib.lab.record.results import Where
+from coordlib.lab.record.verdicts import UNDECIDED, Verdict
+
+Numbers = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of one reading of a claim.
+
+    Attributes
+    ----------
+    verdict : str
+    because : str
+        The clause that decides, or the gate that failed, with the reason.
+    clauses : dict of str to Verdict
+    """
+
+    verdict: str
+    because: str = ""
+    clauses: dict[str, Verdict] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A claim with its verdict and the measurement that led to it.
+
+    Attributes
+    ----------
+    claim : Claim
+    judged : Judged
+        As the source states the claim.
+    also : dict of str to Judged
+        Other readings of it.
+    figure : str
+        Of the source's figure: *met*, *not met* or *too few seeds*; empty where there
+        is none to judge.
+    measured : str
+    seeds : int
+    preset : str
+    date : str
+        Of the last measurement.
+    seconds : float
+        What a seed takes, as it was measured.
+    """
+
+    claim: Claim
+    judged: Judged
+    also: dict[str, Judged] = field(default_factory=dict)
+    figure: str = ""
+    measured: str = ""
+    seeds: int = 0
+    preset: str = ""
+    date: str = ""
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> str:
+        """One of ``VERDICTS``."""
+        return self.judged.verdict
+
+    @property
+    def because(self) -> str:
+        """The clause that decides, or the gate that failed."""
+        return self.judged.because
+
+    @property
+    def needed(self) -> int | None:
+        """Of what is undecided: the seeds that show an effect as small as delta.
+
+        None if the verdict is another, or if more seeds do not decide.
+        """
+        if self.verdict != UNDECIDED:
+            return None
+        undecided = [
+            verdict.needed
+            for verdict in self.judged.clauses.values()
+            if verdict.verdict == UNDECIDED
+        ]
+        needed = max([self.claim.seeds, *filter(None, undecided)])
+        return needed if needed > self.seeds else None
+
+    @property
+    def next(self) -> int | None:
+        """The seeds to measure next: those of the design, or else :attr:`needed`."""
+        if self.needed is None:
+            return None
+        return self.claim.seeds if self.seeds < self.claim.seeds else self.needed
+
+    def hours(self, seeds: int) -> float:
+        """What so many seeds in all take, less those there are, on the same machine."""
+        return max(0, seeds - self.seeds) * self.seconds / 3600
+
+    @property
+    def command(self) -> str:
+        """What measures :attr:`next` seeds; empty where more seeds do not decide."""
+        if self.next is None:
+            return ""
+        return "\n".join(
+            f"python -m coordlib run {name} --preset {self.preset} --seeds {self.next}"
+            for name in self.claim.paired
+        )
+
+
+def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) -> Entry:
+    """Turn a claim and the measurements that answer it into an entry of the ledger.
+
+    Parameters
+    ----------
+    claim : Claim
+    measured : mapping of str to Result
+        By the name of the experiment.
+    where : str or Path, optional
+        The folder of results, for what is worked out of stored arrays.
+
+    Raises
+    ------
+    KeyError
+        If the claim speaks of numbers that a result does not hold.
+    """
+    check_instance("claim", claim, Claim, "a Claim")
+    check_instance("measured", measured, Mapping, "results by their names")
+    for result in measured.values():
+        check_instance("measured", result, Result, "results by their names")
+    if claim.reading is None:
+        return Entry(claim, Judged(verdicts.NOT_TESTED, "nothing answers it yet"))
+    missing = [
+        name
+        for name in claim.experiments
+        if name not in measured or not measured[name].seeds
+    ]
+    if missing:
+        why = f"no result of {', '.join(missing)}"
+        return Entry(claim, Judged(verdicts.NOT_TESTED, why))
+    numbers = _numbers(claim, measured, where)
+    result = measured[claim.experiment]
+    figure = ""
+    if claim.claimed:
+        values = expression.value(claim.claimed["of"], numbers)
+        figure = verdicts.figure(values, claim.claimed["figure"])
+    runs = [
+        run for name in claim.experiments for run in measured[name].provenance.values()
+    ]
+    return Entry(
+        claim,
+        _judge(claim.reading, claim, numbers),
+        {name: _judge(reading, claim, numbers) for name, reading in claim.also.items()},
+        figure,
+        _filled(claim.measured, numbers),
+        len(_common_seeds(claim, measured)),
+        result.preset,
+        max((run["date"] for run in runs), default=""),
+        sum(_seconds(measured[name]) for name in claim.paired),
+    )
+
+
+def _judge(reading: Reading, claim: Claim, numbers: Numbers) -> Judged:
+    clauses = {c.name: _judged_clause(c, claim, numbers) for c in reading.clauses}
+    if gate := _closed_gate(reading, numbers):
+        # What was measured is still shown, but nothing is judged by it.
+        closed = {
+            name: replace(found, verdict=verdicts.NOT_TESTED, because="", needed=None)
+            for name, found in clauses.items()
+        }
+        return Judged(verdicts.NOT_TESTED, f"gate: {gate}", closed)
+    verdict, name = verdicts.together(clauses)
+    because = clauses[name].because
+    if len(clauses) > 1 and verdict != verdicts.HOLDS:
+        because = f"{name}: {because}"
+    return Judged(verdict, because, clauses)
+
+
+def _closed_gate(reading: Reading, numbers: Numbers) -> str:
+    """The first gate that does not hold, and why; empty if all hold."""
+    for gate, condition in reading.gates.items():
+        if condition == NOT_MEASURED:
+            return f"{gate} ({NOT_MEASURED})"
+        if not np.all(_of_the_mean(condition, numbers)):
+            left, _, _ = expression.split_comparison(condition)
+            found = np.mean(expression.value(left, numbers))
+            return f"{gate} ({condition}, and it is {found:.3g})"
+    return ""
+
+
+def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
+    options = clause.options
+    if clause.kind == "opinion":
+        return verdicts.opinion(clause.of)
+    if clause.kind == "exact":
+        return verdicts.exact(
+            {clause.of: bool(np.all(expression.holds(clause.of, numbers)))}
+        )
+    seeds = options.get("seeds", claim.seeds)
+    if clause.kind in ("always", "some"):
+        judge = verdicts.always if clause.kind == "always" else verdicts.some
+        return judge(expression.holds(clause.of, numbers), seeds=seeds)
+    values = expression.value(clause.of, numbers)
+    if not np.isfinite(values).all():
+        return verdicts.untested("every seed gave a number")
+    match clause.kind:
+        case "games":
+            gains = {str(k): game for k, game in enumerate(values)}
+            return verdicts.games(gains, options["delta"], seeds=seeds)
+        case "bound":
+            given = {key: options[key] for key in ("cases", "runs", "grid")}
+            given["trained"] = np.atleast_1d(
+                expression.value(options["trained"], numbers)
+            )
+            return verdicts.bound(values, options["limit"], seeds=seeds, **given)
+    judge = {
+        "difference": verdicts.difference,
+        "equivalence": verdicts.equivalence,
+    }[clause.kind]
+    possible = options.get("possible")
+    ends = tuple(possible) if possible else None
+    return judge(values, options["delta"], seeds=seeds, possible=ends)
+
+
+def _of_the_mean(condition: str, numbers: Numbers) -> np.ndarray:
+    """Whether a comparison holds of the mean over the seeds."""
+    left, _, _ = expression.split_comparison(condition)
+    found = {"found": np.atleast_1d(np.mean(expression.value(left, numbers)))}
+    return expression.holds("found" + condition[len(left) :], found)
+
+
+def _common_seeds(claim: Claim, measured: Mapping[str, Result]) -> list[int]:
+    """The seeds that all experiments of a claim have whose seeds belong together."""
+    have = [set(measured[name].seeds) for name in claim.paired]
+    return sorted(set.intersection(*have))
+
+
+def _numbers(claim: Claim, measured: Mapping[str, Result], where: Where) -> Numbers:
+    """By name the numbers that a claim speaks of, one a seed along the last axis."""
+    common = _common_seeds(claim, measured)
+    found = {}
+    for name, told in claim.quantities.items():
+        axes = dict(told)
+        result = measured[axes.pop("experiment", claim.experiment)]
+        if "derived" in axes:
+            work_out = derived.DERIVED[axes.pop("derived")]
+            found[name] = work_out(where, result.experiment, result.preset, **axes)
+            continue
+        seeds = result.seeds if axes.pop("apart", False) else common
+        kept = np.isin(result.seeds, seeds)
+        if by := axes.pop("by", None):
+            several = sorted({row[by] for row in result.rows if by in row})
+            each = [result.values(**axes, **{by: value}) for value in several]
+            found[name] = np.array(each)[:, kept]
+        else:
+            found[name] = result.values(**axes)[kept]
+    return found
+
+
+def _filled(text: str, numbers: Numbers) -> str:
+    """A text with its numbers: of the mean over the seeds."""
+    told = {name for _, name, _, _ in Formatter().parse(text) if name}
+    return text.format(
+        **{name: float(np.mean(expression.value(name, numbers))) for name in told}
+    )
+
+
+def _seconds(result: Result) -> float:
+    """What a seed of an experiment took."""
+    took = [run.get("seconds") or 0.0 for run in result.provenance.values()]
+    return math.fsum(took) / len(took) if took else 0.0

@@ -1,0 +1,264 @@
+"""The ledger drawn: one figure a row, and all rows as one picture, as inline SVG.
+
+Light and dark alike: lines and words have the colour of the text around them, estimates
+are blue and the source's figure is vermilion, of which each has a shape of its own too.
+"""
+
+from html import escape
+
+import numpy as np
+
+from coordlib.lab.record.claims import Clause
+from coordlib.lab.record.judging import Entry
+from coordlib.lab.record.verdicts import (
+    CONTRADICTED,
+    DIRECTION_ONLY,
+    FAILS,
+    HOLDS,
+    NOT_EXCEEDED,
+    NOT_TESTED,
+    OPINION,
+    SUPPORTED,
+    TOO_SMALL,
+    UNDECIDED,
+    WRONG_DIRECTION,
+    WRONG_SIZE,
+    Verdict,
+)
+
+BLUE, VERMILION = "#0072B2", "#D55E00"
+MARKS = {
+    HOLDS: "●",
+    SUPPORTED: "●",
+    DIRECTION_ONLY: "◐",
+    TOO_SMALL: "◔",
+    NOT_EXCEEDED: "◑",
+    UNDECIDED: "?",
+    CONTRADICTED: "✕",
+    WRONG_SIZE: "✕",
+    WRONG_DIRECTION: "✕",
+    FAILS: "✕",
+    NOT_TESTED: "○",
+    OPINION: "–",
+}
+"""What stands before a verdict, so that colour is never alone."""
+
+WIDTH, LINE, MARGIN = 260, 15, 8
+AXIS, NAME = 14, 11
+COUNTED = ("always", "some")
+
+
+def row_figure(entry: Entry) -> str:
+    """One row as SVG: effects, intervals or seeds, what matters, the source's figure.
+
+    A line for each clause. Effects stand in units of the smallest that matters, so that
+    0 is none and 1 is delta; shares and bounds from 0 to 1. Empty where nothing was
+    measured that can be drawn.
+    """
+    drawn = [
+        (clause, entry.judged.clauses[clause.name])
+        for clause in (entry.claim.reading.clauses if entry.claim.reading else ())
+        if entry.judged.clauses.get(clause.name, Verdict("")).points
+    ]
+    if not drawn:
+        return ""
+    drawn = _of_one_sort(drawn)
+    shares = drawn[0][0].kind in ("bound", *COUNTED)
+    low, high = (0.0, 1.0) if shares else _domain(drawn, entry)
+    line = LINE if len(drawn) == 1 else LINE + NAME
+    height = len(drawn) * line + AXIS
+    parts = _axis(low, high, height, drawn, shares)
+    for n, (clause, found) in enumerate(drawn):
+        top = n * line
+        if len(drawn) > 1:
+            top += NAME
+            parts.append(
+                f'<text x="{MARGIN}" y="{top - 2}" font-size="9" '
+                f'fill="currentColor">{escape(clause.name)}</text>'
+            )
+        parts += _line(clause, found, entry, top, low, high)
+    return (
+        f'<svg class="row-figure" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
+        f'height="{height}" role="img" aria-label="{escape(_said(drawn))}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def overview(entries: list[Entry]) -> str:
+    """All rows as one picture: the verdict of each, with its effects beside it.
+
+    Effects in units of the smallest that matters, on a scale that is linear near 0 and
+    logarithmic far from it. Each row leads to its place on the page.
+    """
+    height = len(entries) * LINE + 2 * AXIS
+    parts = [
+        f'<rect x="{_far(0):.1f}" y="{AXIS}" width="{_far(1) - _far(0):.1f}" height="'
+        f'{height - 2 * AXIS}" fill="currentColor" opacity=".12"/>',
+        *(
+            f'<text x="{_far(at):.1f}" y="{y}" font-size="10" text-anchor="middle" '
+            f'fill="currentColor">{word}</text>'
+            for at, word in ((-10, "−10"), (0, "0"), (1, "1"), (10, "10"), (100, "100"))
+            for y in (AXIS - 4, height - 4)
+        ),
+    ]
+    for n, entry in enumerate(entries):
+        middle = AXIS + n * LINE + LINE / 2
+        words = f"{entry.claim.id} {MARKS[entry.verdict]} {entry.verdict}"
+        parts.append(
+            f'<a href="#{entry.claim.id}"><text x="0" y="{middle + 4:.1f}" '
+            f'font-size="10.5" fill="currentColor">{escape(words)}</text></a>'
+        )
+        for found in entry.judged.clauses.values():
+            if found.delta and found.points:
+                parts += _whisker(found, middle)
+    # A group, and no picture: what is in a picture cannot be reached by keyboard.
+    return (
+        f'<svg class="overview" viewBox="0 0 460 {height}" role="group" '
+        f'aria-label="All claims with their verdicts">{"".join(parts)}</svg>'
+    )
+
+
+def _far(value: float) -> float:
+    """Where an effect stands in the picture of all rows, in units of delta."""
+    left, right, low, high = 200, 450, np.arcsinh(-20), np.arcsinh(120)
+    return float(left + (np.arcsinh(value) - low) / (high - low) * (right - left))
+
+
+def _whisker(found: Verdict, y: float) -> list[str]:
+    """An effect: its interval or the span of its seeds, and their mean."""
+    a, b = found.interval or (min(found.points), max(found.points))
+    a, middle, b = (
+        _far(np.clip(value / found.delta, -20, 120)) for value in (a, found.estimate, b)
+    )
+    return [
+        f'<path d="M{a:.1f} {y:.1f}H{b:.1f}" stroke="{BLUE}" stroke-width="1.6"/>',
+        f'<circle cx="{middle:.1f}" cy="{y:.1f}" r="2.6" fill="{BLUE}"/>',
+    ]
+
+
+def _of_one_sort(drawn: list[tuple[Clause, Verdict]]) -> list[tuple[Clause, Verdict]]:
+    """Bounds if there are any, else effects, else what is counted: one axis for all."""
+    for kinds in (("bound",), ("difference", "equivalence", "games"), COUNTED):
+        if chosen := [pair for pair in drawn if pair[0].kind in kinds]:
+            return chosen
+    return drawn
+
+
+def _domain(drawn: list[tuple[Clause, Verdict]], entry: Entry) -> tuple[float, float]:
+    """From where to where an axis goes, in units of delta: 0 and delta are on it."""
+    ends = [-0.5, 1.5]
+    for clause, found in drawn:
+        ends += [point / found.delta for point in found.points]
+        ends += [end / found.delta for end in found.interval or ()]
+        if clause.kind in ("equivalence", "games"):
+            ends.append(-1.5)
+        if (figure := _figure_at(clause, entry)) is not None:
+            ends.append(figure / found.delta)
+    return min(ends), max(ends)
+
+
+def _figure_at(clause: Clause, entry: Entry) -> float | None:
+    """Where the source's figure stands on the line of a clause."""
+    if clause.kind == "bound":
+        return clause.options["limit"]
+    claimed = entry.claim.claimed
+    return claimed["figure"] if claimed and claimed["of"] == clause.of else None
+
+
+def _line(
+    clause: Clause, found: Verdict, entry: Entry, top: float, low: float, high: float
+) -> list[str]:
+    """One clause: what matters as a band, then the interval and the seeds."""
+    unit = found.delta or 1.0
+    y = top + LINE / 2
+
+    def x(value: float) -> float:
+        share = (value / unit - low) / (high - low)
+        return MARGIN + share * (WIDTH - 2 * MARGIN)
+
+    parts = []
+    if found.delta:
+        start = -unit if clause.kind in ("equivalence", "games") else 0
+        parts.append(
+            f'<rect x="{x(start):.1f}" y="{top + 1}" width="{x(unit) - x(start):.1f}" '
+            f'height="{LINE - 2}" fill="currentColor" opacity=".13"/>'
+        )
+    ends = found.interval
+    if clause.kind in COUNTED:
+        parts += _seeds_as_marks(found, y)
+        return parts
+    if ends:
+        parts.append(
+            f'<line x1="{x(ends[0]):.1f}" x2="{x(ends[1]):.1f}" y1="{y}" y2="{y}" '
+            f'stroke="{BLUE}" stroke-width="2"/>'
+            f'<circle cx="{x(found.estimate):.1f}" cy="{y}" r="3.2" fill="{BLUE}"/>'
+        )
+    else:
+        parts += [
+            f'<circle cx="{x(point):.1f}" cy="{y}" r="2.6" fill="none" '
+            f'stroke="{BLUE}" stroke-width="1.4"/>'
+            for point in found.points
+        ]
+    if (figure := _figure_at(clause, entry)) is not None:
+        parts.append(
+            f'<path d="M{x(figure):.1f} {y - 6}l4 6l-4 6l-4-6z" fill="{VERMILION}"/>'
+        )
+    return parts
+
+
+def _seeds_as_marks(found: Verdict, y: float) -> list[str]:
+    """A seed that gets there is a full dot, one that does not an empty one."""
+    return [
+        f'<circle cx="{MARGIN + 12 * n + 4}" cy="{y}" r="4" '
+        f'fill="{BLUE if reached else "none"}" stroke="{BLUE}" stroke-width="1.4"/>'
+        for n, reached in enumerate(sorted(found.points, reverse=True))
+    ]
+
+
+def _axis(
+    low: float, high: float, height: float, drawn: list, shares: bool
+) -> list[str]:
+    kinds = {clause.kind for clause, _ in drawn}
+    if kinds <= set(COUNTED):
+        return _words([(MARGIN, "start", "a dot a seed; full: gets there")], height)
+    if shares:
+        ticks = [(0.0, "0"), (1.0, "1")]
+    else:
+        ticks = [(0.0, "0"), (1.0, "δ")]
+        if kinds & {"equivalence", "games"}:
+            ticks.append((-1.0, "−δ"))
+    at = [
+        (MARGIN + (value - low) / (high - low) * (WIDTH - 2 * MARGIN), "middle", word)
+        for value, word in ticks
+    ]
+    return _words(at, height) + [
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{height - AXIS}" '
+        'stroke="currentColor" stroke-width=".8" opacity=".6"/>'
+        for x, _, _ in at
+    ]
+
+
+def _words(at: list[tuple[float, str, str]], height: float) -> list[str]:
+    return [
+        f'<text x="{x:.1f}" y="{height - 3}" font-size="10" text-anchor="{anchor}" '
+        f'fill="currentColor">{word}</text>'
+        for x, anchor, word in at
+    ]
+
+
+def _said(drawn: list[tuple[Clause, Verdict]]) -> str:
+    """What a figure shows, in words."""
+    told = []
+    for clause, found in drawn:
+        if clause.kind in COUNTED:
+            k, n = int(sum(found.points)), len(found.points)
+            told.append(f"{clause.name}: {k} of {n} seeds")
+            continue
+        if found.interval:
+            low, high = found.interval
+            numbers = f"{found.estimate:.3g}, {low:.3g} to {high:.3g}"
+        else:
+            numbers = ", ".join(f"{point:.3g}" for point in found.points)
+        small = f"; the smallest that matters is {found.delta:g}" if found.delta else ""
+        told.append(f"{clause.name}: {numbers}{small}")
+    return ". ".join(told)

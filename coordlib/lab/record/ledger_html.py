@@ -1,0 +1,211 @@
+"""The ledger as a page shows it: the claims, filters, downloads and what is open."""
+
+from html import escape
+from urllib.parse import quote
+
+from coordlib.arguments import check_instance, check_sequence
+from coordlib.lab.record.claims import OURS
+from coordlib.lab.record.judging import Entry, Judged
+from coordlib.lab.record.ledger_figure import MARKS, row_figure
+from coordlib.lab.record.verdicts import NOT_TESTED, UNDECIDED, VERDICTS
+
+BOOK = "Where Is It?"
+SOURCES = {
+    "liu2018coordconv": "Liu et al., 2018",
+    "piekniewski2018autopsy": "Piekniewski, 2018",
+    "zhang2019shift": "Zhang, 2019",
+    OURS: "this book",
+}
+"""Names of the sources, as a line to quote gives them."""
+
+_HEAD = ("", "claim", "verdict", "scale", "measured")
+
+
+def to_html(entries: list[Entry]) -> str:
+    """The entries as a table: claim, verdict, scale, and what was measured.
+
+    Parameters
+    ----------
+    entries : list of Entry
+
+    Returns
+    -------
+    str
+        An HTML table of class ``ledger``; each row has the id of its claim.
+    """
+    check_sequence("entries", entries, Entry, "entries")
+    head = "".join(f"<th>{name}</th>" for name in _HEAD)
+    rows = "".join(map(_row, entries))
+    return (
+        f'<table class="ledger"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def filters(entries: list[Entry]) -> str:
+    """Lists to choose a verdict, a source and a chapter from.
+
+    Style sheets hide the other rows, without a script and without a kernel; a browser
+    that cannot shows them all.
+    """
+    check_sequence("entries", entries, Entry, "entries")
+    have = {entry.verdict for entry in entries}
+    chosen = {
+        "verdict": {_slug(v): v for v in VERDICTS if v in have},
+        "source": {
+            entry.claim.source: SOURCES.get(entry.claim.source, entry.claim.source)
+            for entry in entries
+        },
+        "chapter": {entry.claim.page: entry.claim.page for entry in entries},
+    }
+    lists, rules = [], []
+    for name, options in chosen.items():
+        items = "".join(
+            f'<option value="{value}">{escape(word)}</option>'
+            for value, word in options.items()
+        )
+        lists.append(
+            f'<label>{name} <select name="{name}"><option value="">all</option>'
+            f"{items}</select></label>"
+        )
+        rules += [
+            f'body:has(.ledger-filters [name="{name}"] [value="{value}"]:checked) '
+            f'table.ledger tr[id]:not([data-{name}="{value}"])'
+            for value in options
+        ]
+    style = f"<style>{','.join(rules)}{{display:none!important}}</style>"
+    return f'<form class="ledger-filters">{" ".join(lists)}</form>{style}'
+
+
+def download(text: str, name: str, kind: str) -> str:
+    """A link that gives a text as a file, from the page itself."""
+    for what, value in (("text", text), ("name", name), ("kind", kind)):
+        check_instance(what, value, str, "a text")
+    data = quote(text, safe=" {}[]:,'/()=.+-_~!*;@$&?")
+    return f'<a download="{name}" href="data:{kind};charset=utf-8,{data}">{name}</a>'
+
+
+def open_rows(entries: list[Entry]) -> str:
+    """What would change our mind: of each undecided row seeds, hours and command.
+
+    Of each row that is not tested, what is missing.
+    """
+    check_sequence("entries", entries, Entry, "entries")
+    rows = "".join(
+        _open_row(entry)
+        for verdict in (UNDECIDED, NOT_TESTED)
+        for entry in entries
+        if entry.verdict == verdict
+    )
+    head = "".join(
+        f'<th scope="col">{name}</th>'
+        for name in ("", "seeds", "next", "for δ", "command")
+    )
+    return (
+        '<table class="dataframe ledger-open"><caption>What would decide the undecided '
+        "rows. Hours are those of the machine that measured the seeds there are."
+        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def citation(entry: Entry) -> str:
+    """A line to quote, with the date of the last measurement."""
+    check_instance("entry", entry, Entry, "an Entry")
+    claim = entry.claim
+    source = SOURCES.get(claim.source, claim.source)
+    why = f" ({entry.because})" if entry.because else ""
+    scale = f"; scale: {claim.scale}" if claim.scale else ""
+    date = f", measured until {entry.date}" if entry.date else ""
+    return f"{claim.id} ({source}): {entry.verdict}{why}{scale}. {BOOK}{date}."
+
+
+def _row(entry: Entry) -> str:
+    claim = entry.claim
+    told = (
+        f'<tr id="{claim.id}" data-verdict="{_slug(entry.verdict)}" '
+        f'data-source="{claim.source}" data-chapter="{claim.page}">'
+        f'<th scope="row"><a href="#{claim.id}">{claim.id}</a></th>'
+        f"<td>{escape(claim.claim)}<br><small>claimed: {escape(claim.figure)}"
+    )
+    told += f" (figure: {entry.figure})" if entry.figure else ""
+    told += f"; where: {escape(claim.where)}</small></td>"
+    apart = "".join(
+        f"<p><i>{escape(name)}:</i> {_verdict(judged)}</p>"
+        for name, judged in entry.also.items()
+    )
+    told += f'<td data-label="verdict">{_verdict(entry.judged)}{apart}</td>'
+    told += f'<td data-label="scale">{escape(claim.scale)}</td>'
+    measured = ""
+    if entry.measured:
+        measured = f"{escape(entry.measured)}{row_figure(entry)}"
+        measured += f"<p><small>{escape(_setting(entry))}</small></p>"
+    more = (
+        "<details><summary>rule, and a line to quote</summary>"
+        f"{_rule(entry)}<p><q>{escape(citation(entry))}</q></p></details>"
+    )
+    return f'{told}<td data-label="measured">{measured}{more}</td></tr>'
+
+
+def _verdict(judged: Judged) -> str:
+    word = escape(judged.verdict)
+    why = f" <small>{escape(judged.because)}</small>" if judged.because else ""
+    mark = f'<span aria-hidden="true">{MARKS[judged.verdict]}</span>'
+    kind = _slug(judged.verdict)
+    return f'<span class="verdict {kind}">{mark} {word}</span>{why}'
+
+
+def _setting(entry: Entry) -> str:
+    """How many seeds, and when the rule was fixed."""
+    seeds = f"{entry.seeds} seed{'s' * (entry.seeds != 1)}"
+    return f"{seeds}; rule: {entry.claim.decided.removeprefix('rule ')}"
+
+
+def _rule(entry: Entry) -> str:
+    """The gates and the clauses, in words."""
+    reading = entry.claim.reading
+    if reading is None:
+        return ""
+    lines = [f"gate: {name} ({rule})" for name, rule in reading.gates.items()]
+    for clause in reading.clauses:
+        options = clause.options
+        line = f"{clause.name}: {clause.kind} of {clause.of}"
+        if "delta" in options:
+            line += f", δ = {options['delta']:g} ({options['reason']})"
+        if "limit" in options:
+            line += f", bound {options['limit']:g}"
+        found = entry.judged.clauses[clause.name]
+        if found.detectable is not None:
+            line += f"; could have shown {found.detectable:.2g}"
+        lines.append(line)
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>"
+
+
+def _open_row(entry: Entry) -> str:
+    name = entry.claim.id
+    first = (
+        f'<tr><th scope="row"><a href="#{name}">{name}</a></th><td>{entry.seeds}</td>'
+    )
+    if entry.next is None:
+        why = entry.because
+        if entry.verdict == UNDECIDED:
+            why = f"more seeds do not decide: {why}"
+        return f'{first}<td colspan="3">{escape(why)}</td></tr>'
+    cells = [
+        f"{seeds:,} seeds, {_hours(entry.hours(seeds))}"
+        for seeds in (entry.next, entry.needed)
+    ]
+    command = "<br>".join(
+        f"<code>{escape(line)}</code>" for line in entry.command.splitlines()
+    )
+    told = "".join(f"<td>{cell}</td>" for cell in (*cells, command))
+    return f"{first}{told}</tr>"
+
+
+def _hours(hours: float) -> str:
+    return f"{60 * hours:.0f} min" if hours < 1 else f"{hours:,.0f} h"
+
+
+def _slug(verdict: str) -> str:
+    """A verdict as a class: small letters and hyphens."""
+    return "".join(c for c in verdict.replace(" ", "-") if c.isalnum() or c == "-")

@@ -1,0 +1,449 @@
+"""Verdicts: what numbers, one a seed, say of a claim. Pure functions, no files.
+
+A claim says before it is measured: what is estimated, signed in the claim's direction;
+the smallest effect that matters (``delta``); what must hold before it may be judged
+(gates); how many seeds decide. Scale is no part of a verdict.
+
+=============  ==================================================================
+kind           verdicts
+=============  ==================================================================
+difference     supported, direction only, direction holds but too small to
+               matter, contradicted (direction), contradicted (size), undecided
+no difference  supported (two one-sided tests), contradicted, undecided
+bound          contradicted, not exceeded, undecided
+always, some   supported, contradicted, undecided
+exact          holds, fails
+games          supported, contradicted, undecided
+any            not tested, where a gate fails; opinion, where nothing is claimed
+               that can be measured
+=============  ==================================================================
+
+Fewer seeds than the design names decide nothing. A seed that diverged is an outcome
+and counts. An interval is Student's t, of the seeds or of their paired differences.
+A claim of several clauses holds if all do, so no correction is due for *supported*;
+one clause that is contradicted contradicts the claim, at 2.5 % a clause.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from coordlib.arguments import (
+    check_instance,
+    check_integer,
+    check_number,
+    check_positive,
+)
+from coordlib.lab.record.intervals import (
+    detectable,
+    holm,
+    interval,
+    needed,
+    prediction_reach,
+    wilson,
+)
+
+SUPPORTED = "supported"
+DIRECTION_ONLY = "direction only"
+TOO_SMALL = "direction holds, too small to matter"
+UNDECIDED = "undecided"
+WRONG_DIRECTION = "contradicted (direction)"
+WRONG_SIZE = "contradicted (size)"
+CONTRADICTED = "contradicted"
+NOT_EXCEEDED = "not exceeded"
+HOLDS = "holds"
+FAILS = "fails"
+NOT_TESTED = "not tested"
+OPINION = "opinion"
+
+VERDICTS = (
+    *(HOLDS, SUPPORTED, DIRECTION_ONLY, TOO_SMALL, NOT_EXCEEDED, UNDECIDED),
+    *(CONTRADICTED, WRONG_SIZE, WRONG_DIRECTION, FAILS, NOT_TESTED, OPINION),
+)
+"""All of them, from what speaks for a claim to what does not speak."""
+
+LEAST_SEEDS = 5
+"""Fewer decide nothing, whatever they say."""
+FULLY_TRAINED = 0.99
+"""What training must reach before a bound can count as not exceeded."""
+LEAST_GRID = 0.25
+"""Share of the source's grid that must be searched before it can."""
+LEAST_GAMES = 9
+"""Fewer games decide nothing: five heads in five throws happen once in sixteen."""
+
+# A claim of several clauses has the first of these verdicts that one of them has.
+_WEAKEST = (
+    *(NOT_TESTED, FAILS, WRONG_DIRECTION, WRONG_SIZE, CONTRADICTED, UNDECIDED),
+    *(TOO_SMALL, DIRECTION_ONLY, NOT_EXCEEDED, SUPPORTED, HOLDS, OPINION),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the numbers say, and by which clause.
+
+    Attributes
+    ----------
+    verdict : str
+        One of :data:`VERDICTS`.
+    because : str
+        The clause or the gate that decided, in words.
+    points : tuple of float
+        The numbers, one a seed.
+    estimate : float or None
+        Their mean.
+    interval : tuple of two floats, or None
+        95 % of the mean. None with fewer than five seeds, or if it would leave the
+        range of what is possible: the points say it then.
+    delta : float or None
+        The smallest effect that matters.
+    detectable : float or None
+        Of what is undecided: the smallest effect that so many seeds could have shown,
+        four times in five.
+    needed : int or None
+        Of what is undecided: the seeds with which ``delta`` would be shown.
+    """
+
+    verdict: str
+    because: str = ""
+    points: tuple[float, ...] = ()
+    estimate: float | None = None
+    interval: tuple[float, float] | None = None
+    delta: float | None = None
+    detectable: float | None = None
+    needed: int | None = None
+
+
+def judge_difference(low: np.ndarray, high: np.ndarray, delta: float) -> np.ndarray:
+    """The verdicts on differences whose 95 % intervals these are, one or many."""
+    low, high = np.asarray(low), np.asarray(high)
+    return np.select(
+        [low >= delta, high < 0, (low > 0) & (high < delta), high < delta, low > 0],
+        [SUPPORTED, WRONG_DIRECTION, TOO_SMALL, WRONG_SIZE, DIRECTION_ONLY],
+        UNDECIDED,
+    )
+
+
+def judge_equivalence(
+    inner: tuple[np.ndarray, np.ndarray],
+    outer: tuple[np.ndarray, np.ndarray],
+    delta: float,
+) -> np.ndarray:
+    """The verdicts on "no difference" by 90 % and by 95 % intervals, one or many."""
+    (low90, high90), (low95, high95) = map(np.asarray, inner), map(np.asarray, outer)
+    return np.select(
+        [(low90 > -delta) & (high90 < delta), (low95 > delta) | (high95 < -delta)],
+        [SUPPORTED, CONTRADICTED],
+        UNDECIDED,
+    )
+
+
+def difference(
+    values: Sequence[float],
+    delta: float,
+    *,
+    seeds: int = LEAST_SEEDS,
+    possible: tuple[float, float] | None = None,
+) -> Verdict:
+    """Whether an effect is there and matters.
+
+    Parameters
+    ----------
+    values : sequence of float
+        The effect, one number a seed, positive where the claim says so.
+    delta : float
+        The smallest effect that matters; positive.
+    seeds : int
+        How many decide.
+    possible : tuple of two floats, optional
+        Between what the effect must lie: an interval beyond is not given.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, or ``delta`` is not positive.
+    """
+    values, few = _checked(values, delta, seeds)
+    if few:
+        return _too_few(values, delta, seeds)
+    low, high = interval(values)
+    verdict = str(judge_difference(low, high, delta))
+    return _outcome(verdict, _reason(verdict, delta), values, delta, possible)
+
+
+def equivalence(
+    values: Sequence[float],
+    delta: float,
+    *,
+    seeds: int = LEAST_SEEDS,
+    possible: tuple[float, float] | None = None,
+) -> Verdict:
+    """Whether there is no difference that matters: two one-sided tests at 5 %.
+
+    Parameters and errors as in :func:`difference`. That an interval contains 0 is
+    never evidence: it does so the more easily the fewer seeds there are.
+    """
+    values, few = _checked(values, delta, seeds)
+    if few:
+        return _too_few(values, delta, seeds)
+    verdict = str(judge_equivalence(interval(values, 0.9), interval(values), delta))
+    reason = {
+        SUPPORTED: f"the 90 % interval lies within ±{delta:g}",
+        CONTRADICTED: f"the 95 % interval lies beyond ±{delta:g}",
+        UNDECIDED: f"the 90 % interval reaches beyond ±{delta:g}",
+    }[verdict]
+    return _outcome(verdict, reason, values, delta, possible)
+
+
+def bound(
+    values: Sequence[float],
+    limit: float,
+    *,
+    cases: int,
+    trained: Sequence[float],
+    runs: int,
+    grid: int,
+    seeds: int = LEAST_SEEDS,
+) -> Verdict:
+    """Whether "no network exceeds the limit" survives one recipe.
+
+    Parameters
+    ----------
+    values : sequence of float
+        What one recipe reached, one number a fresh seed: one that had no part in
+        choosing the recipe.
+    limit : float
+        In [0, 1].
+    cases : int
+        On how many held-out cases each number rests. It must exceed the limit by
+        1.96 times the sampling error of a share, which bounds that of any mean of
+        numbers in [0, 1].
+    trained : sequence of float
+        What training reached.
+    runs, grid : int
+        Recipes tried, and those that the source tried.
+    seeds : int
+
+    Returns
+    -------
+    Verdict
+    """
+    values, few = _checked(values, 1, seeds)
+    reached = float(np.max(_finite("trained", trained)))
+    check_integer("cases", cases)
+    check_integer("runs", runs)
+    check_integer("grid", grid)
+    check_number("limit", limit)
+    if not 0 <= limit <= 1:
+        raise ValueError(f"limit must lie in [0, 1], got {limit}")
+    margin = 1.96 * math.sqrt(limit * (1 - limit) / cases)
+    above = int((values > limit + margin).sum())
+    what = f"{above} of {len(values)} seeds exceed {limit:g} by more than {margin:.3f}"
+    if not few and above == len(values):
+        return _outcome(CONTRADICTED, what, values, None, (0, 1))
+    if above == 0 and reached >= FULLY_TRAINED and runs >= LEAST_GRID * grid:
+        return _outcome(NOT_EXCEEDED, f"in {runs} runs", values, None, (0, 1))
+    reasons = [f"{len(values)} of {seeds} seeds"] if few else []
+    if above:
+        reasons.append(what)
+    else:
+        if reached < FULLY_TRAINED:
+            reasons.append(f"training reached {reached:.3f}, below {FULLY_TRAINED:g}")
+        if runs < LEAST_GRID * grid:
+            reasons.append(f"{runs} of the source's {grid} runs, fewer than a quarter")
+    return _outcome(UNDECIDED, "; ".join(reasons), values, None, (0, 1))
+
+
+def always(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
+    """Whether every training gets there, or does so perfectly.
+
+    Supported if at least 8 of 10 do, contradicted if at most 2 do; of more seeds the
+    same shares.
+    """
+    reached = _yes_or_no(reached)
+    k, n = int(reached.sum()), len(reached)
+    because = _share(k, n)
+    if n < max(seeds, 10):
+        verdict = UNDECIDED
+        because += f"; {n} of {max(seeds, 10)} seeds"
+    else:
+        verdict = SUPPORTED if k >= 0.8 * n else UNDECIDED
+        verdict = CONTRADICTED if k <= 0.2 * n else verdict
+    return Verdict(verdict, because, tuple(map(float, reached)), k / n)
+
+
+def some(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
+    """Whether some training gets there: one is enough, none in ten is against it."""
+    reached = _yes_or_no(reached)
+    k, n = int(reached.sum()), len(reached)
+    verdict = SUPPORTED if k else CONTRADICTED if n >= max(seeds, 10) else UNDECIDED
+    because = _share(k, n)
+    return Verdict(verdict, because, tuple(map(float, reached)), k / n)
+
+
+def exact(cases: Mapping[str, bool]) -> Verdict:
+    """Whether each of some cases holds, all of them enumerated."""
+    check_instance("cases", cases, Mapping, "the cases, each with whether it holds")
+    failed = [name for name, holds in cases.items() if not holds]
+    if failed:
+        return Verdict(FAILS, f"fails: {'; '.join(failed)}")
+    return Verdict(HOLDS, "every case was tried")
+
+
+def figure(values: Sequence[float], claimed: float) -> str:
+    """Whether a figure fits: *met* in the 95 % prediction interval of another seed.
+
+    Apart from the direction, and from whether the effect matters. Fewer than five
+    seeds would let almost any figure pass: *too few seeds*.
+    """
+    values = _finite("values", values)
+    if len(values) < LEAST_SEEDS:
+        return "too few seeds"
+    # Numbers that are all the same have an interval without width, but for rounding.
+    reach = prediction_reach(values) + 1e-9 * abs(values.mean())
+    return "met" if abs(values.mean() - claimed) <= reach else "not met"
+
+
+def games(
+    gains: Mapping[str, Sequence[float]], delta: float, *, seeds: int = LEAST_SEEDS
+) -> Verdict:
+    """Whether more games are better than worse.
+
+    A game is similar if its equivalence test passes. Else it is better or worse if its
+    t-test, with Holm's correction over the games, finds a difference at 5 %; or it
+    stays open. A sign test over the decided games decides, with nine games or more.
+
+    Parameters
+    ----------
+    gains : mapping of str to sequence of float
+        By game, one number a seed.
+    delta : float
+    seeds : int
+    """
+    from scipy.stats import binomtest, ttest_1samp
+
+    check_instance("gains", gains, Mapping, "the gains by game")
+    values = {game: _checked(gain, delta, seeds) for game, gain in gains.items()}
+    if any(few for _, few in values.values()):
+        fewest = min(len(gain) for gain, _ in values.values())
+        return Verdict(UNDECIDED, f"{fewest} of {seeds} seeds", delta=delta)
+    means = {game: float(gain.mean()) for game, (gain, _) in values.items()}
+    p = {game: float(ttest_1samp(gain, 0).pvalue) for game, (gain, _) in values.items()}
+    different = holm(p)
+    kind = dict.fromkeys(values, "open")
+    for game, (gain, _) in values.items():
+        if equivalence(gain, delta, seeds=seeds).verdict == SUPPORTED:
+            kind[game] = "similar"
+        elif game in different:
+            kind[game] = "better" if means[game] > 0 else "worse"
+    better, worse = (list(kind.values()).count(k) for k in ("better", "worse"))
+    count = ", ".join(
+        f"{list(kind.values()).count(k)} {k}"
+        for k in ("better", "similar", "worse", "open")
+    )
+    verdict, why = UNDECIDED, f"{count} of {len(values)} games"
+    if len(values) < LEAST_GAMES:
+        why += f", fewer than {LEAST_GAMES}"
+    elif better + worse and binomtest(better, better + worse).pvalue < 0.05:
+        verdict = SUPPORTED if better > worse else CONTRADICTED
+    middle = float(np.mean(list(means.values())))
+    return Verdict(verdict, why, tuple(means.values()), middle, delta=delta)
+
+
+def untested(gate: str) -> Verdict:
+    """The verdict where a gate failed."""
+    return Verdict(NOT_TESTED, f"gate: {gate}")
+
+
+def opinion(why: str = "nothing that can be measured is claimed") -> Verdict:
+    """The verdict on what nobody can measure."""
+    return Verdict(OPINION, why)
+
+
+def together(verdicts: Mapping[str, Verdict]) -> tuple[str, str]:
+    """The verdict on a claim of several clauses, and the clause that decides it.
+
+    The weakest: contradicted if a clause is, otherwise undecided if one is, and
+    supported only if all are.
+    """
+    name = min(verdicts, key=lambda name: _WEAKEST.index(verdicts[name].verdict))
+    return verdicts[name].verdict, name
+
+
+def _finite(name: str, values: Sequence[float]) -> np.ndarray:
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite, one number a seed, got {values}")
+    return values
+
+
+def _checked(
+    values: Sequence[float], delta: float, seeds: int
+) -> tuple[np.ndarray, bool]:
+    """The values in an order of their own, and whether they are too few to decide."""
+    values = _finite("values", values)
+    check_positive("delta", delta)
+    check_integer("seeds", seeds, at_least=LEAST_SEEDS)
+    # Sorted, so that not even rounding depends on the order of the seeds.
+    return np.sort(values), len(values) < seeds
+
+
+def _yes_or_no(reached: Sequence[bool]) -> np.ndarray:
+    reached = np.asarray(reached)
+    if reached.ndim != 1 or not len(reached) or reached.dtype != bool:
+        raise ValueError(f"reached must be true or false for each seed, got {reached}")
+    return np.sort(reached)
+
+
+def _share(k: int, n: int) -> str:
+    low, high = wilson(k, n)
+    return f"{k} of {n} seeds get there (share {low:.2f} to {high:.2f} by Wilson)"
+
+
+def _too_few(values: np.ndarray, delta: float, seeds: int) -> Verdict:
+    because = f"{len(values)} of {seeds} seeds"
+    return _outcome(UNDECIDED, because, values, delta, None, at_least=seeds)
+
+
+def _reason(verdict: str, delta: float) -> str:
+    return {
+        SUPPORTED: f"the whole interval is at least {delta:g}",
+        WRONG_DIRECTION: "the whole interval is below 0",
+        TOO_SMALL: f"the interval lies between 0 and {delta:g}",
+        WRONG_SIZE: f"the whole interval is below {delta:g}",
+        DIRECTION_ONLY: f"the interval lies above 0 and contains {delta:g}",
+        UNDECIDED: f"the interval contains both 0 and {delta:g}",
+    }[verdict]
+
+
+def _outcome(
+    verdict: str,
+    because: str,
+    values: np.ndarray,
+    delta: float | None,
+    possible: tuple[float, float] | None,
+    *,
+    at_least: int = LEAST_SEEDS,
+) -> Verdict:
+    """A verdict with what is known of its numbers."""
+    ends = None
+    if len(values) >= LEAST_SEEDS:
+        low, high = map(float, interval(values))
+        if possible is None or (possible[0] <= low and high <= possible[1]):
+            ends = (low, high)
+    power = {}
+    if verdict == UNDECIDED and delta is not None and len(values) > 1:
+        spread = float(values.std(ddof=1))
+        power = {
+            "detectable": detectable(spread, len(values)),
+            "needed": max(needed(spread, delta), at_least),
+        }
+    points = tuple(map(float, values))
+    middle = float(values.mean())
+    return Verdict(verdict, because, points, middle, ends, delta, **power)
