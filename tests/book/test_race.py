@@ -20,7 +20,7 @@ FOLDER = ROOT / "coordlib/lab/figures/interactive"
 ENGINE = (FOLDER / "race_engine.js").read_text("utf-8")
 KERNEL = base64.b64encode((FOLDER / "race_kernel.wasm").read_bytes()).decode()
 PAINTERS = {"deconv": DeconvPainter, "coordconv": CoordConvPainter}
-BATCH = {"deconv": 16, "coordconv": 2}
+BATCH = {"deconv": 8, "coordconv": 2}
 RATE = 0.01
 
 WORLD = squares(32)

@@ -8,8 +8,8 @@ const PAGES = 256; // of 64 KiB
 
 // `up`: transposed 3x3 convolutions of stride 2; otherwise 1x1 on the place and the pixel.
 export const NETWORKS = {
-  deconv: { up: true, widths: [2, 64, 64, 32, 32, 1], batch: 16, steps: 900, rate: 0.01 },
-  coordconv: { up: false, widths: [4, 32, 32, 64, 64, 1], batch: 2, steps: 900, rate: 0.02 },
+  deconv: { up: true, widths: [2, 64, 64, 32, 32, 1], batch: 8, steps: 2400, rate: 0.01 },
+  coordconv: { up: false, widths: [4, 32, 32, 64, 64, 1], batch: 2, steps: 360, rate: 0.02 },
 };
 
 /** Numbers in [0, 1) that follow from a seed and the name of what they are for (mulberry32). */
@@ -79,6 +79,7 @@ const plainProduct = (F) => (a, rows, columns, b, c, m, n, k) => {
     }
 };
 
+const unit = (n) => (2 * n) / (SIZE - 1) - 1;
 const upTo = (n, multiple) => Math.ceil(n / multiple) * multiple;
 
 /**
@@ -123,7 +124,7 @@ export function makeNetwork({ F, product }, kind, normalised, draw) {
     layer.out = room(batch * after * stride);
     if (layer.normed) {
       layer.normal = room(batch * after * outputs);
-      [layer.mean, layer.variance, layer.spread] = [room(outputs), room(outputs), room(outputs)];
+      [layer.mean, layer.variance, layer.inverse] = [room(outputs), room(outputs), room(outputs)];
     }
     widest = Math.max(widest, batch * after * stride);
     broadest = Math.max(broadest, batch * rows * columns);
@@ -153,53 +154,52 @@ export function makeNetwork({ F, product }, kind, normalised, draw) {
           }
   }
 
-  function normalise({ out, normal, mean, variance, spread: inverse, scale, shift, outputs }, rows, training) {
+  const sums = new Float64Array(64), others = new Float64Array(64); // one a channel
+
+  function normalise({ out, normal, mean, variance, inverse, scale, shift, outputs }, rows, training) {
+    sums.fill(0), others.fill(0);
+    const end = training ? out + rows * outputs : out;
+    for (let at = out; at < end; at += outputs) for (let c = 0; c < outputs; c++) sums[c] += F[at + c] / rows;
+    for (let at = out; at < end; at += outputs)
+      for (let c = 0; c < outputs; c++) others[c] += (F[at + c] - sums[c]) ** 2 / rows;
     for (let c = 0; c < outputs; c++) {
-      let m = F[mean + c], v = F[variance + c];
       if (training) {
-        let sum = 0, square = 0;
-        for (let r = 0, at = out + c; r < rows; r++, at += outputs) sum += F[at];
-        m = sum / rows;
-        for (let r = 0, at = out + c; r < rows; r++, at += outputs) square += (F[at] - m) ** 2;
-        v = square / rows;
-        F[mean + c] += 0.1 * (m - F[mean + c]);
-        F[variance + c] += 0.1 * (square / (rows - 1) - F[variance + c]);
-      }
-      const s = 1 / Math.sqrt(v + 1e-5), g = F[scale + c], b = F[shift + c];
-      F[inverse + c] = s;
-      for (let r = 0, at = c; r < rows; r++, at += outputs) {
-        const x = (F[out + at] - m) * s;
-        F[normal + at] = x;
-        F[out + at] = x * g + b;
-      }
+        F[mean + c] += 0.1 * (sums[c] - F[mean + c]);
+        F[variance + c] += 0.1 * ((others[c] * rows) / (rows - 1) - F[variance + c]);
+      } else [sums[c], others[c]] = [F[mean + c], F[variance + c]];
+      F[inverse + c] = 1 / Math.sqrt(others[c] + 1e-5);
     }
+    for (let r = 0, at = 0; r < rows; r++)
+      for (let c = 0; c < outputs; c++, at++) {
+        const x = (F[normal + at] = (F[out + at] - sums[c]) * F[inverse + c]);
+        F[out + at] = Math.max(x * F[scale + c] + F[shift + c], 0);
+      }
   }
 
-  function unnormalise({ normal, spread: inverse, scale, shift, outputs }, rows) {
-    for (let c = 0; c < outputs; c++) {
-      let sum = 0, along = 0;
-      for (let r = 0, at = c; r < rows; r++, at += outputs) {
-        sum += F[delta + at];
-        along += F[delta + at] * F[normal + at];
+  function unnormalise({ normal, inverse, scale, shift, outputs }, rows) {
+    sums.fill(0), others.fill(0);
+    for (let r = 0, at = 0; r < rows; r++)
+      for (let c = 0; c < outputs; c++, at++) {
+        sums[c] += F[delta + at];
+        others[c] += F[delta + at] * F[normal + at];
       }
-      F[shift + toGradient + c] = sum;
-      F[scale + toGradient + c] = along;
-      const s = F[inverse + c] * F[scale + c];
-      for (let r = 0, at = c; r < rows; r++, at += outputs)
-        F[delta + at] = s * (F[delta + at] - (sum + F[normal + at] * along) / rows);
+    for (let c = 0; c < outputs; c++) {
+      F[shift + toGradient + c] = sums[c];
+      F[scale + toGradient + c] = others[c];
     }
+    for (let r = 0, at = 0; r < rows; r++)
+      for (let c = 0; c < outputs; c++, at++) {
+        const mean = (sums[c] + F[normal + at] * others[c]) / rows;
+        F[delta + at] = F[inverse + c] * F[scale + c] * (F[delta + at] - mean);
+      }
   }
 
   function forward(dots, training) {
     const count = dots.length;
-    const unit = (n) => (2 * n) / (SIZE - 1) - 1;
+    const each = 4 * layers[0].rows;
     dots.forEach((dot, p) => {
-      const place = [unit(FIRST + Math.floor(dot / SPAN)), unit(FIRST + (dot % SPAN))];
-      for (let r = 0; r < layers[0].rows; r++) {
-        const at = input + (p * layers[0].rows + r) * 4;
-        F.set(place, at);
-        if (!up) F.set([unit(Math.floor(r / SIZE)), unit(r % SIZE)], at + 2);
-      }
+      const [i, j] = [unit(FIRST + Math.floor(dot / SPAN)), unit(FIRST + (dot % SPAN))];
+      for (let at = input + p * each; at < input + (p + 1) * each; at += 4) [F[at], F[at + 1]] = [i, j];
     });
     layers.forEach((layer, l) => {
       const { from, inputs, outputs, columns, stride, weight, bias, out } = layer;
@@ -218,9 +218,7 @@ export function makeNetwork({ F, product }, kind, normalised, draw) {
           const v = F[at + c] + F[bias + c];
           F[at + c] = v > 0 || layer.normed || !rectified ? v : 0;
         }
-      if (!layer.normed) return;
-      normalise(layer, rows, training);
-      for (let n = out; n < out + rows * outputs; n++) if (F[n] < 0) F[n] = 0;
+      if (layer.normed) normalise(layer, rows, training);
     });
   }
 
@@ -332,14 +330,16 @@ export function makeNetwork({ F, product }, kind, normalised, draw) {
 
   // He's normal, cut off at two standard deviations, as coordlib.lab.models.common.he_normal_.
   F.fill(0);
+  for (let r = 0; !up && r < batch * PIXELS; r++)
+    F.set([unit(Math.floor((r % PIXELS) / SIZE)), unit(r % SIZE)], input + 4 * r + 2);
   for (const { weight, inputs, given, outputs, columns, normed, scale, variance } of layers) {
-    const spread = Math.sqrt(2 / (up ? 9 * outputs : given)) / 0.87962566103423978;
+    const deviation = Math.sqrt(2 / (up ? 9 * outputs : given)) / 0.87962566103423978;
     for (let i = 0; i < given; i++)
       for (let c = 0; c < (up ? 9 : 1) * outputs; c++) {
         let z;
         do z = Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
         while (Math.abs(z) > 2);
-        F[weight + i * columns + c] = spread * z;
+        F[weight + i * columns + c] = deviation * z;
       }
     if (normed) for (let o = 0; o < outputs; o++) F[scale + o] = F[variance + o] = 1;
   }
