@@ -1,24 +1,20 @@
 """The race in a browser: its networks learn as torch's do, from the same weights."""
 
-import base64
 from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from repository import ROOT
 from torch import nn
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import squares
+from coordlib.lab.figures.interactive.race import ENGINE, KERNEL
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.training.losses import pixel_cross_entropy
 from coordlib.lab.training.schedules import schedule_factors
 
-FOLDER = ROOT / "coordlib/lab/figures/interactive"
-ENGINE = (FOLDER / "race_engine.js").read_text("utf-8")
-KERNEL = base64.b64encode((FOLDER / "race_kernel.wasm").read_bytes()).decode()
 PAINTERS = {"deconv": DeconvPainter, "coordconv": CoordConvPainter}
 BATCH = {"deconv": 8, "coordconv": 2}
 RATE = 0.01
@@ -45,8 +41,7 @@ def page(browser) -> Iterator:
     page.goto("about:blank")
     page.evaluate(
         """async ([text, kernel]) => {
-        const blob = new Blob([text], { type: "text/javascript" });
-        globalThis.engine = await import(URL.createObjectURL(blob));
+        globalThis.engine = new Function(`${text}; return engine();`)();
         globalThis.make = async (kind, normalised, plain, seed = 0) => {
             const code = Uint8Array.from(atob(kernel), (c) => c.charCodeAt(0));
             const memory = await engine.makeMemory(plain ? null : code);

@@ -13,7 +13,7 @@ function engine() {
   // `asks`: so many dots are asked for after each step, all of them in turn.
   const NETWORKS = {
     deconv: { up: true, widths: [2, 64, 64, 32, 32, 1], batch: 8, steps: 2400, rate: 0.01, asks: 4 },
-    coordconv: { up: false, widths: [4, 32, 32, 64, 64, 1], batch: 2, steps: 360, rate: 0.02, asks: 6 },
+    coordconv: { up: false, widths: [4, 32, 32, 64, 64, 1], batch: 2, steps: 300, rate: 0.02, asks: 4 },
   };
 
   /** Numbers in [0, 1) that follow from a seed and the name of what they are for (mulberry32). */
@@ -52,15 +52,21 @@ function engine() {
     return done < 0.2 ? slope(0.04, 1, done / 0.2) : slope(1, 0, (done - 0.2) / 0.8);
   }
 
-  /** A memory, and the product c += a b in it; addresses and strides are in bytes. */
+  /** A memory, and what race_kernel.wat does in it, or the same in plain JavaScript. */
   async function makeMemory(kernel) {
     try {
       const memory = new WebAssembly.Memory({ initial: PAGES });
       const made = await WebAssembly.instantiate(kernel, { page: { memory } });
-      return { F: new Float32Array(memory.buffer), product: made.instance.exports.product, fast: true };
+      return { F: new Float32Array(memory.buffer), fast: true, ...made.instance.exports };
     } catch {
       const F = new Float32Array(PAGES * 16384);
-      return { F, product: plainProduct(F), fast: false };
+      const rectify = (at, n) => {
+        for (let k = at >> 2; k < (at + n) >> 2; k++) F[k] = Math.max(F[k], 0);
+      };
+      const mask = (to, by, n) => {
+        for (let k = 0; k < n >> 2; k++) F[(to >> 2) + k] *= Number(F[(by >> 2) + k] > 0);
+      };
+      return { F, fast: false, product: plainProduct(F), rectify, mask };
     }
   }
 
@@ -93,7 +99,7 @@ function engine() {
    * the brightest pixel of each dot; `paint` the logits of one; `weights` and `load` speak the
    * order of torch's state_dict, `gradients` that of its parameters.
    */
-  function makeNetwork({ F, product }, kind, normalised, draw) {
+  function makeNetwork({ F, product, rectify, mask }, kind, normalised, draw) {
     const { up, widths, batch } = NETWORKS[kind];
     const depth = widths.length - 1;
     let top = 16;
@@ -138,7 +144,7 @@ function engine() {
     }
     let [delta, other] = [room(widest), room(widest)];
     const parts = up ? room(broadest) : 0;
-    const turned = room(matrix);
+    const turned = room(matrix), one = room(1);
     layers.forEach((layer, l) => (layer.from = l ? layers[l - 1].out : input));
 
     /** c += a b, so many of k at once as stay near the processor. */
@@ -160,14 +166,19 @@ function engine() {
             }
     }
 
-    const sums = new Float64Array(64), others = new Float64Array(64); // one a channel
+    const [sums, others, slope] = [0, 1, 2].map(() => new Float64Array(64)); // one a channel
 
     function normalise({ out, normal, mean, variance, inverse, scale, shift, outputs }, rows, training) {
       sums.fill(0), others.fill(0);
       const end = training ? out + rows * outputs : out;
-      for (let at = out; at < end; at += outputs) for (let c = 0; c < outputs; c++) sums[c] += F[at + c] / rows;
+      for (let at = out; at < end; at += outputs) for (let c = 0; c < outputs; c++) sums[c] += F[at + c];
+      for (let c = 0; c < outputs; c++) sums[c] /= rows;
       for (let at = out; at < end; at += outputs)
-        for (let c = 0; c < outputs; c++) others[c] += (F[at + c] - sums[c]) ** 2 / rows;
+        for (let c = 0; c < outputs; c++) {
+          const x = F[at + c] - sums[c];
+          others[c] += x * x;
+        }
+      for (let c = 0; c < outputs; c++) others[c] /= rows;
       for (let c = 0; c < outputs; c++) {
         if (training) {
           F[mean + c] += 0.1 * (sums[c] - F[mean + c]);
@@ -192,11 +203,12 @@ function engine() {
       for (let c = 0; c < outputs; c++) {
         F[shift + toGradient + c] = sums[c];
         F[scale + toGradient + c] = others[c];
+        slope[c] = F[inverse + c] * F[scale + c];
+        [sums[c], others[c]] = [sums[c] / rows, others[c] / rows];
       }
       for (let r = 0, at = 0; r < rows; r++)
         for (let c = 0; c < outputs; c++, at++) {
-          const mean = (sums[c] + F[normal + at] * others[c]) / rows;
-          F[delta + at] = F[inverse + c] * F[scale + c] * (F[delta + at] - mean);
+          F[delta + at] = slope[c] * (F[delta + at] - sums[c] - F[normal + at] * others[c]);
         }
     }
 
@@ -210,7 +222,9 @@ function engine() {
       layers.forEach((layer, l) => {
         const { from, inputs, outputs, columns, stride, weight, bias, out } = layer;
         const before = count * layer.rows, rows = count * layer.after;
-        clear(out, rows * stride);
+        // Every row begins as the bias.
+        F.copyWithin(out, bias, bias + stride);
+        for (let n = stride; n < rows * stride; n *= 2) F.copyWithin(out + n, out, out + Math.min(n, rows * stride - n));
         if (up) {
           clear(parts, before * columns);
           multiply(from, inputs, 1, weight, parts, upTo(before, 4), columns, inputs);
@@ -218,13 +232,8 @@ function engine() {
             for (let c = 0; c < outputs; c++) F[out + pixel + c] += F[part + c];
           });
         } else multiply(from, inputs, 1, weight, out, before, columns, inputs);
-        const rectified = l < depth - 1;
-        for (let r = 0, at = out; r < rows; r++, at += stride)
-          for (let c = 0; c < outputs; c++) {
-            const v = F[at + c] + F[bias + c];
-            F[at + c] = v > 0 || layer.normed || !rectified ? v : 0;
-          }
         if (layer.normed) normalise(layer, rows, training);
+        else if (l < depth - 1) rectify(4 * out, 4 * rows * outputs);
       });
     }
 
@@ -234,14 +243,15 @@ function engine() {
         const { from, inputs, outputs, columns, stride, weight, bias, out } = layer;
         const before = count * layer.rows, rows = count * layer.after;
         if (l < depth - 1) {
-          for (let n = 0; n < rows * outputs; n++) if (!(F[out + n] > 0)) F[delta + n] = 0;
+          mask(4 * delta, 4 * out, 4 * rows * outputs);
           if (layer.normed) unnormalise(layer, rows);
         }
         clear(bias + toGradient, outputs);
         // Below a normalisation or the softmax a bias changes nothing: its gradient would be
-        // rounding alone, of which Adam makes steps.
-        for (let r = 0, at = delta; r < rows && !layer.normed && l < depth - 1; r++, at += stride)
-          for (let c = 0; c < outputs; c++) F[bias + toGradient + c] += F[at + c];
+        // rounding alone, of which Adam makes steps. Elsewhere it is a row of ones times delta.
+        clear(turned, 4 * stride);
+        if (!layer.normed && l < depth - 1) multiply(one, 0, 0, delta, turned, 4, stride, rows);
+        F.copyWithin(bias + toGradient, turned, turned + outputs);
         let each = delta;
         if (up) {
           each = parts;
@@ -336,6 +346,7 @@ function engine() {
 
     // He's normal, cut off at two standard deviations, as coordlib.lab.models.common.he_normal_.
     F.fill(0);
+    F[one] = 1;
     for (let r = 0; !up && r < batch * PIXELS; r++)
       F.set([unit(Math.floor((r % PIXELS) / SIZE)), unit(r % SIZE)], input + 4 * r + 2);
     for (const { weight, inputs, given, outputs, columns, normed, scale, variance } of layers) {

@@ -1,6 +1,6 @@
-;; c += a b, for matrices of 32-bit floats: all that the training in a page spends time on.
+;; What the training in a page spends its time on, for 32-bit floats.
 ;;
-;; Addresses and strides are in bytes. a (m x k) has a stride for its rows and one for its
+;; product: c += a b. Addresses and strides are in bytes. a (m x k) has a stride for its rows and one for its
 ;; columns, so that it may lie transposed; the rows of b (k x n) and c (m x n) are whole.
 ;; m is a multiple of 4 and n of 8. Four rows by eight columns of c stay in registers
 ;; while k runs. No fused or relaxed operation: the same numbers on every machine.
@@ -75,4 +75,18 @@
         (br_if $columns_of_c (local.tee $column (i32.sub (local.get $column) (i32.const 8)))))
       (local.set $a (i32.add (local.get $a) (i32.shl (local.get $rows) (i32.const 2))))
       (local.set $c (i32.add (local.get $c) (i32.shl (local.get $width) (i32.const 2))))
-      (br_if $rows_of_c (local.tee $row (i32.sub (local.get $row) (i32.const 4)))))))
+      (br_if $rows_of_c (local.tee $row (i32.sub (local.get $row) (i32.const 4))))))
+  (func (export "rectify") (param $at i32) (param $n i32)
+    (loop $on
+      (v128.store (local.get $at)
+        (f32x4.max (v128.load (local.get $at)) (v128.const f32x4 0 0 0 0)))
+      (local.set $at (i32.add (local.get $at) (i32.const 16)))
+      (br_if $on (local.tee $n (i32.sub (local.get $n) (i32.const 16))))))
+  (func (export "mask") (param $to i32) (param $by i32) (param $n i32)
+    (loop $on
+      (v128.store (local.get $to)
+        (v128.and (v128.load (local.get $to))
+          (f32x4.gt (v128.load (local.get $by)) (v128.const f32x4 0 0 0 0))))
+      (local.set $to (i32.add (local.get $to) (i32.const 16)))
+      (local.set $by (i32.add (local.get $by) (i32.const 16)))
+      (br_if $on (local.tee $n (i32.sub (local.get $n) (i32.const 16)))))))
