@@ -132,7 +132,7 @@ def test_ten_steps_are_torchs(page, kind, normalisation, kernel):
             network.load(numbers);
             const losses = batches.map((dots, n) =>
                 network.train(dots, rate * engine.oneCycle(n / 9)));
-            const answers = network.answers([...Array(engine.DOTS).keys()]);
+            const answers = network.answers([...Array(576).keys()]);
             return [losses, [...network.weights()], answers, [...network.paint(77)]];
         }""",
         [kind, normalisation == "batch", kernel == "plain", start, drawn(kind), RATE],

@@ -2,11 +2,10 @@ const { NETWORKS, SIZE, FIRST, SPAN, hiddenDots } = engine();
 const TRAITS = ["split", "own", "seed", "deconv", "coordconv"];
 const KINDS = ["deconv", "coordconv"];
 const NAMES = { deconv: "transposed convolution", coordconv: "CoordConv" };
-const PAINTERS = { deconv: "DeconvPainter", coordconv: "CoordConvPainter" };
 // Seen and not right, seen and right, hidden and not right, hidden and right.
 const COLORS = [[20, 20, 20], [86, 180, 233], [213, 94, 0], [240, 228, 66]];
 const LEGEND = ["seen, not right", "seen, right", "hidden, not right", "hidden, right"];
-const percent = (share) => `${text(Math.floor(100 * share))} %`;
+const percent = (share) => `${text(Math.floor(100 * share))}\u00a0%`;
 const share = (hidden, side, right) => {
   const those = hidden.flatMap((v, n) => (v === side ? [right[n]] : []));
   return those.length ? those.filter(Boolean).length / those.length : null;
@@ -26,52 +25,27 @@ export function verdict(runners) {
     return `${how[0].toUpperCase()}${how.slice(1)} draws ${both} after ${at} steps and ${text(seconds, 1)} s.`;
   });
   const reached = runners.filter(({ unseen }) => unseen >= 0.8);
-  const by = runners.filter(({ seen }) => seen >= 0.8);
-  const end =
-    runners[0].unseen === null
-      ? "Nothing was hidden."
-      : reached.length === 2
-        ? "Both reached what was hidden."
-        : reached.length
-          ? `Only ${NAMES[reached[0].kind]} reached what was hidden.`
-          : `Neither reached what was hidden${by.length ? `; ${by.map(({ kind }) => NAMES[kind]).join(" and ")} learned by heart` : ""}.`;
+  const by = ["neither", `${NAMES[reached[0]?.kind]} alone`, "both"][reached.length];
+  const end = runners[0].unseen === null ? "Nothing was hidden." : `What was hidden was reached by ${by}.`;
   return [...told, end].join(" ");
 }
 
 /** Python that makes the networks again from their numbers, and measures them. */
 export function pythonCell(runners, hidden, seed) {
-  const bits = BigInt(`0b${hidden.join("")}`).toString(16);
-  const entry = ({ kind, normalised, weights }) =>
-    `    "${kind}": (painters.${PAINTERS[kind]}, "${normalised ? "batch" : "none"}", "${weights}"),\n`;
-  return `# Two painters that learned in a page, from seed ${seed}.
-import base64
-
-import numpy as np
-import torch
-from coordlib.grid import to_unit
-from coordlib.lab.data.squares import squares
-from coordlib.lab.models import painters
-
-trained = {
-${runners.map(entry).join("")}}
-hidden = torch.tensor([bit == "1" for bit in f"{0x${bits}:0576b}"])
-world = squares(32)
-inputs = to_unit(world.positions, (32, 32))
-shares = {}
-for name, (kind, normalisation, text) in trained.items():
-    painter = kind(size=32, normalisation=normalisation).eval()
-    numbers = torch.tensor(np.frombuffer(base64.b64decode(text), "<f4"))
-    state = painter.state_dict().values()
-    kept = [tensor for tensor in state if tensor.is_floating_point()]
-    for tensor, part in zip(kept, numbers.split([t.numel() for t in kept])):
-        tensor.copy_(part.reshape(tensor.shape))
-    with torch.no_grad():
-        logits = torch.cat([painter(part) for part in inputs.split(32)])
-    right = logits.flatten(1).argmax(1) == world.targets()
-    seen, unseen = right[~hidden].float().mean(), right[hidden].float().mean()
-    shares[name] = seen.item(), unseen.item()
-    print(f"{name}: {seen:.1%} of the seen dots, {unseen:.1%} of the hidden ones")
-`;
+  const made = ({ kind, normalised, weights }) => `    rebuilt("${kind}", ${normalised ? "True" : "False"}, "${weights}"),`;
+  return [
+    `# Two painters that learned in a page, from seed ${seed}: transposed convolutions, CoordConv.`,
+    "from coordlib.lab.figures.interactive.race import exact, rebuilt",
+    "",
+    `hidden = "${hidden.join("")}"`,
+    "painters = [",
+    ...runners.map(made),
+    "]",
+    "shares = [exact(painter, hidden) for painter in painters]",
+    "for seen, unseen in shares:",
+    '    print(f"{seen:.1%} of the dots that were seen, {unseen:.1%} of the hidden ones")',
+    "",
+  ].join("\n");
 }
 
 function button(label, press) {
@@ -80,15 +54,15 @@ function button(label, press) {
   return element;
 }
 
-/** One network in a worker of its own; `heard` is called with each report. */
-function runner(kind, start, heard) {
+/** A worker that trains one network; `heard` is called with each of its reports. */
+function train(start, dot, heard) {
   const url = URL.createObjectURL(new Blob([`${engine}\nengine().serve(self);`], { type: "text/javascript" }));
   const worker = new Worker(url);
   worker.onmessage = ({ data }) => {
     URL.revokeObjectURL(url);
     heard(data);
   };
-  worker.postMessage({ start: { kind, ...start }, dot: start.dot });
+  worker.postMessage({ start, dot });
   return worker;
 }
 
@@ -96,7 +70,7 @@ function render({ model, el }) {
   const small = model.get("small");
   const hint = small
     ? "Two networks learn, here and now, to light the pixel they are asked for."
-    : "Start, and both networks learn in this page. Drag in a map, or select one and use the arrow keys: the dot moves. The space bar hides the dots around it, or shows them.";
+    : "Both networks learn in this page. Drag in a map, or select one and use the arrow keys, and the dot moves. The space bar hides the dots around it, or shows them.";
   const ui = frame(el, "Two painters learn side by side", hint, small ? 2 : 4, 2);
   ui.root.classList.add("cf-race");
   const line = ui.root.querySelector(".cf-line");
@@ -107,11 +81,11 @@ function render({ model, el }) {
     KINDS.map((kind) => {
       const map = picture(SIZE, SIZE, NAMES[kind], `which dots ${NAMES[kind]} draws exactly`);
       const paint = picture(SIZE, SIZE, "what it paints", `what ${NAMES[kind]} paints for this dot`);
-      const count = h("div", { class: "cf-title" });
+      const count = h("div", { class: "cf-title cf-count" });
       const curve = s("svg", { class: "cf-plot", viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" });
       map.element.append(count);
       paint.element.append(curve);
-      grab(map.stage, SIZE, SIZE, `Map of ${NAMES[kind]}. Arrow keys move the dot, the space bar hides or shows the dots around it.`, {
+      grab(map.stage, SIZE, SIZE, `Map of ${NAMES[kind]}. Arrow keys move the dot. The space bar hides the dots around it, or shows them.`, {
         down: touch,
         move: touch,
         step: (a, b) => go([model.get("i") + a, model.get("j") + b]),
@@ -119,7 +93,7 @@ function render({ model, el }) {
       map.stage.addEventListener("keydown", (event) => {
         if (event.key !== " ") return;
         event.preventDefault();
-        brush(here(), hidden[dotAt(here())] ? "0" : "1");
+        brush(here(), 1 - hidden[dotAt(here())]);
       });
       ui.panels.append(map.element);
       if (!small) ui.panels.append(paint.element);
@@ -127,16 +101,17 @@ function render({ model, el }) {
     }),
   );
   const key = (name, n) => h("span", {}, h("i", { style: `background: rgb(${COLORS[n]})` }), ` ${name}`);
-  ui.panels.after(h("p", { class: "cf-legend" }, ...LEGEND.map(key)));
+  const lines = [["seen", "cf-seen"], ["hidden", "cf-net1"]].map(([name, kind]) => h("span", {}, h("b", { class: `cf-key ${kind}` }), name));
+  ui.panels.after(h("p", { class: "cf-legend" }, ...LEGEND.map(key), ...(small ? [] : lines)));
 
   const here = () => [model.get("i"), model.get("j")];
   const dotAt = ([i, j]) => (i - FIRST) * SPAN + j - FIRST;
   const inside = (n) => clamp(n, FIRST, FIRST + SPAN - 1);
   const go = ([i, j]) => update(model, { i: inside(i), j: inside(j) });
   function touch(at) {
-    if (model.get("pen") === "ask") return go(at);
+    const pen = model.get("pen");
     go(at);
-    brush(here(), model.get("pen") === "hide" ? "1" : "0");
+    if (pen !== "ask") brush(here(), Number(pen === "hide"));
   }
   function brush([i, j], value) {
     const own = [...hidden];
@@ -147,23 +122,24 @@ function render({ model, el }) {
 
   const settled = () => runners && KINDS.every((kind) => runners[kind].done);
   const send = (message) => KINDS.forEach((kind) => runners[kind].worker.postMessage(message));
-  const facts = () =>
-    KINDS.map((kind) => ({ ...runners[kind], ...compute({ ...state(model, TRAITS), right: runners[kind].right }) }));
+  const facts = () => KINDS.map((kind) => runners[kind]);
 
   function prepare() {
     if (runners) return true;
-    if (hidden.every(Boolean)) return ui.say("Everything is hidden: leave the networks some dots to learn from."), false;
+    if (hidden.every(Boolean)) return ui.say("Leave the networks some dots to learn from."), false;
     runners = {};
     try {
       for (const kind of KINDS) {
-        const [normalised, seed] = [model.get(kind), model.get("seed")];
-        const start = { normalised, seed, hidden, kernel: bytes(KERNEL), pace: calm ? 1000 : 100, dot: dotAt(here()) };
-        const one = (runners[kind] = { kind, normalised, right: [], curve: [], at: 0, seconds: 0 });
-        one.worker = runner(kind, start, (data) => {
+        const normalised = model.get(kind);
+        const start = { kind, normalised, seed: model.get("seed"), hidden, kernel: bytes(KERNEL), pace: calm ? 1000 : 100 };
+        const one = (runners[kind] = { kind, normalised, right: [], curve: [] });
+        one.worker = train(start, dotAt(here()), (data) => {
           if (runners?.[kind] !== one) return;
           Object.assign(one, data);
-          const { seen, unseen } = compute({ ...state(model, TRAITS), right: one.right });
-          if (data.right) one.curve.push([one.at / one.steps, seen, unseen]);
+          if (data.right) {
+            Object.assign(one, compute({ ...state(model, TRAITS), right: one.right }));
+            one.curve.push([one.at / one.steps, one.seen, one.unseen]);
+          }
           if (one.weights && !runners.told && KINDS.every((each) => runners[each].weights)) offer();
           if (settled() && running) pause();
           else show();
@@ -171,7 +147,7 @@ function render({ model, el }) {
       }
     } catch {
       rewind();
-      ui.say("This page is not allowed to work in the background, so nothing can learn here.");
+      ui.say("This page may not work in the background, so nothing learns here.");
       return false;
     }
     return true;
@@ -197,9 +173,9 @@ function render({ model, el }) {
   function offer() {
     runners.told = true;
     const cell = pythonCell(facts(), hidden, model.get("seed"));
-    const link = h("a", { download: "race.py", href: URL.createObjectURL(new Blob([cell])) }, "Save it as a file");
-    taken.replaceChildren("A Python cell that makes both networks again and measures them. ", link);
-    navigator.clipboard?.writeText(cell).then(() => taken.append(" (it is in the clipboard too)."), () => {});
+    const link = h("a", { download: "race.py", href: URL.createObjectURL(new Blob([cell])) }, "Save the Python cell");
+    taken.replaceChildren(link, " that makes both networks again and measures them.");
+    navigator.clipboard?.writeText(cell).then(() => taken.append(" It is in the clipboard."), () => {});
   }
 
   const start = button("Start", run);
@@ -231,8 +207,9 @@ function render({ model, el }) {
   line.after(taken);
 
   function show() {
-    const dot = dotAt(here());
-    const target = { x: here()[1] - 1, y: here()[0] - 1, width: 3, height: 3 };
+    const [y, x] = here();
+    const dot = dotAt([y, x]);
+    const target = { x: x - 1, y: y - 1, width: 3, height: 3 };
     const marks = () => [s("rect", { class: "cf-halo", ...target }), s("rect", { class: "cf-mark", ...target })];
     for (const kind of KINDS) {
       const { map, paint, count, curve } = fields[kind];
@@ -249,13 +226,12 @@ function render({ model, el }) {
       paint.paint(painted ? Array.from(painted, (v) => Math.exp(v - top)) : grid(SIZE, SIZE, () => 0), HEAT);
       if (painted) {
         const best = painted.indexOf(top);
-        const d = `M${here()[1] + 0.5} ${here()[0] + 0.5}L${(best % SIZE) + 0.5} ${Math.floor(best / SIZE) + 0.5}m-1.5 -1.5l3 3m0 -3l-3 3`;
+        const d = `M${x + 0.5} ${y + 0.5}L${(best % SIZE) + 0.5} ${Math.floor(best / SIZE) + 0.5}m-1.5 -1.5l3 3m0 -3l-3 3`;
         map.marks.append(s("path", { class: "cf-halo", d }), s("path", { class: "cf-answer", d }));
-        if (one) one.hit = best === here()[0] * SIZE + here()[1];
+        one.hit = best === y * SIZE + x;
       }
-      const { seen, unseen } = compute({ ...state(model, TRAITS), right });
-      const both = `seen ${percent(seen ?? 0)}${unseen === null ? "" : `, hidden ${percent(unseen)}`}`;
-      count.textContent = one?.steps ? `${both}, step ${one.at} of ${one.steps}` : "not started";
+      const also = one?.unseen === null ? "" : `, hidden ${percent(one?.unseen)}`;
+      count.textContent = one?.steps ? `seen ${percent(one.seen)}${also}, step ${one.at} of ${one.steps}` : "not started";
       const path = (k) => one?.curve.map((p, n) => `${n ? "L" : "M"}${100 * p[0]} ${100 - 100 * (p[k] ?? 0)}`).join("") ?? "";
       curve.replaceChildren(
         s("path", { class: "cf-zero", d: "M0 0H100M0 100H100" }),
@@ -270,7 +246,7 @@ function render({ model, el }) {
     line.setAttribute("aria-live", running ? "off" : "polite");
     if (settled()) return ui.say(verdict(facts()));
     const held = hidden.filter(Boolean).length;
-    const asked = `Asked for row ${here()[0]}, column ${here()[1]} (${hidden[dot] ? "hidden" : "seen"})`;
+    const asked = `Asked for row ${y}, column ${x} (${hidden[dot] ? "hidden" : "seen"})`;
     const told = KINDS.map((kind) => {
       const one = runners?.[kind];
       if (!one?.steps) return "";

@@ -130,21 +130,18 @@ function engine() {
     const [gradient, first, second] = [room(size), room(size), room(size)];
     const toGradient = gradient - start;
     const input = room(batch * layers[0].rows * layers[0].inputs);
-    let widest = 0, broadest = 0, matrix = 0;
     for (const layer of layers) {
-      const { inputs, outputs, columns, rows, after, stride } = layer;
+      const { outputs, after, stride } = layer;
       layer.out = room(batch * after * stride);
       if (layer.normed) {
         layer.normal = room(batch * after * outputs);
         [layer.mean, layer.variance, layer.inverse] = [room(outputs), room(outputs), room(outputs)];
       }
-      widest = Math.max(widest, batch * after * stride);
-      broadest = Math.max(broadest, batch * rows * columns);
-      matrix = Math.max(matrix, inputs * columns);
     }
-    let [delta, other] = [room(widest), room(widest)];
-    const parts = up ? room(broadest) : 0;
-    const turned = room(matrix), one = room(1);
+    const widest = (f) => room(Math.max(...layers.map(f)));
+    let [delta, other] = [0, 1].map(() => widest(({ after, stride }) => batch * after * stride));
+    const parts = widest(({ rows, columns }) => batch * rows * columns);
+    const turned = widest(({ inputs, columns }) => inputs * columns), one = room(1);
     layers.forEach((layer, l) => (layer.from = l ? layers[l - 1].out : input));
 
     /** c += a b, so many of k at once as stay near the processor. */
@@ -363,7 +360,7 @@ function engine() {
     const weights = () => Float32Array.from(order(true), (at) => F[at]);
     const gradients = () => Float32Array.from(order(false), (at) => F[at + toGradient]);
     const load = (numbers) => [...order(true)].forEach((at, n) => (F[at] = numbers[n]));
-    return { train, differentiate, answers, paint, weights, gradients, load, floats: top };
+    return { train, differentiate, answers, paint, weights, gradients, load };
   }
 
   /** Which dots are hidden, 0 or 1 each: those of a split, by name, or "0101..." as written. */
@@ -381,16 +378,15 @@ function engine() {
   /** A training from a seed: `step` takes one step, `report` tells how things stand. */
   async function makeTraining({ kind, normalised, seed, hidden, kernel }) {
     const { steps, batch, rate, asks } = NETWORKS[kind];
-    const memory = await makeMemory(kernel);
-    const network = makeNetwork(memory, kind, normalised, random(seed, kind));
+    const network = makeNetwork(await makeMemory(kernel), kind, normalised, random(seed, kind));
     const all = Array.from(hidden, (_, n) => n);
     const drawn = batches(all.filter((n) => !hidden[n]), batch, random(seed, "order"));
     const asked = batches(all, asks, random(seed, "asked"));
     const right = new Uint8Array(DOTS);
-    let [done, at, loss] = [false, 0, NaN];
+    let [done, at] = [false, 0];
     const ask = (dots) => network.answers(dots).forEach((n, k) => (right[dots[k]] = Number(n === pixel(dots[k]))));
     function step() {
-      loss = network.train(drawn.next().value, rate * oneCycle(at / (steps - 1)));
+      network.train(drawn.next().value, rate * oneCycle(at / (steps - 1)));
       ask(asked.next().value);
       // What was right when it was asked may not be so any more: in the end all are asked again.
       if (++at === steps || right.every(Boolean)) {
@@ -399,7 +395,7 @@ function engine() {
       }
       return done;
     }
-    const report = (dot) => ({ at, steps, done, loss, fast: memory.fast, right: right.slice(), painted: network.paint(dot) });
+    const report = (dot) => ({ at, steps, done, right: right.slice(), painted: network.paint(dot) });
     return { step, report, weights: network.weights };
   }
 
@@ -443,5 +439,5 @@ function engine() {
     };
   }
 
-  return { NETWORKS, SIZE, FIRST, SPAN, DOTS, random, shuffle, batches, oneCycle, makeMemory, makeNetwork, hiddenDots, makeTraining, serve };
+  return { NETWORKS, SIZE, FIRST, SPAN, random, batches, oneCycle, makeMemory, makeNetwork, hiddenDots, makeTraining, serve };
 }
