@@ -131,7 +131,7 @@ class Race(Figure):
             mask = np.asarray(hidden, dtype=bool)
             if mask.shape != (24, 24):
                 raise ValueError(f"hidden must have shape (24, 24), got {mask.shape}")
-            state |= {"split": "own", "own": "".join("01"[n] for n in mask.flat)}
+            state |= {"split": "own", "own": "".join("01"[int(n)] for n in mask.flat)}
         check_choice("split", state.get("split", "quadrant"), SPLITS)
         for name in ("i", "j"):
             if not 4 <= state.get(name, 20) <= 27:

@@ -5,7 +5,7 @@
 ;; m is a multiple of 4 and n of 8. Four rows by eight columns of c stay in registers
 ;; while k runs. No fused or relaxed operation: the same numbers on every machine.
 ;;
-;; Built by `python tools/race_kernel.py`.
+;; Built by `pip install wasmtime && python tools/race.py`.
 (module
   (import "page" "memory" (memory 1))
   (func (export "product")
