@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 from browsing import Tab, computed, drag, press, show
+from race import KERNEL as STORED
+from race import PAGE, assembled, module
 from torch import nn
 
 from coordlib.grid import to_unit
@@ -208,12 +210,13 @@ def test_batches_are_rounds_of_all_dots_in_new_orders(page):
     assert (rounds[0] != rounds[1]).any()
 
 
+def test_the_home_page_has_the_present_figure():
+    assert PAGE.read_text("utf-8") == module(), "run tools/race.py"
+
+
 def test_the_kernel_is_built_from_its_text():
     pytest.importorskip("wasmtime")
-    from race import KERNEL as stored
-    from race import assembled
-
-    assert stored.read_bytes() == assembled()
+    assert STORED.read_bytes() == assembled()
 
 
 # The figure.
@@ -349,7 +352,7 @@ def test_dots_are_hidden_by_keys_and_by_hand(tab):
     told = "9 of 576 dots are hidden. Asked for row 11, column 11 (hidden)"
     assert line.text_content().startswith(told)
     press(tab, "ArrowRight", " ")
-    assert line.text_content().startswith("0 of 576 dots are hidden.")
+    assert line.text_content().startswith("3 of 576 dots are hidden.")
     tab.page.get_by_label("hides dots").check()
     drag(tab, (8, 8), (8, 20), (32, 32))
     hidden = int(line.text_content().split()[0])

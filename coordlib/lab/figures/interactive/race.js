@@ -6,6 +6,7 @@ const NAMES = { deconv: "transposed convolution", coordconv: "CoordConv" };
 const COLORS = [[20, 20, 20], [86, 180, 233], [213, 94, 0], [240, 228, 66]];
 const LEGEND = ["seen, not right", "seen, right", "hidden, not right", "hidden, right"];
 const percent = (share) => `${text(Math.floor(100 * share))}\u00a0%`;
+const upper = (words) => words[0].toUpperCase() + words.slice(1);
 const share = (hidden, side, right) => {
   const those = hidden.flatMap((v, n) => (v === side ? [right[n]] : []));
   return those.length ? those.filter(Boolean).length / those.length : null;
@@ -22,7 +23,7 @@ export function verdict(runners) {
   const told = runners.map(({ kind, normalised, seen, unseen, at, seconds }) => {
     const how = `${NAMES[kind]} ${normalised ? "with" : "without"} batch normalisation`;
     const both = `${percent(seen)} of the dots it saw${unseen === null ? "" : ` and ${percent(unseen)} of the hidden ones`}`;
-    return `${how[0].toUpperCase()}${how.slice(1)} draws ${both} after ${at} steps and ${text(seconds, 1)} s.`;
+    return `${upper(how)} draws ${both} after ${at} steps and ${text(seconds, 1)} s.`;
   });
   const reached = runners.filter(({ unseen }) => unseen >= 0.8);
   const by = ["neither", `${NAMES[reached[0]?.kind]} alone`, "both"][reached.length];
@@ -69,10 +70,11 @@ function train(start, dot, heard) {
 function render({ model, el }) {
   const small = model.get("small");
   const hint = small
-    ? "Two networks learn, here and now, to light the pixel they are asked for."
+    ? "Both networks learn in this page."
     : "Both networks learn in this page. Drag in a map, or select one and use the arrow keys, and the dot moves. The space bar hides the dots around it, or shows them.";
   const ui = frame(el, "Two painters learn side by side", hint, small ? 2 : 4, 2);
   ui.root.classList.add("cf-race");
+  ui.root.classList.toggle("cf-small", small);
   const line = ui.root.querySelector(".cf-line");
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   let runners = null, running = false, hidden = [];
@@ -192,7 +194,7 @@ function render({ model, el }) {
     send({ take: true });
   });
   const taken = h("p", { class: "cf-taken" });
-  const bar = h("div", { class: "cf-buttons" }, start, ...(small ? [back] : [step, back, seed, take]));
+  const bar = h("div", { class: "cf-buttons" }, start, ...(small ? [] : [step, back, seed, take]));
   if (!small) {
     const splits = [["uniform", "one dot in five"], ["quadrant", "a quarter"], ["own", "what I paint"]];
     const pens = [["ask", "asks for a dot"], ["hide", "hides dots"], ["show", "shows dots"]];
@@ -250,7 +252,7 @@ function render({ model, el }) {
     const told = KINDS.map((kind) => {
       const one = runners?.[kind];
       if (!one?.steps) return "";
-      return ` ${NAMES[kind]}: ${fields[kind].count.textContent}, this dot ${one.hit ? "right" : "wrong"}.`;
+      return ` ${upper(NAMES[kind])}: ${fields[kind].count.textContent}, this dot ${one.hit ? "right" : "wrong"}.`;
     });
     ui.say(`${held} of ${hidden.length} dots are hidden. ${asked}; seed ${model.get("seed")}.${told.join("")}`);
   }
