@@ -4,11 +4,15 @@ Nothing is served: the browser's requests are answered from the disk, and a requ
 any other place is refused and counted.
 """
 
+import json
 import os
 
 import pytest
 from chromium import HOST, SITE, from_disk
 from repository import BOOK
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
 
 # The pages of the site, as it was built last.
 PAGES = sorted(path.stem for path in SITE.glob("*.html") if path.stem != "index")
@@ -84,3 +88,46 @@ def computed(page, figure) -> dict | list:
         return (await import(URL.createObjectURL(blob))).compute(state);
     }"""
     return page.evaluate(code, [str(figure._esm), traits(figure)])
+
+
+def page_of(figure) -> str:
+    """Write a page with one figure, as the site has it."""
+    parts = {"_esm": str(figure._esm), "_css": str(figure._css)}
+    state = {"state": {"one": {"state": traits(figure) | parts}}}
+    view = json.dumps({"model_id": "one"})
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><title>A figure</title>"
+        f'<body><main><script type="{VIEW}">{view}</script></main>'
+        f'<script type="{STATE}">{json.dumps(state).replace("</", "<" + chr(92) + "/")}'
+        f'</script><script type="module" src="widgets.js"></script>'
+    )
+
+
+def show(tab: Tab, figure):
+    tab.made["figure.html"] = page_of(figure)
+    tab.open("figure.html")
+    tab.page.wait_for_selector(".cf")
+    return tab.page.locator(".cf-line")
+
+
+def press(tab: Tab, *keys: str) -> None:
+    tab.page.locator(".cf-grab").first.focus()
+    for key in keys:
+        tab.page.keyboard.press(key)
+
+
+def drag(tab: Tab, start: tuple, end: tuple, size: tuple) -> None:
+    """Drag over the first movable picture, between the middles of two pixels."""
+    tab.page.locator(".cf-grab").first.scroll_into_view_if_needed()
+    box = tab.page.locator(".cf-grab").first.bounding_box()
+
+    def middle(i, j):
+        return (
+            box["x"] + (j + 0.5) * box["width"] / size[1],
+            box["y"] + (i + 0.5) * box["height"] / size[0],
+        )
+
+    tab.page.mouse.move(*middle(*start))
+    tab.page.mouse.down()
+    tab.page.mouse.move(*middle(*end), steps=4)
+    tab.page.mouse.up()

