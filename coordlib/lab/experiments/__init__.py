@@ -25,6 +25,7 @@ MODULES = {
     "atari": "play.atari",
     "classification": "classification.classification",
     "classification-control": "classification.classification_control",
+    "conversion": "aliasing.conversion",
     "coordinate-classification": "coordinates.coordinate_classification",
     "coordinate-regression": "coordinates.coordinate_regression",
     "cost": "coordinates.cost",
