@@ -1,4 +1,8 @@
-"""Run benchmarks and store what they find: ``python -m benchmarks [NAME ...]``."""
+"""Run benchmarks and store what they find: ``python -m benchmarks [NAME ...]``.
+
+At the end, or for ``python -m benchmarks bounds`` at once, it prints what was to be
+reached beside what was measured last.
+"""
 
 import sys
 from importlib import import_module
@@ -7,6 +11,7 @@ from time import perf_counter
 import torch
 
 from benchmarks import NAMES
+from benchmarks.bounds import bounds, lines, stored
 from coordlib.lab.record import results
 from coordlib.lab.record.result import Result
 
@@ -45,7 +50,7 @@ def main(names: list[str]) -> int:
     """Run the benchmarks named, or all of them; return the exit status."""
     measured = []
     try:
-        for name in names or NAMES:
+        for name in [] if names == ["bounds"] else names or NAMES:
             print(f"{name}: measuring", flush=True)
             measured.append(run(name))
     except ValueError as error:
@@ -56,6 +61,7 @@ def main(names: list[str]) -> int:
         # benchmark look changed, too.
         for result in measured:
             print(f"written: {results.save(result).name}")
+    print("\n".join(lines(list(bounds(stored)))))
     return 0
 
 

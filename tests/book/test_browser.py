@@ -8,6 +8,7 @@ fail, unless ``CHROMIUM=none`` says that none is wanted.
 
 import io
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from functools import partial
 from html import escape
@@ -502,6 +503,63 @@ def test_the_square_is_dragged_keyed_and_told_in_words(tab):
     assert "agree in all 80 pixels" in line.text_content()
     tab.page.get_by_label("2", exact=True).check()
     assert "of 20 pixels" in line.text_content()
+
+
+def as_png(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(values.astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+LEVELS = """(canvas) => {
+    const { width, height } = canvas;
+    const often = { willReadFrequently: true };
+    const copy = new OffscreenCanvas(width, height).getContext("2d", often);
+    copy.drawImage(canvas, 0, 0);
+    return [...copy.getImageData(0, 0, width, height).data];
+}"""
+GIVE = """async ([way, base64]) => {
+    const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    const given = new DataTransfer();
+    given.items.add(new File([bytes], "mine.png", { type: "image/png" }));
+    const figure = document.querySelector(".cf");
+    figure.querySelector(".cf-grab").focus();
+    const event = way === "drop" ? new DragEvent("drop", { dataTransfer: given })
+        : new ClipboardEvent("paste", { clipboardData: given });
+    (way === "drop" ? figure : document).dispatchEvent(event);
+}"""
+
+
+@pytest.mark.parametrize("way", ["choose", "drop", "paste"])
+def test_a_picture_of_the_readers_own_takes_the_place_of_the_first(tab, way):
+    show(tab, interactive.CommutingSquare(PICTURE))
+    canvas = tab.page.locator("canvas").first
+    first = canvas.evaluate(LEVELS)
+    rows, columns = PICTURE.shape
+    # Twice as wide as the figure's: what is beside the middle is cut off.
+    mine = np.zeros((4 * rows, 8 * columns))
+    mine[:, 4 * columns :] = 255
+    if way == "choose":
+        file = {"name": "mine.png", "mimeType": "image/png", "buffer": as_png(mine)}
+        tab.page.get_by_label("A picture of yours").set_input_files(file)
+    else:
+        tab.page.evaluate(GIVE, [way, b64encode(as_png(mine)).decode()])
+    changed = (
+        f"(old) => `${{({LEVELS})(document.querySelector('canvas'))}}` !== `${{old}}`"
+    )
+    tab.page.wait_for_function(changed, arg=first)
+    shown = np.reshape(canvas.evaluate(LEVELS), (rows, columns, 4))[..., 0]
+    assert (shown[:, : columns // 2 - 1] < 30).all()
+    assert (shown[:, columns // 2 + 1 :] > 225).all()
+    tab.page.get_by_role("button", name="First picture again").click()
+    assert canvas.evaluate(LEVELS) == first
+
+
+def test_what_is_no_picture_is_refused_in_words(tab):
+    line = show(tab, interactive.CommutingSquare(PICTURE))
+    file = {"name": "essay.txt", "mimeType": "text/plain", "buffer": b"no picture"}
+    tab.page.get_by_label("A picture of yours").set_input_files(file)
+    line.get_by_text("essay.txt is no picture that this browser can read.").wait_for()
 
 
 def test_the_kernel_is_moved_by_touch_and_keys(tab):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from benchmarks import NAMES, __main__, classification, coordconv, decoder
+from benchmarks.bounds import Bound, bounds, lines, stored
 from benchmarks.timing import paired, ratio
 from coordlib.lab.models.common import parameter_count
 from coordlib.lab.models.painters import CoordConvPainter
@@ -186,3 +187,18 @@ def test_what_is_stored_was_measured_by_a_benchmark_that_exists(file):
         axes = {k: v for k, v in row.items() if k not in ("seed", "metric", "value")}
         low, high = (result.mean(f"ratio_{end}", **axes) for end in ("low", "high"))
         assert low <= row["value"] <= high
+
+
+def test_a_bound_says_by_how_much_it_is_missed():
+    found = [Bound("reached", 0.9, "<=", 1), Bound("missed", 1, ">=", 2)]
+    first, second, third = lines(found)
+    assert first == "1 of 2 bounds are reached"
+    assert "missed by" not in second
+    assert third.endswith("missed by a factor of 2")
+
+
+def test_the_bounds_are_read_off_the_stored_results(capsys):
+    assert __main__.main(["bounds"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 1 + len(list(bounds(stored)))
+    assert not any("measuring" in line for line in printed)

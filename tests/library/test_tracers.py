@@ -6,6 +6,7 @@ for ONNX need the packages of the extra ``onnx``, and are skipped without them.
 
 import copy
 import io
+import re
 import warnings
 
 import pytest
@@ -110,6 +111,7 @@ TOOLS = {
     "onnx-older": by_onnx(dynamo=False),
     "onnx": by_onnx(dynamo=True),
 }
+KINDS = ("CoordConv", "BlurPool", "MaxBlurPool")
 LEARNING = {"compile", "compile-dynamic", "compile-static", "fx", "fx-network"}
 QUICK = {"jit.trace", "make_fx", "fx", "fx-network", "prepare_fx"}
 SAMPLE = {
@@ -122,14 +124,32 @@ SAMPLE = {
 }
 
 
-# What torch cannot do itself: nn.Conv3d(padding_mode="circular") fails alike, with
-# "ValueRangeError: Invalid ranges [0:-1]" at the second size. dynamic=False does it.
-OF_TORCH = pytest.mark.xfail(reason="as nn.Conv3d with that padding_mode", strict=True)
+# What torch's inductor cannot do itself: torch's own layers fail alike, see below. In
+# three dimensions a second size ends in "ValueRangeError: Invalid ranges [0:-1]", where
+# dynamic=False helps; in two the gradient of a replicated border has other strides than
+# inductor believes.
+OF_TORCH = {
+    "replicate": ("expected size", nn.Conv2d(4, 4, 3, padding_mode="replicate")),
+    "circular": (
+        "Invalid ranges",
+        nn.Conv3d(4, 4, 3, padding=1, padding_mode="circular"),
+    ),
+    "strided": ("Invalid ranges", nn.Conv3d(4, 4, 3, stride=2, padding=1)),
+    "transposed": ("Invalid ranges", nn.ConvTranspose3d(4, 4, 3)),
+    "depthwise": (
+        "Invalid ranges",
+        nn.Sequential(nn.ZeroPad3d(1), nn.Conv3d(4, 4, 3, stride=2, groups=4)),
+    ),
+}
 BEYOND_TORCH = {
-    ("compile", f"{kind}3d-{mode}"): OF_TORCH
-    for kind in ("CoordConv", "BlurPool", "MaxBlurPool")
-    for mode in MODES
-    if mode != "zeros"
+    **{f"{kind}2d-replicate": "replicate" for kind in KINDS},
+    **{f"{kind}3d-{m}": "circular" for kind in KINDS for m in MODES if m != "zeros"},
+    "CoordConv3d-strided": "strided",
+    "CoordConvTranspose3d": "transposed",
+    "CoordConvTranspose3d-strided": "transposed",
+    "BlurPool3d-zeros": "depthwise",
+    "MaxBlurPool3d-zeros": "depthwise",
+    "BlurPool3d-channels": "depthwise",
 }
 
 
@@ -138,7 +158,10 @@ def table(tools):
         for row, (rank, *_) in ROWS.items():
             usual = (tool, row) in SAMPLE or (tool in QUICK and rank in (0, 2))
             marks = [] if usual else [pytest.mark.tracers]
-            marks += filter(None, [BEYOND_TORCH.get((tool, row))])
+            if tool == "compile" and (like := BEYOND_TORCH.get(row)):
+                marks.append(
+                    pytest.mark.xfail(reason=f"as {OF_TORCH[like][1]}", strict=True)
+                )
             yield pytest.param(tool, row, marks=marks, id=f"{tool}-{row}")
 
 
@@ -175,6 +198,19 @@ def test_what_is_traced_computes_the_same_at_three_sizes(tool, row):
             assert_close(found, wanted, rtol=1e-4, atol=1e-4)
         else:
             assert_close(traced(x), wanted[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.tracers
+@pytest.mark.parametrize("like", OF_TORCH)
+def test_torchs_own_layers_fail_alike_under_inductor(like):
+    message, layer = OF_TORCH[like]
+    row = (
+        "CoordConv2d-replicate" if isinstance(layer, nn.Conv2d) else "CoordConv3d-zeros"
+    )
+    compiled = TOOLS["compile"](layer, None, None)
+    with pytest.raises(Exception, match=re.escape(message)):
+        for x in made(row)[1]:
+            with_gradients(compiled, layer, x)
 
 
 @pytest.mark.parametrize(("tool", "row"), table(["jit.trace", "make_fx"]))

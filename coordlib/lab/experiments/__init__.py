@@ -27,6 +27,7 @@ MODULES = {
     "classification-control": "classification.classification_control",
     "classification-ones": "classification.classification_ones",
     "classification-ring": "classification.classification_ring",
+    "conversion": "aliasing.conversion",
     "coordinate-classification": "coordinates.coordinate_classification",
     "coordinate-regression": "coordinates.coordinate_regression",
     "cost": "coordinates.cost",

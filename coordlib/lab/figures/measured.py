@@ -353,6 +353,47 @@ def _arms(numbers: tuple[float, float, float]) -> np.ndarray:
     return np.nan_to_num([[middle - low], [high - middle]], posinf=0.0)
 
 
+def heat_map(
+    ax: Axes,
+    result: Result,
+    rows: Mapping[str, Mapping],
+    columns: Mapping[str, Mapping],
+    *,
+    percent: bool = True,
+    digits: int = 0,
+) -> None:
+    """Draw means over the seeds as a table of coloured fields, with their numbers.
+
+    Parameters
+    ----------
+    ax : Axes
+    result : Result
+    rows, columns : mapping of str to mapping
+        What each selects; a field is what both do.
+    percent : bool
+        Whether the numbers are shares.
+    digits : int
+        After the point.
+    """
+    means = np.array(
+        [
+            [result.mean(**row, **column) for column in columns.values()]
+            for row in rows.values()
+        ]
+    )
+    ax.imshow(means, cmap="cividis", aspect="auto")
+    middle = (means.min() + means.max()) / 2
+    for (i, j), mean in np.ndenumerate(means):
+        number = (
+            f"{mean:.{digits}%}".removesuffix("%") if percent else f"{mean:.{digits}f}"
+        )
+        color = "white" if mean < middle else "black"
+        ax.text(j, i, number, ha="center", va="center", color=color, fontsize=8)
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0)
+
+
 def map_grid(
     rows: Mapping[str, Mapping[str, ArrayLike]], layers: Sequence[str]
 ) -> tuple[Figure, np.ndarray]:

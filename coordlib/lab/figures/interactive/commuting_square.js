@@ -47,6 +47,59 @@ export function compute({ picture, rows, columns, kernel, padding, stride, di, d
   return { shifted, one, other: best.other, difference: best.difference, largest, wrong, range };
 }
 
+/** Bytes of a picture's grey, its middle cut to the shape, in base64. */
+async function gray(file, rows, columns) {
+  const source = await createImageBitmap(file);
+  const scale = Math.max(rows / source.height, columns / source.width);
+  const [width, height] = [scale * source.width, scale * source.height];
+  const context = h("canvas", { width: columns, height: rows }).getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.fillRect(0, 0, columns, rows); // what is transparent becomes black
+  context.drawImage(source, (columns - width) / 2, (rows - height) / 2, width, height);
+  const { data } = context.getImageData(0, 0, columns, rows);
+  const light = grid(rows, columns, (i, j) => {
+    const [red, green, blue] = data.subarray(4 * (i * columns + j));
+    return String.fromCharCode(Math.round(0.299 * red + 0.587 * green + 0.114 * blue));
+  });
+  return btoa(light.join(""));
+}
+
+/** Let readers choose, drop or paste a picture. It goes to `use` and nowhere else. */
+function ownPicture(root, rows, columns, use, refuse) {
+  const back = h("button", { type: "button", hidden: "" }, "First picture again");
+  const show = (picture) => {
+    back.hidden = picture === null;
+    use(picture);
+  };
+  const take = async (file) => {
+    if (!file) return;
+    try {
+      show(await gray(file, rows, columns));
+    } catch {
+      refuse(`${file.name || "What was pasted"} is no picture that this browser can read.`);
+    }
+  };
+  const named = { "aria-label": "A picture of yours" };
+  const input = h("input", { type: "file", accept: "image/*", ...named });
+  input.addEventListener("change", () => take(input.files[0]));
+  root.addEventListener("dragover", (event) => event.preventDefault());
+  root.addEventListener("drop", (event) => {
+    event.preventDefault();
+    take(event.dataTransfer.files[0]);
+  });
+  const paste = (event) => {
+    if (root.matches(":hover, :focus-within")) take(event.clipboardData.files[0]);
+  };
+  document.addEventListener("paste", paste);
+  back.addEventListener("click", () => {
+    input.value = "";
+    show(null);
+  });
+  const legend = h("legend", {}, "A picture of yours (it stays here; drop or paste one too)");
+  const control = h("fieldset", { class: "cf-choice cf-own" }, legend, input, back);
+  return { control, stop: () => document.removeEventListener("paste", paste) };
+}
+
 function way(d, ahead, back) {
   return d ? `${Math.abs(d)} ${d > 0 ? ahead : back}` : "";
 }
@@ -86,9 +139,11 @@ function render({ model, el }) {
       [2, "2"],
     ]),
   );
+  // Not a trait: a trait would travel to the kernel.
+  let own = null;
   let built = null;
-  return follow(model, TRAITS, () => {
-    const now = state(model, TRAITS);
+  const draw = () => {
+    const now = { ...state(model, TRAITS), ...(own && { picture: own }) };
     if (built !== now.stride) build();
     built = now.stride;
     const r = compute(now);
@@ -104,7 +159,18 @@ function render({ model, el }) {
           ? `The two ways differ in ${r.wrong} of ${r.one.length} pixels, by ${text(r.largest, 2)} at most.`
           : `The two ways agree in all ${r.one.length} pixels: the largest difference is 0.`),
     );
-  });
+  };
+  const use = (picture) => {
+    own = picture;
+    draw();
+  };
+  const { control, stop } = ownPicture(ui.root, rows, columns, use, ui.say);
+  ui.controls.append(control);
+  const unfollow = follow(model, TRAITS, draw);
+  return () => {
+    stop();
+    unfollow();
+  };
 }
 
 export default { render };

@@ -1,0 +1,35 @@
+"""What the page for teachers says of chapters and problems is what they say."""
+
+import re
+
+import nbformat
+import pytest
+from repository import BOOK
+
+from coordlib.lab.problems import PROBLEMS, draw
+
+PAGE = (BOOK / "teaching.md").read_text("utf-8")
+ROWS = re.findall(r"^\| (\d+) \[(.+)\]\((.+)\.ipynb\) \| (\d+) \| (.+?) \|", PAGE, re.M)
+
+
+def opening(name: str) -> str:
+    source = nbformat.read(BOOK / f"{name}.ipynb", as_version=4).cells[0].source
+    return " ".join(source.split())
+
+
+@pytest.mark.parametrize(("number", "title", "name", "minutes", "needs"), ROWS)
+def test_a_chapter_is_as_its_own_opening_says(number, title, name, minutes, needs):
+    text = opening(name)
+    assert text.startswith(f"# {title} ")
+    assert f"Reading: {minutes} minutes" in text
+    asked = text[text.index("You need ") :]
+    for other in needs.replace("none", "").split(", "):
+        assert not other or re.search(rf"\b{other}\b", asked)
+
+
+def test_every_chapter_and_every_problem_is_listed():
+    assert [int(row[0]) for row in ROWS] == list(range(1, 12))
+    listed = re.findall(r"^\| `(.+)` \| (\d+) \|", PAGE, re.M)
+    chapters = {row[0]: row[2] for row in ROWS}
+    assert {name for name, _ in listed} == set(PROBLEMS)
+    assert all(draw(name, 0).chapter == chapters[number] for name, number in listed)
