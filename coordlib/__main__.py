@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_data_commands(data)
     options = parser.parse_args(arguments)
     try:
-        if options.command in ("run", "show"):
+        if options.command not in ("list", "data"):
             _check(options)
         match options.command:
             case "list":
