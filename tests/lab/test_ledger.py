@@ -236,10 +236,9 @@ def test_every_rule_of_the_book_can_be_decided_by_the_results_there_are(entries)
         assert entry.claim.experiments
         for name in entry.claim.experiments:
             assert name in experiments.NAMES
-        # A verdict says by what, and what is undecided what would decide it.
         assert entry.because
-        if entry.verdict == "undecided":
-            assert entry.next or "seeds" not in entry.because
+        assert bool(entry.next) == bool(entry.command)
+        assert entry.next is None or entry.verdict == "undecided"
 
 
 def test_every_difference_that_matters_has_its_reason_and_every_row_its_place():

@@ -239,6 +239,18 @@ def test_what_is_undecided_says_what_it_could_have_shown_and_what_it_needs():
     assert verdicts.difference(VALUES, 0.5).needed is None
 
 
+def test_it_says_whether_more_seeds_would_decide():
+    bound = {"cases": 627, "trained": [1.0], "runs": 1, "grid": 324}
+    assert verdicts.bound([0.95] * 3, 0.86, **bound).needed == 5
+    assert verdicts.bound([0.5] * 3, 0.86, **bound).needed is None
+    assert verdicts.always([True] * 3).needed == 10
+    assert verdicts.always([True] * 5 + [False] * 5).needed is None
+    assert verdicts.some([False] * 3).needed == 10
+    assert verdicts.difference([1.0], 1, seeds=7).needed == 7
+    assert verdicts.games({"a": VALUES}, 0.1).needed is None
+    assert verdicts.games({"a": VALUES}, 0.1, seeds=8).needed == 8
+
+
 def test_each_verdict_on_a_difference_says_by_what():
     near = np.array([-0.02, -0.01, 0.0, 0.01, 0.02])
     for middle, verdict, because in (

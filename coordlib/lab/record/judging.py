@@ -85,12 +85,14 @@ class Entry:
         """
         if self.verdict != UNDECIDED:
             return None
-        undecided = [
-            verdict.needed
-            for verdict in self.judged.clauses.values()
-            if verdict.verdict == UNDECIDED
+        seeds = [
+            found.needed
+            for found in self.judged.clauses.values()
+            if found.verdict == UNDECIDED
         ]
-        needed = max([self.claim.seeds, *filter(None, undecided)])
+        if None in seeds:
+            return None
+        needed = max([self.claim.seeds, *seeds])
         return needed if needed > self.seeds else None
 
     @property

@@ -102,7 +102,7 @@ def open_rows(entries: list[Entry]) -> str:
         for name in ("", "seeds", "next", "for δ", "command")
     )
     return (
-        '<table class="dataframe ledger-open"><caption>What would decide the undecided '
+        '<table class="dataframe ledger-open"><caption>What would decide the open '
         "rows. Hours are those of the machine that measured the seeds there are."
         f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )

@@ -26,7 +26,7 @@ one clause that is contradicted contradicts the claim, at 2.5 % a clause.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -103,7 +103,8 @@ class Verdict:
         Of what is undecided: the smallest effect that so many seeds could have shown,
         four times in five.
     needed : int or None
-        Of what is undecided: the seeds with which ``delta`` would be shown.
+        Of what is undecided: the seeds with which ``delta`` would be shown, or that
+        the design names. None where more seeds do not decide.
     """
 
     verdict: str
@@ -257,7 +258,9 @@ def bound(
             reasons.append(f"training reached {reached:.3f}, below {FULLY_TRAINED:g}")
         if runs < LEAST_GRID * grid:
             reasons.append(f"{runs} of the source's {grid} runs, fewer than a quarter")
-    return _outcome(UNDECIDED, "; ".join(reasons), values, None, (0, 1))
+    found = _outcome(UNDECIDED, "; ".join(reasons), values, None, (0, 1))
+    # More seeds can only exceed it: that they do if all did so far.
+    return replace(found, needed=seeds if few and above == len(values) else None)
 
 
 def always(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
@@ -268,14 +271,12 @@ def always(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
     """
     reached = _yes_or_no(reached)
     k, n = int(reached.sum()), len(reached)
-    because = _share(k, n)
-    if n < max(seeds, 10):
-        verdict = UNDECIDED
-        because += f"; {n} of {max(seeds, 10)} seeds"
-    else:
-        verdict = SUPPORTED if k >= 0.8 * n else UNDECIDED
-        verdict = CONTRADICTED if k <= 0.2 * n else verdict
-    return Verdict(verdict, because, tuple(map(float, reached)), k / n)
+    points, because, most = tuple(map(float, reached)), _share(k, n), max(seeds, 10)
+    if n < most:
+        why = f"{because}; {n} of {most} seeds"
+        return Verdict(UNDECIDED, why, points, k / n, needed=most)
+    likely = CONTRADICTED if k <= 0.2 * n else UNDECIDED
+    return Verdict(SUPPORTED if k >= 0.8 * n else likely, because, points, k / n)
 
 
 def some(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
@@ -283,8 +284,8 @@ def some(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
     reached = _yes_or_no(reached)
     k, n = int(reached.sum()), len(reached)
     verdict = SUPPORTED if k else CONTRADICTED if n >= max(seeds, 10) else UNDECIDED
-    because = _share(k, n)
-    return Verdict(verdict, because, tuple(map(float, reached)), k / n)
+    found = Verdict(verdict, _share(k, n), tuple(map(float, reached)), k / n)
+    return replace(found, needed=max(seeds, 10) if verdict == UNDECIDED else None)
 
 
 def exact(cases: Mapping[str, bool]) -> Verdict:
@@ -332,7 +333,8 @@ def games(
     values = {game: _checked(gain, delta, seeds) for game, gain in gains.items()}
     if any(few for _, few in values.values()):
         fewest = min(len(gain) for gain, _ in values.values())
-        return Verdict(UNDECIDED, f"{fewest} of {seeds} seeds", delta=delta)
+        why = f"{fewest} of {seeds} seeds"
+        return Verdict(UNDECIDED, why, delta=delta, needed=seeds)
     means = {game: float(gain.mean()) for game, (gain, _) in values.items()}
     p = {game: float(ttest_1samp(gain, 0).pvalue) for game, (gain, _) in values.items()}
     different = holm(p)
@@ -402,8 +404,8 @@ def _yes_or_no(reached: Sequence[bool]) -> np.ndarray:
 
 
 def _share(k: int, n: int) -> str:
-    low, high = wilson(k, n)
-    return f"{k} of {n} seeds get there (share {low:.2f} to {high:.2f} by Wilson)"
+    ends = "{:.2f} to {:.2f}".format(*wilson(k, n))
+    return f"{k} of {n} seeds get there (share {ends} by Wilson)"
 
 
 def _too_few(values: np.ndarray, delta: float, seeds: int) -> Verdict:
@@ -438,12 +440,11 @@ def _outcome(
         if possible is None or (possible[0] <= low and high <= possible[1]):
             ends = (low, high)
     power = {}
-    if verdict == UNDECIDED and delta is not None and len(values) > 1:
-        spread = float(values.std(ddof=1))
-        power = {
-            "detectable": detectable(spread, len(values)),
-            "needed": max(needed(spread, delta), at_least),
-        }
-    points = tuple(map(float, values))
-    middle = float(values.mean())
-    return Verdict(verdict, because, points, middle, ends, delta, **power)
+    if verdict == UNDECIDED and delta is not None:
+        power["needed"] = at_least
+        if len(values) > 1:
+            spread = float(values.std(ddof=1))
+            power["detectable"] = detectable(spread, len(values))
+            power["needed"] = max(needed(spread, delta), at_least)
+    told = tuple(map(float, values)), float(values.mean()), ends, delta
+    return Verdict(verdict, because, *told, **power)
