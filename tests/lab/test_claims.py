@@ -1,0 +1,106 @@
+"""The file of claims: read whole, or refused by name."""
+
+import pytest
+
+from coordlib.lab.record import ledger
+from coordlib.lab.record.claims import Clause, Reading
+
+EVIDENCE = """- id: A
+  source: s
+  claim: c
+  figure: f
+  where: not located
+  page: p
+  evidence:
+    experiment: gan
+    scale: reduced
+    design: 5 seeds, paired
+    decided: before
+    measured: m
+    quantities: {a: a}
+    clauses:
+      - difference: {more: a}
+        delta: 1
+        reason: r
+"""
+
+
+def test_a_claim_with_evidence_is_read(tmp_path):
+    file = tmp_path / "claims.yml"
+    file.write_text(EVIDENCE)
+    (read,) = ledger.read_claims(file)
+    assert read.experiment == "gan" and read.seeds == 5
+    assert read.quantities == {"a": {"metric": "a"}}
+    assert read.reading == Reading(
+        {}, (Clause("more", "difference", "a", {"delta": 1, "reason": "r"}),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  where: not located\n", "", "fields must have .*'where'"),
+        ("page: p", "page: ''", "page must be a text that is not empty"),
+        ("page: p", "page: p\n  more: 1", "fields must have"),
+        ("experiment: gan", "experiment: [gan]", "experiment must be a text"),
+        ("scale: reduced", "scale: small", "scale must be one of"),
+        ("5 seeds, paired", "3 seeds, paired", "design must be .* got '3 seeds"),
+        ("5 seeds, paired", "many", "design must be"),
+        ("decided: before", "decided: soon", "decided must begin with"),
+        ("measured: m", "measured: ", "measured must be a text"),
+        ("measured: m", "measured: '{b}'", "measured speaks of b, which is no quant"),
+        ("measured: m", "measured: '{a + }'", "measured: .* is no sum"),
+        ("measured: m", "measured: m\n    rule: []", "evidence must have"),
+        ("{a: a}", "{a: {arm: b}}", "quantity 'a' must have a metric"),
+        ("{more: a}", "{more: a + c}", "'more' speaks of c, which is no quantity"),
+        ("{more: a}", "{more: a.b}", "no sum, difference or quotient"),
+        ("{more: a}", "{more: __import__('os')}", "no sum, difference or quotient"),
+        ("{more: a}", "[a]", "difference must have names"),
+        ("        reason: r\n", "", "difference must have .*'reason'"),
+        ("delta: 1", "delta: much", "delta must be a number"),
+        ("delta: 1", "delta: 1\n        possible: 3", "possible must be a list"),
+        ("- difference:", "- guess:", "clauses must be of one kind"),
+        (EVIDENCE, "- {id: A}", "fields must have"),
+        (EVIDENCE, "- A", "must hold a list of claims"),
+        (EVIDENCE, "", "must hold a list of claims"),
+        (EVIDENCE, "- {id: A", "is no YAML"),
+    ],
+)
+def test_a_malformed_claim_is_named(tmp_path, old, new, message):
+    file = tmp_path / "claims.yml"
+    assert old in EVIDENCE
+    file.write_text(EVIDENCE.replace(old, new))
+    with pytest.raises(ValueError, match=message) as caught:
+        ledger.read_claims(file)
+    assert str(file) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("clauses", "message"),
+    [
+        ("clauses: []", "clauses must be a list of groups"),
+        ("clauses:\n      - exact: {all: a}", "not of the form 'quantity >= number'"),
+        ("clauses:\n      - exact: {all: a > nan}", "not of the form"),
+        ("clauses:\n      - bound: {b: a}", "bound must have"),
+        (
+            "gates: {floor: high}\n    clauses:\n      - exact: {all: a > 1}",
+            "gate 'floor': 'high' is not of the form",
+        ),
+        (
+            "clauses:\n      - exact: {all: a > 1}\n      - exact: {all: a > 1}",
+            "clauses must have names of their own",
+        ),
+    ],
+)
+def test_a_malformed_clause_is_named(tmp_path, clauses, message):
+    file = tmp_path / "claims.yml"
+    file.write_text(EVIDENCE[: EVIDENCE.index("clauses:")] + clauses + "\n")
+    with pytest.raises(ValueError, match=message):
+        ledger.read_claims(file)
+
+
+def test_a_claim_listed_twice_is_named(tmp_path):
+    file = tmp_path / "claims.yml"
+    file.write_text(EVIDENCE + EVIDENCE)
+    with pytest.raises(ValueError, match="listed twice: A"):
+        ledger.read_claims(file)
