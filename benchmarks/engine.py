@@ -184,6 +184,7 @@ def on_meta(task: Task, job: dict) -> SideBySide:
         (0.9, 0.99),
         [moving[steps] for steps, _ in counted],
         "float32",
+        training.get("method", "adam"),
     )
     augment = training.get("augment")
     course = Course(

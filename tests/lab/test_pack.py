@@ -144,10 +144,13 @@ def test_a_picture_knows_nothing_of_its_neighbours_on_a_sheet(side):
     assert not np.array_equal(decoded[0][1], decoded[1][1])
 
 
-def test_a_licence_travels_with_each_set(caches, tmp_path):
+def test_a_licence_travels_with_each_set(caches, tmp_path, monkeypatch):
+    monkeypatch.setitem(pack.TERMS, "grey", "grey has terms")
     file, _ = carried(caches, tmp_path, 10**9, "grey", "colour")
     with zipfile.ZipFile(file) as archive:
         text = archive.read("LICENCES.txt").decode()
+    assert pack.TERMS.keys() > {"cifar-10", "mnist", "fashion-mnist"}
+    assert "grey has terms" in text
     for name in ("grey", "colour"):
         assert f"{name.title()}. Licence: {name} is free to test with." in text
 

@@ -34,6 +34,38 @@ __all__ = ["SETS", "PackError", "limit_in_bytes", "pack", "unpack"]
 SETS = {one.name: one for one in (CIFAR10, MNIST, FASHION_MNIST)}
 """What can be packed, by name."""
 
+TERMS = {
+    "cifar-10": """No terms are stated. Cite: A. Krizhevsky, Learning multiple layers of
+features from tiny images, 2009.
+""",
+    "mnist": """Y. LeCun, C. Cortes and C. Burges hold the copyright. The terms:
+https://creativecommons.org/licenses/by-sa/3.0/legalcode
+Pictures that are listed as JPEG were changed: they were compressed.
+""",
+    "fashion-mnist": """The MIT License (MIT)
+
+Copyright (c) 2017 Zalando SE, https://tech.zalando.com
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this
+software and associated documentation files (the "Software"), to deal in the Software
+without restriction, including without limitation the rights to use, copy, modify,
+merge, publish, distribute, sublicense, and/or sell copies of the Software, and to
+permit persons to whom the Software is furnished to do so, subject to the following
+conditions:
+
+The above copyright notice and this permission notice shall be included in all copies
+or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED,
+INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A
+PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT
+HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF
+CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE
+OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+""",
+}
+"""What goes with each set."""
+
 FORMAT = 1
 INDEX = "pack.json"
 SHEET, COLUMNS = 1000, 40
@@ -282,10 +314,11 @@ def _archive(listed: dict, parts: dict[tuple[str, str], tuple]) -> bytes:
 
 def _licences(listed: dict) -> str:
     lines = ["This file is for machines of whoever made it. What it holds:", ""]
-    for one in listed.values():
+    for name, one in listed.items():
         lines += [f"{one['title']}. Licence: {one['licence']}."]
         for split, entry in one["splits"].items():
             lines.append(f"  {split}: {_described(entry)}")
+        lines += ["", TERMS.get(name, "")]
     return "\n".join([*lines, ""])
 
 
