@@ -152,6 +152,12 @@ function choice(model, name, legend, options) {
   return field;
 }
 
+function button(label, press) {
+  const element = h("button", { type: "button" }, label);
+  element.addEventListener("click", press);
+  return element;
+}
+
 function toggle(model, name, label) {
   const input = h("input", { type: "checkbox" });
   input.addEventListener("change", () => update(model, { [name]: input.checked }));

@@ -66,7 +66,11 @@ async function gray(file, rows, columns) {
 
 /** Let readers choose, drop or paste a picture. It goes to `use` and nowhere else. */
 function ownPicture(root, rows, columns, use, refuse) {
-  const back = h("button", { type: "button", hidden: "" }, "First picture again");
+  const back = button("First picture again", () => {
+    input.value = "";
+    show(null);
+  });
+  back.hidden = true;
   const show = (picture) => {
     back.hidden = picture === null;
     use(picture);
@@ -91,10 +95,6 @@ function ownPicture(root, rows, columns, use, refuse) {
     if (root.matches(":hover, :focus-within")) take(event.clipboardData.files[0]);
   };
   document.addEventListener("paste", paste);
-  back.addEventListener("click", () => {
-    input.value = "";
-    show(null);
-  });
   const legend = h("legend", {}, "A picture of yours (it stays here; drop or paste one too)");
   const control = h("fieldset", { class: "cf-choice cf-own" }, legend, input, back);
   return { control, stop: () => document.removeEventListener("paste", paste) };

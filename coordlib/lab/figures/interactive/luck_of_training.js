@@ -45,7 +45,7 @@ function render({ model, el }) {
   ui.controls.append(
     slider(model, "gain", "True gain", { min: 0, max: 3, step: 0.1, show: points }),
     slider(model, "count", "Trainings in a study", { min: 2, max: luck[0][0].length }),
-    slider(model, "round", "Train again", { min: 0, max: luck.length - 1, show: (v) => `${v + 1} of ${luck.length}` }),
+    button("Train again", () => update(model, { round: (model.get("round") + 1) % luck.length })),
   );
   return follow(model, TRAITS, () => {
     const now = state(model, TRAITS);

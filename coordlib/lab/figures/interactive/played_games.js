@@ -26,7 +26,8 @@ function render({ model, el }) {
   const length = (game) => Math.max(...views.find(([name]) => name === game)[2].map(([, , scores]) => scores.length));
   if (names.length > 1) ui.controls.append(choice(model, "game", "Game", names));
   const slide = slider(model, "at", "Frame", { min: 0, max: length(model.get("game")) - 1 });
-  ui.controls.append(toggle(model, "playing", "Play"), slide);
+  const play = button("Play", () => update(model, { playing: !model.get("playing") }));
+  ui.controls.append(play, slide);
   ui.panels.after(legend);
   const color = (count) => (thing) => (thing ? HEAT(0.25 + (0.75 * thing) / count) : [0, 0, 0]);
   const stops = [
@@ -63,6 +64,7 @@ function render({ model, el }) {
     follow(model, ["playing"], () => {
       clearInterval(timer);
       const playing = model.get("playing");
+      play.textContent = playing ? "Pause" : "Play";
       // A voice that reads every frame would never end.
       line.setAttribute("aria-live", playing ? "off" : "polite");
       if (!playing) return;

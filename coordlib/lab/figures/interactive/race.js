@@ -49,12 +49,6 @@ export function pythonCell(runners, hidden, seed) {
   ].join("\n");
 }
 
-function button(label, press) {
-  const element = h("button", { type: "button" }, label);
-  element.addEventListener("click", press);
-  return element;
-}
-
 /** A worker that trains one network; `heard` is called with each of its reports. */
 function train(start, dot, heard) {
   const url = URL.createObjectURL(new Blob([`${engine}\nengine().serve(self);`], { type: "text/javascript" }));
