@@ -134,7 +134,7 @@ def test_the_linear_painter_has_the_mean_and_the_spread_of_the_photographs(tiny)
 def test_the_controls_are_told_apart(tiny):
     known = photographs.photographs("ship")
     three = photographs.controls(known, 16)
-    moved = {name: photographs.foretell(*each).moved for name, each in three.items()}
+    moved = {name: photographs.predict(*each).moved for name, each in three.items()}
     assert min(moved[name] for name in ("slide", "zoom", "turn")) > 0.8
     assert moved["fade"] < 1e-6
     assert moved["patchy"] < 0.4

@@ -482,8 +482,8 @@ def the_tools():
     )
     three = ("first", "middle", "last")
     yield Call(
-        "foretell",
-        motion.foretell,
+        "predict",
+        motion.predict,
         dict.fromkeys(three, x),
         dict.fromkeys(three, "tensor"),
     )

@@ -4,7 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from coordlib.lab.measures.motion import REACH, carry, displacements, foretell, triples
+from coordlib.lab.measures.motion import (
+    REACH,
+    carry,
+    displacements,
+    predict,
+    triples,
+)
 
 SIZE = 16
 
@@ -28,12 +34,12 @@ ONE, ANOTHER = window(WIDE, 4, 4), window(WIDE, 4, 4).roll(1, 0)
 @pytest.mark.parametrize("by", [(0, 1), (2, 0), (1, -2), (2, 2)])
 def test_what_slides_has_moved(by):
     slid = [window(WIDE, 8 + k * by[0], 8 + k * by[1]) for k in (-1, 0, 1)]
-    assert foretell(*slid).moved > 0.9
+    assert predict(*slid).moved > 0.9
 
 
 def test_what_fades_has_not_moved():
     for share in (0.2, 0.5, 0.9):
-        told = foretell(ONE, ONE + share * (ANOTHER - ONE), ANOTHER)
+        told = predict(ONE, ONE + share * (ANOTHER - ONE), ANOTHER)
         assert told.moved < 1e-6
         assert (told.motion > 100 * told.fade).all()
 
@@ -42,15 +48,15 @@ def test_what_fades_at_each_place_in_its_own_time_has_rather_not_moved():
     share = torch.zeros(1, 1, SIZE, SIZE)
     share[..., : SIZE // 2] = 0.9
     share[..., SIZE // 2 :] = 0.3
-    assert 0.05 < foretell(ONE, ONE + share * (ANOTHER - ONE), ANOTHER).moved < 0.4
+    assert 0.05 < predict(ONE, ONE + share * (ANOTHER - ONE), ANOTHER).moved < 0.4
 
 
-def test_neither_foretells_an_unrelated_picture():
-    assert foretell(ONE, ONE.roll(3, 0), ANOTHER).moved == pytest.approx(0.5, abs=0.1)
+def test_neither_predicts_an_unrelated_picture():
+    assert predict(ONE, ONE.roll(3, 0), ANOTHER).moved == pytest.approx(0.5, abs=0.1)
 
 
 def test_where_nothing_changes_there_is_no_answer():
-    told = foretell(ONE, ONE, ONE)
+    told = predict(ONE, ONE, ONE)
     assert told.moved == 0.5
     assert told.change.abs().max() == 0
 
@@ -94,9 +100,9 @@ def test_where_one_picture_does_not_reach_the_other_counts():
 
 def test_the_answer_is_the_same_every_time_and_for_each_three_alone():
     three = ONE, ANOTHER.roll(1, 0), ANOTHER
-    whole = foretell(*three)
-    assert torch.equal(whole.motion, foretell(*three).motion)
-    alone = torch.cat([foretell(*(x[k : k + 1] for x in three)).motion for k in (0, 5)])
+    whole = predict(*three)
+    assert torch.equal(whole.motion, predict(*three).motion)
+    alone = torch.cat([predict(*(x[k : k + 1] for x in three)).motion for k in (0, 5)])
     torch.testing.assert_close(alone, whole.motion[[0, 5]], rtol=1e-3, atol=1e-5)
 
 
@@ -114,4 +120,4 @@ def test_a_span_that_does_not_fit_is_refused(span):
 
 def test_pictures_of_other_shapes_are_refused():
     with pytest.raises(ValueError, match="one shape"):
-        foretell(ONE, ONE[:, :1], ONE)
+        predict(ONE, ONE[:, :1], ONE)

@@ -1,9 +1,9 @@
 """Whether a picture becomes another by motion or by fading.
 
-Of three pictures in a row, the one in the middle is foretold from the two others in two
+Of three pictures in a row, the one in the middle is predicted from the others in two
 ways. A *fade* mixes them. A *motion* carries the content of both along, as a smooth
 field of displacements says, and mixes what meets. The field is found from the two outer
-pictures alone, so that a motion which fits them and is not there foretells badly.
+pictures alone, so that a motion which fits them and is not there predicts badly.
 
 The estimate is home-made and no library's optical flow: the rule of a claim was fixed
 on it before anything was measured, and with another estimate would be another rule.
@@ -19,12 +19,12 @@ from coordlib.arguments import check_floating, check_integer, check_number
 from coordlib.grid import index_grid
 from coordlib.layers import BlurPool2d
 
-__all__ = ["Foretold", "carry", "displacements", "foretell", "triples"]
+__all__ = ["Prediction", "carry", "displacements", "predict", "triples"]
 
 REACH = 0.25
 """How far anything moves from the first picture to the last, at most: in sides."""
 PACES = 9
-"""Shares of the way that a foretold motion may have gone; the best of them counts."""
+"""Shares of the way that a predicted motion may have gone; the best of them counts."""
 STAGES = ((2, 5), (3, 3), (4, 1))
 """Nodes a side of the field, and taps of the blur through which it is fitted."""
 ROUNDS = 6
@@ -36,8 +36,8 @@ DAMPING = 0.01
 
 
 @dataclass(frozen=True)
-class Foretold:
-    """How well the middle picture of each three was foretold.
+class Prediction:
+    """How well the middle picture of each three was predicted.
 
     Attributes
     ----------
@@ -56,14 +56,14 @@ class Foretold:
     def moved(self) -> float:
         """The fade's error as a share of both, summed over all.
 
-        1 where the motion foretells exactly, 0 where the fade does, and one half where
+        1 where the motion predicts exactly, 0 where the fade does, and one half where
         both are equally wrong, or nothing changes.
         """
         wrong = self.fade.sum(), self.motion.sum()
         return float(wrong[0] / sum(wrong)) if self.change.any() else 0.5
 
 
-def foretell(first: Tensor, middle: Tensor, last: Tensor) -> Foretold:
+def predict(first: Tensor, middle: Tensor, last: Tensor) -> Prediction:
     """Foretell middle pictures from outer ones, by a fade and by a motion.
 
     Each has one number of its own, the share of the way that the middle has gone. It
@@ -75,7 +75,7 @@ def foretell(first: Tensor, middle: Tensor, last: Tensor) -> Foretold:
 
     Returns
     -------
-    Foretold
+    Prediction
     """
     _check_pictures(first=first, middle=middle, last=last)
     if not first.shape == middle.shape == last.shape or first.ndim != 4:
@@ -90,7 +90,7 @@ def foretell(first: Tensor, middle: Tensor, last: Tensor) -> Foretold:
     field = displacements(first, last)
     paces = torch.linspace(0, 1, PACES).tolist()
     wrong = [_error(carry(first, last, field, pace), middle) for pace in paces]
-    return Foretold(fade, torch.stack(wrong).amin(0), way.square().mean(1) / 4)
+    return Prediction(fade, torch.stack(wrong).amin(0), way.square().mean(1) / 4)
 
 
 def displacements(first: Tensor, last: Tensor) -> Tensor:

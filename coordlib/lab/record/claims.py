@@ -191,10 +191,10 @@ def read_claims(file: Path | None = None) -> list[Claim]:
 
 def _claim(entry: dict) -> Claim:
     _check_names("fields", entry, _FIELDS, {"evidence"})
-    told = {key: _text(key, entry[key]) for key in _FIELDS}
+    texts = {key: _text(key, entry[key]) for key in _FIELDS}
     if "evidence" not in entry:
-        return Claim(**told)
-    return Claim(**told, **_evidence(entry["evidence"]))
+        return Claim(**texts)
+    return Claim(**texts, **_evidence(entry["evidence"]))
 
 
 def _evidence(evidence: object) -> dict[str, Any]:
@@ -223,9 +223,9 @@ def _evidence(evidence: object) -> dict[str, Any]:
         name: _reading(reading, quantities, {"gates", "clauses"})
         for name, reading in _mapping("also", evidence.get("also", {})).items()
     }
-    for _, told, _, _ in Formatter().parse(found["measured"]):
-        if told:
-            _check_expression("measured", told, quantities)
+    for _, quantity, _, _ in Formatter().parse(found["measured"]):
+        if quantity:
+            _check_expression("measured", quantity, quantities)
     if claimed := evidence.get("claimed"):
         _check_names("claimed", _mapping("claimed", claimed), {"of", "figure"})
         _check_expression("claimed", claimed["of"], quantities)

@@ -248,8 +248,8 @@ def _numbers(claim: Claim, measured: Mapping[str, Result], where: Where) -> Numb
     """By name the numbers that a claim speaks of, one a seed along the last axis."""
     common = _common_seeds(claim, measured)
     found = {}
-    for name, told in claim.quantities.items():
-        axes = dict(told)
+    for name, selected in claim.quantities.items():
+        axes = dict(selected)
         result = measured[axes.pop("experiment", claim.experiment)]
         if "derived" in axes:
             work_out = derived.DERIVED[axes.pop("derived")]
@@ -268,9 +268,9 @@ def _numbers(claim: Claim, measured: Mapping[str, Result], where: Where) -> Numb
 
 def _filled(text: str, numbers: Numbers) -> str:
     """A text with its numbers: of the mean over the seeds."""
-    told = {name for _, name, _, _ in Formatter().parse(text) if name}
+    names = {name for _, name, _, _ in Formatter().parse(text) if name}
     return text.format(
-        **{name: float(np.mean(expression.value(name, numbers))) for name in told}
+        **{name: float(np.mean(expression.value(name, numbers))) for name in names}
     )
 
 

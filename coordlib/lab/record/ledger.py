@@ -111,12 +111,12 @@ def summary(entries: list[Entry]) -> str:
     """A sentence: how many claims have each verdict that one of them has."""
     check_sequence("entries", entries, Entry, "entries")
     count = Counter(entry.verdict for entry in entries)
-    told = [
+    shown = [
         f"{count[verdict]} {_SAID[verdict][count[verdict] > 1]}"
         for verdict in VERDICTS
         if count[verdict]
     ]
-    *first, last = told or ["none is judged"]
+    *first, last = shown or ["none is judged"]
     listed = f"{', '.join(first)} and {last}" if first else last
     return f"Of {len(entries)} claims {listed}."
 

@@ -248,11 +248,11 @@ def _words(at: list[tuple[float, str, str]], height: float) -> list[str]:
 
 def _said(drawn: list[tuple[Clause, Verdict]]) -> str:
     """What a figure shows, in words."""
-    told = []
+    shown = []
     for clause, found in drawn:
         if clause.kind in COUNTED:
             k, n = int(sum(found.points)), len(found.points)
-            told.append(f"{clause.name}: {k} of {n} seeds")
+            shown.append(f"{clause.name}: {k} of {n} seeds")
             continue
         if found.interval:
             low, high = found.interval
@@ -260,5 +260,5 @@ def _said(drawn: list[tuple[Clause, Verdict]]) -> str:
         else:
             numbers = ", ".join(f"{point:.3g}" for point in found.points)
         small = f"; the smallest that matters is {found.delta:g}" if found.delta else ""
-        told.append(f"{clause.name}: {numbers}{small}")
-    return ". ".join(told)
+        shown.append(f"{clause.name}: {numbers}{small}")
+    return ". ".join(shown)

@@ -121,20 +121,20 @@ def citation(entry: Entry) -> str:
 
 def _row(entry: Entry) -> str:
     claim = entry.claim
-    told = (
+    shown = (
         f'<tr id="{claim.id}" data-verdict="{_slug(entry.verdict)}" '
         f'data-source="{claim.source}" data-chapter="{claim.page}">'
         f'<th scope="row"><a href="#{claim.id}">{claim.id}</a></th>'
         f"<td>{escape(claim.claim)}<br><small>claimed: {escape(claim.figure)}"
     )
-    told += f" (figure: {entry.figure})" if entry.figure else ""
-    told += f"; where: {escape(claim.where)}</small></td>"
+    shown += f" (figure: {entry.figure})" if entry.figure else ""
+    shown += f"; where: {escape(claim.where)}</small></td>"
     apart = "".join(
         f"<p><i>{escape(name)}:</i> {_verdict(judged)}</p>"
         for name, judged in entry.also.items()
     )
-    told += f'<td data-label="verdict">{_verdict(entry.judged)}{apart}</td>'
-    told += f'<td data-label="scale">{escape(claim.scale)}</td>'
+    shown += f'<td data-label="verdict">{_verdict(entry.judged)}{apart}</td>'
+    shown += f'<td data-label="scale">{escape(claim.scale)}</td>'
     measured = ""
     if entry.measured:
         measured = f"{escape(entry.measured)}{row_figure(entry)}"
@@ -143,7 +143,7 @@ def _row(entry: Entry) -> str:
         "<details><summary>rule, and a line to quote</summary>"
         f"{_rule(entry)}<p><q>{escape(citation(entry))}</q></p></details>"
     )
-    return f'{told}<td data-label="measured">{measured}{more}</td></tr>'
+    return f'{shown}<td data-label="measured">{measured}{more}</td></tr>'
 
 
 def _verdict(judged: Judged) -> str:
@@ -198,8 +198,8 @@ def _open_row(entry: Entry) -> str:
     command = "<br>".join(
         f"<code>{escape(line)}</code>" for line in entry.command.splitlines()
     )
-    told = "".join(f"<td>{cell}</td>" for cell in (*cells, command))
-    return f"{first}{told}</tr>"
+    shown = "".join(f"<td>{cell}</td>" for cell in (*cells, command))
+    return f"{first}{shown}</tr>"
 
 
 def _hours(hours: float) -> str:

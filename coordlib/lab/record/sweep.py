@@ -85,7 +85,7 @@ class Sweep(Experiment):
                     others = [r for r in result.runs if r["seed"] == KEPT_SEED]
                     keep_weights(setting.folder, task, run, weights, others)
                 result.runs.append(run)
-            setting.report(told(task, [run for run, _ in trained]))
+            setting.report(outcome_line(task, [run for run, _ in trained]))
             results.save(result, setting.where)
         runs = [run for run in result.runs if run["seed"] == seed]
         result.add(seed, self._summary(task, arms, runs))
@@ -120,7 +120,7 @@ class Sweep(Experiment):
         return on_dask(setting.dask, self.task, config, todo)
 
 
-def told(task: Task, runs: list[Run]) -> str:
+def outcome_line(task: Task, runs: list[Run]) -> str:
     """What became of the networks of one job, in one line."""
     seconds = sum(run["seconds"] for run in runs)
     values = [run[f"test_{task.best}"] for run in runs]

@@ -446,5 +446,5 @@ def _outcome(
             spread = float(values.std(ddof=1))
             power["detectable"] = detectable(spread, len(values))
             power["needed"] = max(needed(spread, delta), at_least)
-    told = tuple(map(float, values)), float(values.mean()), ends, delta
-    return Verdict(verdict, because, *told, **power)
+    found = tuple(map(float, values)), float(values.mean()), ends, delta
+    return Verdict(verdict, because, *found, **power)

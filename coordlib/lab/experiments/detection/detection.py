@@ -219,8 +219,8 @@ def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[
                     mine, plain = run[f"test_{name}"], best["plain"][f"test_{name}"]
                     found += rows({f"{name}_gain": mine / plain - 1}, arm=arm)
     if best.keys() >= {"constant", "coordconv"}:
-        told, ones = (best[arm]["test_iou"] for arm in ("coordconv", "constant"))
-        found += rows({"iou_gain_over_ones": told / ones - 1}, arm="coordconv")
+        coordinates, ones = (best[arm]["test_iou"] for arm in ("coordconv", "constant"))
+        found += rows({"iou_gain_over_ones": coordinates / ones - 1}, arm="coordconv")
     return found
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from coordlib.lab.data import PICTURES, cifar10
 from coordlib.lab.experiments.generation.gan import GENERATORS, decoder, trainings
 from coordlib.lab.measures import frechet_distance
-from coordlib.lab.measures.motion import foretell, triples
+from coordlib.lab.measures.motion import predict, triples
 from coordlib.lab.measures.scenes import walks
 from coordlib.lab.models.pretrained import efficientnet
 from coordlib.lab.record.experiment import Setting, Trial
@@ -97,7 +97,7 @@ def measure(
         The ``distance`` of other pictures from the same photographs: of the arm
         "held", those of the same kind that nobody learned from; "other", of another
         kind; "linear", drawn with means and covariances only. And as ``moved`` what
-        :attr:`coordlib.lab.measures.motion.Foretold.moved` says of each of
+        :attr:`coordlib.lab.measures.motion.Prediction.moved` says of each of
         :func:`controls`. The generators' weights are kept.
     """
     known, held = photographs(KIND, size), photographs(KIND, size, "test")
@@ -109,7 +109,7 @@ def measure(
     for arm, others in compared.items():
         found += rows({"distance": away(others)}, arm=arm)
     for arm, three in controls(photographs(KIND)[:pairs], size).items():
-        found += rows({"moved": foretell(*three).moved}, arm=arm)
+        found += rows({"moved": predict(*three).moved}, arm=arm)
     trained_arms = trainings(
         *(seed, setting, arms, training),
         drawn=known,
@@ -170,7 +170,7 @@ def examine(
     dict of str to float
         distance : from photographs.
         moved_whole, moved_half, moved_quarter : see
-        :attr:`coordlib.lab.measures.motion.Foretold.moved`, for pieces of straight
+        :attr:`coordlib.lab.measures.motion.Prediction.moved`, for pieces of straight
         walks. change : root mean square difference of the ends of a quarter, as a share
         of that of unrelated pictures. fade, motion : errors, in quarters of walks, as
         shares of the squared change.
@@ -180,7 +180,7 @@ def examine(
     ends = draw_latents(2 * pairs, latent, generator)
     path = walks(ends[0::2], ends[1::2], FRAMES).flatten(0, 1)
     along = _in_parts(decode, path).unflatten(0, (-1, FRAMES))
-    spans = {name: foretell(*triples(along, span)) for name, span in SPANS.items()}
+    spans = {name: predict(*triples(along, span)) for name, span in SPANS.items()}
     found = {f"moved_{name}": each.moved for name, each in spans.items()}
     change = spans["quarter"].change.sum()
     unrelated = (drawn - drawn.roll(1, 0)).square().mean()
