@@ -1,4 +1,5 @@
 """The race in a browser: its networks learn as torch's do, from the same weights."""
+# Long because it holds both networks to torch, and then the figure around them.
 
 from collections.abc import Iterator
 from itertools import pairwise
