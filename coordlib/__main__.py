@@ -9,7 +9,6 @@ from typing import NoReturn
 
 try:
     from coordlib.lab import experiments
-    from coordlib.lab.data.pack import SETS, limit_in_bytes, pack, unpack
     from coordlib.lab.experiments import plans
     from coordlib.lab.record import ledger, results
     from coordlib.lab.record.result import Result, spread
@@ -71,10 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
             case "list":
                 _list()
             case "data" if options.action == "pack":
-                names = options.sets or plans.data_of("decisive")
-                pack(options.file, names, limit_in_bytes(options.limit))
+                plans.pack_data(options.file, options.limit, options.sets or ())
             case "data":
-                unpack(options.file)
+                plans.unpack_data(options.file)
             case "ledger":
                 _ledger(options)
             case "run" if options.plan:
@@ -123,7 +121,7 @@ def _add_data_commands(data: argparse.ArgumentParser) -> None:
         "--sets",
         nargs="+",
         metavar="SET",
-        help=f"of {', '.join(SETS)}; what the plan decisive needs if not given",
+        help="such as cifar-10; what the plan decisive needs if not given",
     )
     unpacking = actions.add_parser("unpack", help="put them into this one's cache")
     unpacking.add_argument("file", metavar="FILE")

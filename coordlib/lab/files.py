@@ -1,11 +1,14 @@
-"""Files: where the book's checkout has them, and written whole or not at all."""
+"""Files: where the checkout has them, how they are written, and which were read."""
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 """The checkout, which holds results, claims and sample pictures."""
+_noted: list[dict[str, str]] = []
 
 
 def in_checkout(path: str) -> Path:
@@ -39,3 +42,26 @@ def replace_file(file: Path, content: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+@contextmanager
+def noting() -> Iterator[dict[str, str]]:
+    """Write down which data are read meanwhile.
+
+    Yields
+    ------
+    dict of str to str
+        By title and split how complete they are: "complete", or what a pack says.
+    """
+    seen: dict[str, str] = {}
+    _noted.append(seen)
+    try:
+        yield seen
+    finally:
+        _noted.pop()
+
+
+def note(seen: dict[str, str]) -> None:
+    """Write down, wherever it is wanted, that these data are read."""
+    for noted in _noted:
+        noted |= seen

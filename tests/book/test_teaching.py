@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from repository import BOOK
 
-from coordlib.lab.problems import PROBLEMS, draw
+from coordlib.lab.page.problems import PROBLEMS, draw
 
 PAGE = (BOOK / "teaching.md").read_text("utf-8")
 ROWS = re.findall(r"^\| (\d+) \[(.+)\]\((.+)\.ipynb\) \| (\d+) \| (.+?) \|", PAGE, re.M)

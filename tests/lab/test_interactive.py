@@ -14,8 +14,9 @@ from notebooks import WIDGET_STATE, WIDGET_VIEW, as_text, normalise
 from repository import ROOT
 
 from coordlib.lab.data.squares import quadrant_split, squares
+from coordlib.lab.experiments.coordinates.raced import exact, rebuilt
 from coordlib.lab.figures import interactive
-from coordlib.lab.figures.interactive.race import exact, rebuilt, without_comments
+from coordlib.lab.figures.interactive.race import without_comments
 from coordlib.lab.measures.scenes import look
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 

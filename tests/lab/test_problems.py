@@ -12,7 +12,7 @@ from torch import nn
 from coordlib.lab.data.boxes import box_iou
 from coordlib.lab.data.squares import quadrant_split, squares
 from coordlib.lab.files import in_checkout
-from coordlib.lab.problems import PROBLEMS, draw
+from coordlib.lab.page.problems import PROBLEMS, draw
 from coordlib.lab.record.result import interval
 from coordlib.layers import AddCoords
 
@@ -192,7 +192,7 @@ def test_every_problem_belongs_to_a_page():
         (("nonsense", 1), "name must be one of"),
         (("alias", 2.5), "seed must be an integer"),
         (("alias", -1), "seed must be at least 0"),
-        (("alias", 2**32), "seed must be at most"),
+        (("alias", 2**32), "seed must be at least 0 and below"),
     ],
 )
 def test_what_is_no_problem_and_no_number_is_refused(call, told):

@@ -17,15 +17,14 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from platformdirs import user_cache_path
 
-from coordlib.lab.files import replace_file
+from coordlib.lab.files import note, replace_file
 
 __all__ = [
     "Arrays",
@@ -35,8 +34,6 @@ __all__ = [
     "cache_folder",
     "checksum",
     "download",
-    "note",
-    "noting",
     "store",
     "store_part",
     "verified",
@@ -44,8 +41,6 @@ __all__ = [
 
 Arrays = tuple[np.ndarray, np.ndarray]
 COMPLETE = "complete"
-
-_noted: list[dict[str, str]] = []
 
 
 class MissingDataError(OSError, RuntimeError):
@@ -108,29 +103,6 @@ def cache_folder() -> Path:
         return Path(chosen).expanduser()
     # Neither an author nor "Cache" in the path on Windows: as it always was.
     return user_cache_path("coordlib", appauthor=False, opinion=False)
-
-
-@contextmanager
-def noting() -> Iterator[dict[str, str]]:
-    """Write down which data are read meanwhile.
-
-    Yields
-    ------
-    dict of str to str
-        By title and split how complete they are: "complete", or what a pack says.
-    """
-    seen: dict[str, str] = {}
-    _noted.append(seen)
-    try:
-        yield seen
-    finally:
-        _noted.pop()
-
-
-def note(seen: dict[str, str]) -> None:
-    """Write down, wherever it is wanted, that these data are read."""
-    for noted in _noted:
-        noted |= seen
 
 
 def verified(collection: Collection, split: str) -> Arrays:

@@ -11,17 +11,16 @@ All results of a plan lie in one archive beside them at the end, to be sent. Wha
 begun stays in the folders ``*.partial`` and ``decisive.beside``, apart.
 """
 
-import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from coordlib.lab.data.pack import limit_in_bytes, pack, unpack
 from coordlib.lab.experiments import beside, run
-from coordlib.lab.files import replace_file
 from coordlib.lab.record import results
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.ledger import read_claims
@@ -107,6 +106,16 @@ def rows_decided() -> dict[str, list[str]]:
         for name in dict.fromkeys(filter(None, [claim.experiment, *others])):
             found.setdefault(name, []).append(claim.id)
     return found
+
+
+def pack_data(file: str, limit: str, names: Iterable[str] = ()) -> None:
+    """Write data sets into one file, those of the plan "decisive" if none is named."""
+    pack(file, names or data_of("decisive"), limit_in_bytes(limit))
+
+
+def unpack_data(file: str) -> None:
+    """Put what such a file holds into the cache."""
+    unpack(file)
 
 
 def data_of(name: str) -> list[str]:
@@ -345,17 +354,17 @@ def archive(name: str, where: Path) -> str:
 
     Results come first, then weights as far as :data:`ARCHIVE_BYTES` go.
     """
-    stream, left_out = io.BytesIO(), []
+    target, left_out = where / f"{name}.zip", []
+    begun = target.with_suffix(".zip.partial")
     found = [results.path(block.experiment, PRESET, where) for block in PLANS[name]]
     found += [file.with_suffix(".npz") for file in found]
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as whole:
+    with zipfile.ZipFile(begun, "w", zipfile.ZIP_DEFLATED) as whole:
         for file in filter(Path.exists, found):
             packed = zlib.compress(file.read_bytes())
-            if stream.tell() + len(packed) > ARCHIVE_BYTES - ARCHIVE_ROOM:
+            if whole.fp.tell() + len(packed) > ARCHIVE_BYTES - ARCHIVE_ROOM:
                 left_out.append(file.name)
             else:
                 whole.write(file, file.name)
-    target = where / f"{name}.zip"
-    replace_file(target, stream.getvalue())
+    begun.replace(target)
     missing = f"; too large for it: {', '.join(left_out)}" if left_out else ""
-    return f"results: {target}, {len(stream.getvalue()) / 1e6:.2f} MB{missing}"
+    return f"results: {target}, {target.stat().st_size / 1e6:.2f} MB{missing}"

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterable
 
 from coordlib.arguments import check_integer
-from coordlib.lab.data.cache import noting
+from coordlib.lab.files import noting
 from coordlib.lab.record import results
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.experiment import Experiment, Setting

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coordlib.lab.data.cache import note, noting
+from coordlib.lab.files import note, noting
 from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.experiment import options

@@ -36,7 +36,7 @@ export function pythonCell(runners, hidden, seed) {
   const made = ({ kind, normalised, weights }) => `    rebuilt("${kind}", ${normalised ? "True" : "False"}, "${weights}"),`;
   return [
     `# Two painters that learned in a page, from seed ${seed}: transposed convolutions, CoordConv.`,
-    "from coordlib.lab.figures.interactive.race import exact, rebuilt",
+    "from coordlib.lab.experiments.coordinates.raced import exact, rebuilt",
     "",
     `hidden = "${hidden.join("")}"`,
     "painters = [",
