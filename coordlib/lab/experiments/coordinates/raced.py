@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from coordlib.arguments import check_choice
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import squares
 from coordlib.lab.measures import pixel_accuracy
@@ -27,7 +26,8 @@ def rebuilt(kind: str, normalised: bool, weights: str) -> nn.Module:
     weights : str
         In base64: all numbers of its state but counts, in 32 bits.
     """
-    check_choice("kind", kind, PAINTERS)
+    if kind not in PAINTERS:
+        raise ValueError(f"kind must be one of {', '.join(PAINTERS)}, got {kind!r}")
     normalisation = "batch" if normalised else "none"
     painter = PAINTERS[kind](size=SIZE, normalisation=normalisation).eval()
     numbers = np.frombuffer(base64.b64decode(weights), "<f4")
