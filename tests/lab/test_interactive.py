@@ -110,10 +110,12 @@ def test_the_module_is_small_and_asks_for_nothing(name):
         shared = without_comments(interactive.common._COMMON)
         assert len(gzip.compress(text.replace(shared, "").encode())) < 10_000
     else:
-        assert len(text.encode()) < 12 * 1024 + 512
+        # It also reads a picture of the reader's own.
+        limit = 15 if name == "CommutingSquare" else 12.5
+        assert len(text.encode()) < limit * 1024
     for forbidden in ("http://", "https://", "fetch(", "innerHTML", "import "):
         allowed = text.replace("http://www.w3.org/2000/svg", "")
-        allowed = allowed.replace("race import exact", "")  # Python, to take away
+        allowed = allowed.replace("raced import exact", "")  # Python, to take away
         assert forbidden not in allowed, forbidden
 
 
