@@ -45,7 +45,6 @@ TIME_AND_NEEDS = (
 TRAINED = "ends of trainings: their last digits differ between processors"
 DRAWN = "first weights: not every torch draws the same ones from a seed"
 IGNORED = {
-    "antialiased-networks": {'few, their_labels = pictures("train")': TRAINED},
     "antialiased-pooling": {'def show(name, values, sign=""):': TRAINED},
     "coordconv": {"trained, seconds = {}, {}": "prints durations"},
     "coordinate-failure": {
