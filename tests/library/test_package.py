@@ -262,6 +262,7 @@ def test_the_wheel_holds_the_code_and_nothing_else(wheel):
         source / "py.typed",
         *figures.glob("*.js"),
         *figures.glob("*.css"),
+        *figures.glob("race_kernel.*"),
     ]
     assert names == {path.relative_to(ROOT).as_posix() for path in wanted}
 
