@@ -70,6 +70,7 @@ def test_the_answers_on_the_page_are_the_stored_ones(home, told):
 @pytest.mark.site
 def test_the_square_is_dragged_and_keyed_and_told_in_words(home):
     stage, line = home.page.locator(".where-stage"), home.page.locator(".where-line")
+    stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
     home.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     home.page.mouse.down()
