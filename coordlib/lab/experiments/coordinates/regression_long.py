@@ -21,10 +21,10 @@ falls in place of batches of 256 and a search over nine recipes.
 from functools import partial
 
 from coordlib.lab.experiments.coordinates import coordinate_regression
+from coordlib.lab.experiments.normalisation.regression import summarise
 from coordlib.lab.models.regressors import ConvRegressor, DenseRegressor
-from coordlib.lab.record.result import Row
 from coordlib.lab.record.sweep import Sweep
-from coordlib.lab.record.task import Contest, Run, Task, best_rows
+from coordlib.lab.record.task import Contest, Task
 
 
 def _arms(epochs: int) -> dict[str, dict]:
@@ -65,11 +65,6 @@ def task(size: int) -> Task:
     plain = coordinate_regression.task(size)
     own = vars(contest(size)) | {"keeps_weights": False}
     return Task(**{**vars(plain), **own})
-
-
-def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
-    """The mean distance in pixels from the true centre, by arm and split."""
-    return best_rows(contest, arms, runs, "train_pixels", "test_pixels", "seconds")
 
 
 EXPERIMENT = Sweep("regression-long", __doc__, PRESETS, task, summarise, contest)
