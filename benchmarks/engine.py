@@ -167,11 +167,14 @@ def _convolved(x: Tensor, weight: Tensor, out: Tensor, transposed: bool) -> floa
     return 2 * (x if transposed else out).numel() * weight[0].numel()
 
 
-def on_meta(task: Task, job: dict) -> SideBySide:
-    """The trainer of a stack of networks that have shapes and no numbers."""
+def prepared_on(device: str | torch.device, task: Task, job: dict) -> SideBySide:
+    """The trainer of a stack, before its first step.
+
+    On the device "meta" its networks have shapes and no numbers.
+    """
     each = [job | recipe for recipe in job["recipes"]]
     training = dict(job["training"])
-    with torch.device("meta"):
+    with torch.device(device):
         models = [task.networks[run["arm"]](**run["network"]) for run in each]
     chosen = [task.splits(run["seed"])[run["split"]][0] for run in each]
     length = training.get("steps"), training.get("epochs"), training["batch_size"]
@@ -183,12 +186,12 @@ def on_meta(task: Task, job: dict) -> SideBySide:
         [run["weight_decay"] for run in each],
         (0.9, 0.99),
         [moving[steps] for steps, _ in counted],
-        "float32",
+        training.get("precision", "float32"),
         training.get("method", "adam"),
     )
     augment = training.get("augment")
     course = Course(
-        *(task.inputs.to("meta"), task.targets.to("meta"), chosen, False),
+        *(task.inputs.to(device), task.targets.to(device), chosen, False),
         *(counted[0][1], [run["seed"] for run in each]),
         *(augment and task.augmentations[augment], task.draw, task.prepare),
     )
@@ -222,7 +225,7 @@ def table(names: Iterable[str], preset: str) -> None:
         if not isinstance(task, Task):
             raise ValueError(f"{name} does not learn from samples")
         for job in stacks(task, jobs(config["arms"], task.splits(0), 0, True)):
-            trainer = on_meta(task, job)
+            trainer = prepared_on("meta", task, job)
             steps = len(trainer.settings)
             kernels = counted(trainer).kernels
             step = sum(kernel.seconds(H100) for kernel in kernels)
@@ -268,15 +271,16 @@ def trainer_of(
     augment: Augment | None = None,
     draw: Draw | None = None,
     prepare: Prepare | None = None,
+    precision: str = "float32",
 ) -> Alone | SideBySide:
-    """A trainer of so many networks of one make."""
+    """A trainer of so many networks of one make, where the samples are."""
+    x, y, loss = data
     models = []
     for seed in range(networks):
         torch.manual_seed(seed)
-        models.append(make().train())
-    x, y, loss = data
+        models.append(make().to(x.device).train())
     rates, factors = [0.001] * networks, [[1.0] * 10_000] * networks
-    recipes = Recipes(rates, [0.0] * networks, (0.9, 0.99), factors, "float32")
+    recipes = Recipes(rates, [0.0] * networks, (0.9, 0.99), factors, precision)
     whole = [torch.arange(len(x))] * networks
     seeds = list(range(networks))
     course = Course(x, y, whole, True, batch, seeds, augment, draw, prepare)

@@ -245,7 +245,7 @@ def main(arguments: list[str]) -> int:
 
     device = best_device(options.device)
     cores = os.cpu_count() or 1
-    for_tests = max(1, cores // 3)
+    for_tests = max(1, cores // 2)
     print(
         f"Python {sys.version.split()[0]}, torch {version('torch')}, numpy "
         f"{version('numpy')}, on {device}, {cores} cores",

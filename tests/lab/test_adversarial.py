@@ -1,5 +1,7 @@
 """The loop of the GANs: who learns what, and that it can be stopped anywhere."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from coordlib.lab.models.generators import (
 )
 from coordlib.lab.training import adversarial, resume
 from coordlib.lab.training.adversarial import draw_latents, fit_gan
+from coordlib.lab.training.captured import Captured
 from coordlib.lab.training.resume import CheckpointError, Resumable
 
 DRAWN = shapes(64, 8).images()
@@ -41,6 +44,20 @@ def test_the_same_seed_gives_the_same_networks(make):
     assert torch.equal(one[2].losses, again[2].losses)
     other = fitted(make=make, seed=4)
     assert not torch.equal(weights(one[0]), weights(other[0]))
+
+
+def test_a_step_that_the_device_repeats_teaches_the_same(monkeypatch):
+    usual = fitted(steps=10)
+
+    def as_cuda_does(step, inputs):
+        value = torch.zeros(2)
+        return lambda: value.copy_(step(*inputs)), value
+
+    captured = partial(Captured, capture=as_cuda_does)
+    monkeypatch.setattr(adversarial, "Captured", captured)
+    repeated = fitted(steps=10)
+    assert torch.equal(weights(usual[0]), weights(repeated[0]))
+    assert torch.equal(usual[2].losses, repeated[2].losses)
 
 
 def test_the_global_generator_is_not_touched():

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from coordlib.arguments import check_integer
 from coordlib.lab.data.seeds import step_generator
+from coordlib.lab.training.captured import Captured
 from coordlib.lab.training.loop import LOSS_CHECK_STEPS, check_finite
 from coordlib.lab.training.resume import Resumable
 
@@ -121,27 +122,18 @@ def fit_gan(
     if not len(pictures):
         raise ValueError("pictures is empty")
     device = next(generator.parameters()).device
-    generator_adam = torch.optim.Adam(generator.parameters(), lr[0], betas)
-    discriminator_adam = torch.optim.Adam(discriminator.parameters(), lr[1], betas)
-    losses = torch.zeros(steps, 2)
+    generator_adam = _adam(generator, lr[0], betas)
+    discriminator_adam = _adam(discriminator, lr[1], betas)
+    losses = torch.zeros(steps, 2, device=device)
     facts = counts | {"lr": list(lr), "betas": list(betas), "seed": seed}
     facts |= {"samples": len(pictures)}
     parts = {"generator": generator, "generator_adam": generator_adam}
     parts |= {"discriminator": discriminator, "discriminator_adam": discriminator_adam}
     state = Resumable(checkpoint, facts, device, **parts, losses=losses)
 
-    generator.train(), discriminator.train()
-    for step in state.remaining(steps, progress):
-        random = step_generator(seed, step)
-
-        def generated(random: torch.Generator = random) -> Tensor:
-            latents = draw_latents(batch_size, generator.latent, random)
-            return generator(latents.to(device))
-
-        chosen = torch.randint(len(pictures), (batch_size,), generator=random)
-        real = pictures[chosen].to(device)
+    def learn(real: Tensor, *latents: Tensor) -> Tensor:
         with torch.no_grad():
-            fake = generated()
+            fake = generator(latents[0])
         # Drawn and generated pictures are normalised apart.
         real_scores, fake_scores = discriminator(real), discriminator(fake)
         discriminator_loss = (
@@ -149,18 +141,33 @@ def fit_gan(
         )
         _step(discriminator_adam, discriminator_loss)
         discriminator.requires_grad_(False)
-        for _ in range(generator_steps):
-            generator_loss = F.softplus(-discriminator(generated())).mean()
+        for own in latents[1:]:
+            generator_loss = F.softplus(-discriminator(generator(own))).mean()
             _step(generator_adam, generator_loss)
         discriminator.requires_grad_(True)
+        return torch.stack([generator_loss, discriminator_loss]).detach()
 
-        losses[step - 1] = torch.stack([generator_loss, discriminator_loss]).detach()
+    take = Captured(learn, device)
+    generator.train(), discriminator.train()
+    for step in state.remaining(steps, progress):
+        random = step_generator(seed, step)
+        chosen = torch.randint(len(pictures), (batch_size,), generator=random)
+        drawn = [pictures[chosen]]
+        for _ in range(1 + generator_steps):
+            drawn.append(draw_latents(batch_size, generator.latent, random))
+        losses[step - 1] = take(*(part.to(device) for part in drawn))
         if step % LOSS_CHECK_STEPS == 0 or step == steps:
             check_finite(losses[:step])
         state.keep(step)
     state.finish()
     generator.eval(), discriminator.eval()
-    return GANHistory(losses, state.seconds, str(device))
+    return GANHistory(losses.cpu(), state.seconds, str(device))
+
+
+def _adam(network: nn.Module, lr: float, betas: tuple) -> torch.optim.Adam:
+    # To be captured it must count its steps on the device.
+    on_cuda = next(network.parameters()).is_cuda
+    return torch.optim.Adam(network.parameters(), lr, betas, capturable=on_cuda)
 
 
 def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
