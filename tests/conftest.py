@@ -1,4 +1,4 @@
-"""What all tests share: a thread a worker, the same examples for laws, the devices."""
+"""What all tests share: a thread a worker, full precision, the same laws, devices."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,8 @@ from hypothesis import settings
 
 # pytest-xdist runs a worker a core; more threads would only get in each other's way.
 torch.set_num_threads(1)
+# Convolve in full single precision on a GPU too, as a CPU does.
+torch.backends.cudnn.allow_tf32 = False
 
 settings.register_profile(
     "coordlib", derandomize=True, deadline=None, max_examples=40, database=None

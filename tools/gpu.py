@@ -1,9 +1,10 @@
 """Check on this machine what an accelerator could change: ``make gpu PYTHON=python3``.
 
-Runs the tests of the library, every notebook, and a few short timings, with the torch
-that is here; nothing is installed and nothing fetched. Notebooks are executed on the
-best device there is, and what they show is compared with what is stored. At the end
-stands one table.
+Runs the tests of the library and the laboratory, every notebook, and a few short
+timings, with the torch that is here. Nothing is installed, and nothing fetched: what
+runs has an empty cache of data and no way out. Notebooks run as a reader's would, and
+what they show is compared with what is stored. What is finished is told at once, and at
+the end stands one table.
 
 ``--device cpu`` leaves accelerators aside, to try this out without one.
 """
@@ -14,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -35,6 +37,7 @@ NEEDED = {
     "yaml": "PyYAML",
     "tqdm": "tqdm",
     "filelock": "filelock",
+    "platformdirs": "platformdirs",
     "ipykernel": "ipykernel",
     "ipywidgets": "ipywidgets",
     "anywidget": "anywidget",
@@ -45,6 +48,8 @@ NEEDED = {
     "xdist": "pytest-xdist",
     "hypothesis": "hypothesis",
 }
+TESTS = ["tests/library", "tests/lab"]  # those of the book need its own environment
+OFFLINE = ROOT / "tests" / "offline"
 VIEW = "application/vnd.jupyter.widget-view+json"
 # As the benchmark "coordconv" has them, but few; on a CPU they are only tried out.
 SHORT = {
@@ -165,6 +170,7 @@ def in_notebooks(paths: list[Path], processes: int) -> list[Row]:
             good = not found.errors and not found.differing
             result = "as stored" if good else ", ".join(parts)
             rows.append(Row(found.name, result, found.seconds, good))
+            print(f"{found.name}: {result}, {found.seconds:.0f} s", flush=True)
     return rows
 
 
@@ -176,6 +182,7 @@ def tests(names: list[str], processes: int) -> Row:
     if done.returncode:
         print(done.stdout + done.stderr, flush=True)
     last = (done.stdout.splitlines() or ["no word of pytest"])[-1].strip(" =")
+    print(f"tests: {last}", flush=True)
     return Row("tests", last, time.monotonic() - start, good=not done.returncode)
 
 
@@ -227,20 +234,37 @@ def main(arguments: list[str]) -> int:
     """Run it all and print the table; return the exit status."""
     parser = argparse.ArgumentParser(prog="gpu.py", description=__doc__.split(":")[0])
     parser.add_argument("--device", choices=["auto", "cpu"], default="auto")
-    parser.add_argument("--tests", nargs="*", default=["tests"], help="all if none")
+    parser.add_argument("--tests", nargs="*", default=TESTS, help="those of coordlib")
     parser.add_argument("notebooks", nargs="*", type=Path, help="all if none")
     options = parser.parse_args(arguments)
     if absent := missing():
         print("Missing here:", *absent, file=sys.stderr)
         return 2
-    # Before torch is asked: the processes that follow see the same devices, and one
-    # thread each, as when the stored outputs were made.
-    if options.device == "cpu":
+    with tempfile.TemporaryDirectory(prefix="empty-cache-") as cache:
+        set_up(options.device, cache)
+        return check(options)
+
+
+def set_up(device: str, cache: str) -> None:
+    """Give this process, and all that it starts, the same place and devices to work on.
+
+    One thread each, as when the stored outputs were made; an empty cache of data, and
+    the folder whose ``sitecustomize`` closes the ways out.
+    """
+    if device == "cpu":  # before torch is asked
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    path = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    os.environ |= {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    path = (str(OFFLINE), str(ROOT), os.environ.get("PYTHONPATH"))
+    os.environ |= {
+        "COORDLIB_DATA": cache,
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
     sys.path.insert(0, str(ROOT))
 
+
+def check(options: argparse.Namespace) -> int:
+    """Run tests and notebooks side by side, then the timings; print the table."""
     from coordlib.lab.record.device import best_device
 
     device = best_device(options.device)

@@ -26,12 +26,6 @@ LAYERS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def exact(monkeypatch):
-    """Convolve in full single precision, as a CPU does."""
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-
-
 def picture(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from itertools import product
 from math import inf
@@ -281,6 +282,12 @@ def test_every_committed_result_is_valid():
         assert "dirty" not in json.dumps(result.provenance)
 
 
+def test_without_git_the_commit_is_unknown(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert results.provenance(results.torch.device("cpu"), 1.0)["commit"] == "unknown"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 @pytest.mark.parametrize(
     ("file", "mark"), [("results/trial.cpu.json", ""), ("code.py", "-dirty")]
 )

@@ -78,6 +78,9 @@ def trained(kind, file, killed_at=None):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes to fork")
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason="autograd refuses a fork where there is a GPU"
+)
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stack_of_any_kind_that_was_killed_ends_with_the_same_bits(

@@ -427,6 +427,8 @@ def _commit() -> str:
     Results do not count: a seed that is added to a committed one changes its file, and
     not the code that measures the next.
     """
+    if shutil.which("git") is None:
+        return "unknown"
     git = ["git", "-C", str(files.ROOT)]
     silent = {"capture_output": True, "text": True, "check": False}
     found = subprocess.run([*git, "describe", "--always"], **silent).stdout.strip()
