@@ -282,9 +282,12 @@ def test_every_committed_result_is_valid():
         assert "dirty" not in json.dumps(result.provenance)
 
 
-def test_without_git_the_commit_is_unknown(monkeypatch):
+def test_without_git_the_commit_is_unknown_unless_one_is_told(monkeypatch):
     monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("COORDLIB_COMMIT", raising=False)
     assert results.provenance(results.torch.device("cpu"), 1.0)["commit"] == "unknown"
+    monkeypatch.setenv("COORDLIB_COMMIT", "ca2de93")
+    assert results.provenance(results.torch.device("cpu"), 1.0)["commit"] == "ca2de93"
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")

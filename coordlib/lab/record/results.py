@@ -5,6 +5,7 @@ Beside it may lie the weights of the best networks, in an ``.npz`` of the same n
 
 import json
 import math
+import os
 import platform
 import shutil
 import subprocess
@@ -425,15 +426,17 @@ def _commit() -> str:
     """The commit of the checkout, marked where what is tracked differs from it.
 
     Results do not count: a seed that is added to a committed one changes its file, and
-    not the code that measures the next.
+    not the code that measures the next. Where there is no git, or no checkout, it is
+    what COORDLIB_COMMIT says.
     """
+    unknown = os.environ.get("COORDLIB_COMMIT", "unknown")
     if shutil.which("git") is None:
-        return "unknown"
+        return unknown
     git = ["git", "-C", str(files.ROOT)]
     silent = {"capture_output": True, "text": True, "check": False}
     found = subprocess.run([*git, "describe", "--always"], **silent).stdout.strip()
     if not found:
-        return "unknown"
+        return unknown
     code = ["--", ".", ":(exclude)results"]
     same = subprocess.run([*git, "diff", "--quiet", "HEAD", *code], **silent)
     return f"{found}-dirty" if same.returncode else found
