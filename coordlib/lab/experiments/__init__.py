@@ -28,6 +28,7 @@ MODULES = {
     "classification-ones": "classification.classification_ones",
     "classification-ring": "classification.classification_ring",
     "conversion": "aliasing.conversion",
+    "coordconv-dots": "coordinates.coordconv_dots",
     "coordinate-classification": "coordinates.coordinate_classification",
     "coordinate-regression": "coordinates.coordinate_regression",
     "cost": "coordinates.cost",
