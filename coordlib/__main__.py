@@ -188,6 +188,8 @@ def _ledger(options: argparse.Namespace) -> None:
             hours = entry.hours(entry.next)
             command = "; ".join(entry.command.splitlines())
             lines.append(f"next: {entry.next} seeds, {hours:.1f} h: {command}")
+        elif entry.command:
+            lines.append(f"next: {entry.command}")
         for line in filter(None, lines):
             print(
                 textwrap.fill(

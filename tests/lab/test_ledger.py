@@ -104,6 +104,20 @@ def test_a_gate_that_fails_is_named_and_nothing_is_judged():
 def test_a_gate_without_a_measurement_is_closed():
     entry = judge(FIVE, gates={"a control with ones": "not measured"})
     assert entry.because == "gate: a control with ones (not measured)"
+    assert entry.command == ""
+
+
+def test_what_opens_a_gate_is_named_with_its_command():
+    gates = {"a control with ones": "not measured"}
+    entry = judge(FIVE, gates=gates, opened_by="control")
+    assert entry.command == "python -m coordlib run control --preset cpu --seeds 5"
+    assert entry.command in ledger_html.open_rows([entry])
+    assert judge(FIVE, opened_by="control").command == ""  # nothing is closed
+
+
+def test_every_experiment_that_opens_a_gate_exists(entries):
+    waiting = {e.claim.id: e.claim.opened_by for e in entries if e.claim.opened_by}
+    assert set(waiting.values()) <= set(experiments.NAMES)
 
 
 def test_the_clause_that_decides_is_named():
@@ -237,7 +251,8 @@ def test_every_rule_of_the_book_can_be_decided_by_the_results_there_are(entries)
         for name in entry.claim.experiments:
             assert name in experiments.NAMES
         assert entry.because
-        assert bool(entry.next) == bool(entry.command)
+        closed = entry.verdict == "not tested" and entry.claim.opened_by
+        assert bool(entry.next or closed) == bool(entry.command)
         assert entry.next is None or entry.verdict == "undecided"
 
 

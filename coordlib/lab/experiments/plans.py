@@ -63,32 +63,32 @@ class Block:
 PLANS = {
     "decisive": [
         #     experiment                  seeds seconds
-        Block("vae",                         10,     45),
-        Block("detection",                   10,     60),
-        Block("normalisation",               10,     60),
-        Block("normalisation-rendering",     10,     30),
-        Block("coordinate-classification",   10,    100),
-        Block("rendering",                   10,     60),
-        Block("pictures",                    10,    120),
-        Block("robustness",                  10,     40),
-        Block("classification",              12,     40),
-        Block("classification-control",      12,     15),
-        Block("gan",                          5,    110),
-        Block("architectures",                6,    150),
-        Block("padding-position",            10,     40),
-        Block("coordinate-regression",       10,     30),
-        Block("play",                        10,    350, beside=True),
-        Block("play-q",                      10,    300, beside=True),
+        Block("vae-64",                      10,    200),
+        Block("detection-control",           20,    120),
+        Block("pictures",                    10,    200),
+        Block("classification-ones",         12,    150),
+        Block("robustness",                  10,    200),
+        Block("pictures-naive",              10,    250),
+        Block("coordinate-classification",    5,     60),
+        Block("rendering",                    5,     60),
+        Block("regression-long",              5,     30),
+        Block("rendering-centre-raw",        10,     30),
+        Block("classification-ring",         12,    300),
+        Block("architectures",                6,    200),
+        Block("gan-equal",                    5,    400),
+        Block("play-tuned",                  10,  12600, beside=True),
+        Block("play-q-long",                 10,  10800, beside=True),
     ],
 }
 """Each block whole before the next."""
 # fmt: on
 DATA = {
-    "detection": "mnist",
+    "detection-control": "mnist",
     "pictures": "cifar-10",
+    "pictures-naive": "cifar-10",
     "robustness": "cifar-10",
-    "classification": "cifar-10",
-    "classification-control": "cifar-10",
+    "classification-ones": "cifar-10",
+    "classification-ring": "cifar-10",
     "architectures": "cifar-10",
 }
 """The complete data set that an experiment reads; others read none."""
@@ -102,8 +102,7 @@ def rows_decided() -> dict[str, list[str]]:
     except FileNotFoundError:  # no checkout, no ledger
         return found
     for claim in claims:
-        others = [axes.get("experiment") for axes in claim.quantities.values()]
-        for name in dict.fromkeys(filter(None, [claim.experiment, *others])):
+        for name in dict.fromkeys(filter(None, [*claim.experiments, claim.opened_by])):
             found.setdefault(name, []).append(claim.id)
     return found
 

@@ -25,7 +25,7 @@ EVERY_CASE = "every case"
 _DESIGN = re.compile(r"(\d+) seeds, (paired|one arm)")
 _FIELDS = {"id", "source", "claim", "figure", "where", "page"}
 _EVIDENCE = {"experiment", "scale", "design", "decided", "measured", "clauses"}
-_MORE_EVIDENCE = {"quantities", "gates", "claimed", "also"}
+_MORE_EVIDENCE = {"quantities", "gates", "claimed", "also", "opened_by"}
 _OPTIONS = {
     "difference": ({"delta", "reason"}, {"possible", "seeds"}),
     "equivalence": ({"delta", "reason"}, {"possible", "seeds"}),
@@ -103,6 +103,8 @@ class Claim:
     measured : str
         A format string over expressions: ``{gain}`` is the mean over the seeds,
         ``{low(a - b)}`` an end of an interval.
+    opened_by : str
+        An experiment that measures what a gate still waits for; empty if there is none.
     claimed : dict or None
         ``of`` an expression, the source's ``figure``, judged apart from the direction.
     reading : Reading or None
@@ -122,6 +124,7 @@ class Claim:
     decided: str = ""
     quantities: dict[str, dict] = field(default_factory=dict)
     measured: str = ""
+    opened_by: str = ""
     claimed: dict | None = None
     reading: Reading | None = None
     also: dict[str, Reading] = field(default_factory=dict)
@@ -217,6 +220,8 @@ def _evidence(evidence: object) -> dict[str, Any]:
             "decided must begin with 'before', 'post hoc' or 'rule changed', got "
             f"{found['decided']!r}"
         )
+    if "opened_by" in evidence:
+        found["opened_by"] = _text("opened_by", evidence["opened_by"])
     found["quantities"] = quantities = _quantities(evidence.get("quantities", {}))
     found["reading"] = _reading(evidence, quantities)
     found["also"] = {

@@ -108,7 +108,11 @@ class Entry:
 
     @property
     def command(self) -> str:
-        """What measures :attr:`next` seeds; empty where more seeds do not decide."""
+        """What measures :attr:`next` seeds, or what a gate waits for, or nothing."""
+        if self.verdict == verdicts.NOT_TESTED and (name := self.claim.opened_by):
+            return (
+                f"python -m coordlib run {name} --preset cpu --seeds {self.claim.seeds}"
+            )
         if self.next is None:
             return ""
         return "\n".join(

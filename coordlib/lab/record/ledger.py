@@ -30,7 +30,7 @@ seeds_next     of what is undecided: the seeds to measure next, those of the des
                measured the others
 seeds_needed   the seeds that show an effect as small as delta four times in five, with
                ``hours_needed``; empty where more seeds do not decide
-command        what measures ``seeds_next``
+command        what measures ``seeds_next``, or what a gate waits for
 =============  ====================================================================
 """
 
