@@ -404,12 +404,17 @@ def provenance(device: torch.device, seconds: float) -> dict:
         "date": datetime.now(UTC).date().isoformat(),
         "device": device_name(device),
         "seconds": round(seconds, 1),
-        "versions": {
-            "coordlib": coordlib.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-        },
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Which coordlib, numpy, Python and torch are in use."""
+    return {
+        "coordlib": coordlib.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
     }
 
 

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coordlib.grid import shift
 from coordlib.lab.data.photographs import SIZE, photographs
 from coordlib.lab.experiments.aliasing.along_shift import kept_answers
 from coordlib.lab.models.pretrained import NETWORKS, class_names
 from coordlib.lab.record.experiment import Setting, Trial
 from coordlib.lab.record.result import Row, rows
-from coordlib.probe import shift
 from coordlib.surgery import antialias
 
 WINDOW = 224

@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coordlib.grid import shift
 from coordlib.lab.data import fashion_mnist, garments
 from coordlib.lab.measures import decibels, psnr
 from coordlib.lab.models.unet import UNet
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep
 from coordlib.lab.record.task import Contest, Run, Task, best_runs
-from coordlib.probe import shift
 
 WAYS = {
     "plain": {"downsampling": "plain"},
