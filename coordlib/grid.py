@@ -1,19 +1,23 @@
-"""Index and unit coordinate grids: the one place that knows the convention.
+"""Index and unit coordinates, and shifts: the one place that knows the convention.
 
 A position is ``(i, j)`` = (row, column), in that order; in three dimensions it is
 ``(depth, row, column)``. Unit coordinates run over [-1, 1] along each axis, with the
 ends on the centres of the corner pixels. An axis of length 1 has coordinate 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from coordlib.arguments import check_dtype, check_flag
+from coordlib.arguments import check_choice, check_dtype, check_flag, check_tensor
 
-__all__ = ["from_unit", "index_grid", "to_unit", "unit_grid"]
+__all__ = ["from_unit", "index_grid", "shift", "to_unit", "unit_grid"]
+
+Shift = tuple[int, ...]
+SHIFT_MODES = ("circular", "zero")
 
 
 def index_grid(
@@ -209,6 +213,66 @@ def from_unit(coordinate: Tensor, size: Sequence[int]) -> Tensor:
     return torch.stack([(c + 1) * (n - 1) / 2 for c, n in axes], -1).to(dtype)
 
 
+def shift(x: Tensor, by: int | Shift, mode: str = "circular") -> Tensor:
+    """Move the content of ``x`` by whole pixels along its last axes.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of shape ``(..., *size)``.
+    by : int or tuple of int
+        Pixels along the last ``len(by)`` axes, in the order of the axes: for an
+        image ``(down, right)``. Negative numbers move up and left.
+    mode : {"circular", "zero"}
+        What enters at the border: what left on the other side, or zeros.
+
+    Returns
+    -------
+    Tensor, of the shape of ``x``
+
+    Raises
+    ------
+    TypeError
+        If ``by`` holds anything but integers.
+    ValueError
+        If ``mode`` is unknown or ``x`` has fewer axes than ``by``.
+    """
+    by = as_shift("by", by)
+    check_choice("mode", mode, SHIFT_MODES)
+    check_tensor("x", x, any_kind=True)
+    if x.ndim < len(by):
+        raise ValueError(f"by has {len(by)} entries but x only {x.ndim} axes")
+    axes = tuple(range(-len(by), 0))
+    rolled = torch.roll(x, by, axes)
+    if mode == "circular":
+        return rolled
+    kept = kept_places(x.shape[-len(by) :], by, device=x.device)
+    return torch.where(kept, rolled, torch.zeros_like(rolled))
+
+
+def kept_places(size: Iterable[int], by: Shift, device: torch.device) -> Tensor:
+    """Mask of the places that still hold content after a shift that loses some."""
+    mask = torch.ones((), dtype=torch.bool, device=device)
+    for n, d in zip(size, by, strict=True):
+        place = torch.arange(n, device=device)
+        mask = mask[..., None] & (place >= d) & (place < n + d)
+    return mask
+
+
+def as_shift(name: str, by: int | Shift) -> Shift:
+    """Give a shift as a tuple, however short it was said.
+
+    Raises
+    ------
+    TypeError
+        If it holds anything but integers.
+    """
+    entries = tuple(by) if isinstance(by, tuple | list) else (by,)
+    if not entries or not all(_is_step(d) for d in entries):
+        raise TypeError(f"{name}: a shift is an int or a tuple of int, got {by!r}")
+    return tuple(int(d) for d in entries)
+
+
 def _to_unit(index: Tensor, n: int) -> Tensor:
     # An integer divided by an integer: correctly rounded, so exactly symmetric about
     # the centre. The last term keeps the single pixel of a length of 1 from 0 / 0.
@@ -248,3 +312,8 @@ def _positions(
         )
     work = torch.promote_types(value.dtype, torch.float32)
     return value, work, value.dtype if value.is_floating_point() else work
+
+
+def _is_step(d: Any) -> bool:
+    whole = isinstance(d, Integral) and not isinstance(d, bool)
+    return whole and abs(d) < 2**63

@@ -13,6 +13,7 @@ from made import result_rows
 from coordlib.__main__ import main
 from coordlib.lab import experiments
 from coordlib.lab.record import derived, ledger, ledger_html, results
+from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.claims import Claim, Clause, Reading
 from coordlib.lab.record.ledger import decide
 from coordlib.lab.record.ledger_figure import overview, row_figure
@@ -316,8 +317,12 @@ def test_dots_inside_the_quadrant_are_counted_from_where_training_ended(tmp_path
     answers = torch.from_numpy(dots)
     # Wrong wherever a pixel lies in the last row, which is inside.
     answers = torch.where(answers // 64 == 59, 0, answers)
-    results.save_weights({"net/answers": answers}, "trial", "cpu", tmp_path)
-    share = derived.right_inside(tmp_path, "trial", "cpu", "net", 4)
+    kept = [
+        Kept({"painter": "deconv"}, {"answers": answers}),
+        Kept({"painter": "coordconv"}, {"answers": 0 * answers}),
+    ]
+    results.save_weights(kept, "trial", "cpu", tmp_path)
+    share = derived.right_inside(tmp_path, "trial", "cpu", 4, painter="deconv")
     assert share == pytest.approx(23 / 24)
 
 

@@ -158,6 +158,17 @@ class Clock:
         self.measured += seconds
 
 
+@dataclass(frozen=True)
+class Call:
+    """One call of a plan: how long it may take, where it measures, and on what."""
+
+    clock: Clock
+    where: Path
+    device: str
+    dry_run: bool
+    report: Callable[[str], None]
+
+
 def run_plan(
     name: str,
     minutes: float,
@@ -208,10 +219,10 @@ def run_plan(
     with ExitStack() as stack:
         if not dry_run:
             stack.enter_context(results.alone(f"plan-{name}", PRESET, where))
-        how = clock, where, device, dry_run, report
+        call = Call(clock, where, device, dry_run, report)
         try:
-            with _beside([one for one in outcomes if one.block.beside], *how):
-                _run_blocks([one for one in outcomes if not one.block.beside], *how)
+            with _beside([one for one in outcomes if one.block.beside], call):
+                _run_blocks([one for one in outcomes if not one.block.beside], call)
         finally:
             for line in table(outcomes, clock):
                 report(line)
@@ -221,70 +232,51 @@ def run_plan(
 
 
 @contextmanager
-def _beside(
-    outcomes: list[Outcome],
-    clock: Clock,
-    where: Path,
-    device: str,
-    dry_run: bool,
-    report: Callable[[str], None],
-) -> Iterator[None]:
+def _beside(outcomes: list[Outcome], call: Call) -> Iterator[None]:
     """Let idle cores measure blocks, if an accelerator does the others."""
-    accelerated = best_device(device).type != "cpu"
+    accelerated = best_device(call.device).type != "cpu"
     wanted = [(one.block.experiment, seed) for one in outcomes for seed in one.left]
     for outcome in outcomes:
-        state = "would run" if dry_run else "goes on with the next call"
+        state = "would run" if call.dry_run else "goes on with the next call"
         outcome.state = state if accelerated else "waits: beside an accelerator only"
     try:
-        if dry_run or not accelerated:
+        if call.dry_run or not accelerated:
             yield
             return
-        with beside.playing(wanted, clock.left, where, report):
+        with beside.playing(wanted, call.clock.left, call.where, call.report):
             yield
     finally:
         for outcome in outcomes:
-            before, outcome.left = outcome.left, outcome.block.left(where)
+            before, outcome.left = outcome.left, outcome.block.left(call.where)
             if not outcome.left:
                 outcome.state = "done" if before else "done before"
 
 
-def _run_blocks(
-    outcomes: list[Outcome],
-    clock: Clock,
-    where: Path,
-    device: str,
-    dry_run: bool,
-    report: Callable[[str], None],
-) -> None:
+def _run_blocks(outcomes: list[Outcome], call: Call) -> None:
     """Measure block after block, each if it can end in the time that is left."""
-    _learn_from_before(clock, outcomes, where, device)
-    planned = clock.left
+    _learn_from_before(outcomes, call)
+    clock, planned = call.clock, call.clock.left
     for outcome in outcomes:
         estimate = clock.estimate(outcome.block, outcome.left)
         if not outcome.left:
             outcome.state = "done before"
-        elif estimate > (planned if dry_run else clock.left):
+        elif estimate > (planned if call.dry_run else clock.left):
             outcome.state = "waits: too long for the time left"
-        elif dry_run:
+        elif call.dry_run:
             outcome.state, planned = "would run", planned - estimate
         else:
-            _run_block(outcome, clock, where, device, report)
+            _run_block(outcome, call)
 
 
-def _run_block(
-    outcome: Outcome,
-    clock: Clock,
-    where: Where,
-    device: str,
-    report: Callable[[str], None],
-) -> None:
+def _run_block(outcome: Outcome, call: Call) -> None:
+    clock, where, report = call.clock, call.where, call.report
     block, seeds, start = outcome.block, outcome.left, perf_counter()
     estimate = clock.estimate(block, seeds)
     report(
         f"{block.experiment}: {len(seeds)} seeds, about {estimate:.0f} s; "
         f"{clock.left:.0f} s are left"
     )
-    how = {"where": where, "device": device, "report": report}
+    how = {"where": where, "device": call.device, "report": report}
     outcome.state = "stopped: goes on with the next call"
     try:
         with stopping_after_a_step(clock.left, report):
@@ -309,18 +301,16 @@ def _run_block(
         )
 
 
-def _learn_from_before(
-    clock: Clock, outcomes: list[Outcome], where: Where, device: str
-) -> None:
+def _learn_from_before(outcomes: list[Outcome], call: Call) -> None:
     """Correct the estimates by the seeds that were measured on such a device."""
-    name = results.device_name(best_device(device))
+    name = results.device_name(best_device(call.device))
     for outcome in outcomes:
         block = outcome.block
-        file = results.path(block.experiment, PRESET, where)
+        file = results.path(block.experiment, PRESET, call.where)
         proven = results.load(file).provenance if file.exists() else {}
         same = [p["seconds"] for p in proven.values() if p["device"] == name]
         if same:
-            clock.learn(block, list(range(len(same))), sum(same))
+            call.clock.learn(block, list(range(len(same))), sum(same))
 
 
 def table(outcomes: list[Outcome], clock: Clock) -> list[str]:
