@@ -13,7 +13,7 @@ SNIPPETS = {
         r"^## (.+?)\n.*?^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE
     )
 }
-LINES, WIDTH = 15, 88
+LINES, WIDTH = 15, 72
 
 
 def test_there_are_ten_places():
