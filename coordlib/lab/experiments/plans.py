@@ -69,6 +69,8 @@ PLANS = {
         Block("normalisation-rendering",     10,     30),
         Block("coordinate-classification",   10,    100),
         Block("rendering",                   10,     60),
+        Block("dots-halving",                 5,     85),
+        Block("squares-halving",              5,    140),
         Block("pictures",                    10,    120),
         Block("robustness",                  10,     40),
         Block("classification",              12,     40),
@@ -79,6 +81,11 @@ PLANS = {
         Block("coordinate-regression",       10,     30),
         Block("play",                        10,    350, beside=True),
         Block("play-q",                      10,    300, beside=True),
+    ],
+    "painters": [
+        #     experiment                  seeds seconds
+        Block("dots-halving",                 5,     85),
+        Block("squares-halving",              5,    140),
     ],
 }
 """Each block whole before the next."""
