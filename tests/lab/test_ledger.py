@@ -390,3 +390,67 @@ def test_the_terminal_reads_another_folder(tmp_path, capsys):
     assert main(["ledger", "--results", str(tmp_path)]) == 0
     assert "Of 46 claims 46 are not tested." in capsys.readouterr().out
     assert main(["ledger", "--results", str(tmp_path / "none")]) == 2
+
+
+def test_preferred_evidence_counts_once_it_is_measured_with_five_seeds():
+    clauses = (Clause("more", "difference", "a - b", MATTERS),)
+    other = claim(*clauses)
+    asked = claim(*clauses, experiment="preferred", otherwise=other)
+    measured = {"trial": result((0.0,) * 5)}
+    assert decide(asked, measured).claim is other
+    for values, preset, taken in (
+        (FIVE[:4], "cpu", other),
+        (FIVE, "quick", other),
+        (FIVE, "decisive", asked),
+    ):
+        found = result(values)
+        found.experiment, found.preset = "preferred", preset
+        entry = decide(asked, measured | {"preferred": found})
+        assert entry.claim is taken
+        assert (entry.verdict == "supported") == (taken is asked)
+
+
+def halved(name, test, train):
+    """A search of 162 recipes that ended so: by split, two numbers of each seed."""
+    score = {"dots-halving": "accuracy", "squares-halving": "iou"}[name]
+    found = Result(name, "decisive", {})
+    for seed in range(5):
+        told = []
+        for split, reached in test.items():
+            told += rows({"recipes": 162, f"highest_train_{score}": train}, split=split)
+            for rank, value in enumerate(reached, 1):
+                scored = {"test_near_miss_share": 0.9, "train_near_miss_share": 1.0}
+                scored |= {f"test_{score}": value + seed / 1000}
+                scored |= {f"train_{score}": train}
+                told += rows(scored, split=split, rank=rank)
+        found.add(seed, told)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("second", "train", "verdict"),
+    [
+        (0.80, 1.0, "not exceeded"),
+        (0.91, 1.0, "contradicted"),  # by one recipe, with every seed
+        (0.87, 1.0, "not exceeded"),  # within the sampling error
+        (0.886, 1.0, "undecided"),  # with some seeds
+        (0.80, 0.98, "undecided"),  # not trained to the end
+    ],
+)
+def test_the_search_decides_the_bounds_of_the_published_painters(
+    second, train, verdict
+):
+    claims = {claim.id: claim for claim in ledger.read_claims()}
+    dots = halved("dots-halving", {"uniform": (0.7, second)}, train)
+    normalisation = results.best("normalisation")
+    measured = {"dots-halving": dots, "normalisation": normalisation}
+    entry = decide(claims["L03"], measured)
+    assert entry.also["with batch normalisation, as published"].verdict == verdict
+    assert entry.verdict == "contradicted"  # without batch normalisation
+    assert "162 recipes" in entry.measured
+    near = decide(claims["L06"], measured)
+    assert near.claim.experiment == "dots-halving" and near.verdict == "supported"
+    reached = {"uniform": (0.7, second - 0.03), "quadrant": (0.1, second - 0.6)}
+    painted = {"squares-halving": halved("squares-halving", reached, train)}
+    assert decide(claims["L01"], painted).verdict == verdict
+    assert decide(claims["L02"], painted).verdict in ("undecided", "not exceeded")

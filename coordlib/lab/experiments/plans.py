@@ -109,8 +109,8 @@ def rows_decided() -> dict[str, list[str]]:
     except FileNotFoundError:  # no checkout, no ledger
         return found
     for claim in claims:
-        others = [axes.get("experiment") for axes in claim.quantities.values()]
-        for name in dict.fromkeys(filter(None, [claim.experiment, *others])):
+        names = [name for one in claim.alternatives for name in one.experiments]
+        for name in dict.fromkeys(names):
             found.setdefault(name, []).append(claim.id)
     return found
 

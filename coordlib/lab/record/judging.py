@@ -12,7 +12,7 @@ from coordlib.lab.record import derived, expression, verdicts
 from coordlib.lab.record.claims import NOT_MEASURED, Claim, Clause, Reading
 from coordlib.lab.record.result import Result
 from coordlib.lab.record.results import Where
-from coordlib.lab.record.verdicts import UNDECIDED, Verdict
+from coordlib.lab.record.verdicts import LEAST_SEEDS, UNDECIDED, Verdict
 
 Numbers = dict[str, np.ndarray]
 
@@ -139,6 +139,8 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
         check_instance("measured", result, Result, "results by their names")
     if claim.reading is None:
         return Entry(claim, Judged(verdicts.NOT_TESTED, "nothing answers it yet"))
+    if claim.otherwise and not _is_measured(claim, measured):
+        return decide(claim.otherwise, measured, where)
     missing = [
         name
         for name in claim.experiments
@@ -166,6 +168,15 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
         result.preset,
         max((run["date"] for run in runs), default=""),
         sum(_seconds(measured[name]) for name in claim.paired),
+    )
+
+
+def _is_measured(claim: Claim, measured: Mapping[str, Result]) -> bool:
+    """Whether evidence is there that can stand in place of another."""
+    there = [measured.get(name) for name in claim.experiments]
+    return all(
+        result and result.preset != "quick" and len(result.seeds) >= LEAST_SEEDS
+        for result in there
     )
 
 
@@ -218,6 +229,8 @@ def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
             return verdicts.games(gains, options["delta"], seeds=seeds)
         case "bound":
             given = {key: options[key] for key in ("cases", "runs", "grid")}
+            if isinstance(given["runs"], str):
+                given["runs"] = int(expression.value(given["runs"], numbers).min())
             given["trained"] = np.atleast_1d(
                 expression.value(options["trained"], numbers)
             )

@@ -119,4 +119,4 @@ def held_out(plain: Task, world: Squares) -> Task:
     return Task(**vars(plain) | {"splits": lambda seed: own, "keeps_weights": False})
 
 
-EXPERIMENT = Halving("dots-halving", __doc__.splitlines()[0], PRESETS, task)
+EXPERIMENT = Halving("dots-halving", __doc__, PRESETS, task)

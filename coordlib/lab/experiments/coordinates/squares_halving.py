@@ -50,4 +50,4 @@ def task(size: int) -> Task:
     return held_out(rendering.task(size), squares(size, 9))
 
 
-EXPERIMENT = Halving("squares-halving", __doc__.splitlines()[0], PRESETS, task)
+EXPERIMENT = Halving("squares-halving", __doc__, PRESETS, task)
