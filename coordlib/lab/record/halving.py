@@ -70,8 +70,7 @@ class Halving(Experiment):
                 f"begin, got {seed}"
             )
         config, begun, first = result.config, len(result.runs), not result.rows
-        rest = {k: v for k, v in config.items() if k not in ("rounds", "splits")}
-        task, grid = made(self.task, rest), grid_of(config)
+        task, grid = task_of(self, config), grid_of(config)
         entries, choice = self._choose(result, task, grid, setting)
         seeds = dict.fromkeys((*setting.seeds, seed))
         last = config["rounds"][-1]
@@ -122,6 +121,12 @@ class Halving(Experiment):
             setting.report(f"  {title}: {stack_line(task, runs)}")
         by_name = {identity(run): run for run in result.runs}
         return [by_name[identity(one)] for one in wanted]
+
+
+def task_of(experiment: Halving, config: dict) -> Task:
+    """The task of a configuration, which needs to know of no rounds."""
+    rest = {k: v for k, v in config.items() if k not in ("rounds", "splits")}
+    return made(experiment.task, rest)
 
 
 def grid_of(config: dict) -> list[Entry]:
