@@ -12,6 +12,7 @@ from coordlib.lab.experiments.coordinates import dots_halving, squares_halving
 from coordlib.lab.record import halving, results
 from coordlib.lab.record.run import run
 from coordlib.lab.record.task import identity
+from coordlib.lab.training.resume import TimeUp, stopping_after_a_step
 
 TINY = {
     "size": 16,
@@ -174,6 +175,13 @@ def test_what_was_stopped_goes_on_to_the_same_numbers(lines, tmp_path, found):
     trained = sum("networks, " in line for line in again)
     assert trained == len(after.runs) - len(done)
     assert numbers(after) == numbers(found)
+
+
+def test_a_search_whose_time_is_up_goes_on_with_the_next_call(tmp_path, found):
+    with stopping_after_a_step(0.0), pytest.raises(TimeUp):
+        searched(tmp_path)
+    assert results.load(path(tmp_path)).seeds == []
+    assert numbers(searched(tmp_path)) == numbers(found)
 
 
 def path(where):

@@ -163,10 +163,12 @@ def train(
     for run in each:
         # To draw the weights of a hundred networks takes seconds.
         same = json.dumps([run["seed"], run["arm"], run["network"]], sort_keys=True)
-        if same not in begun:
-            torch.manual_seed(run["seed"])
-            begun[same] = task.networks[run["arm"]](**run["network"])
-        models.append(copy.deepcopy(begun[same]).to(device))
+        if same in begun:
+            models.append(copy.deepcopy(begun[same]))
+            continue
+        torch.manual_seed(run["seed"])
+        begun[same] = task.networks[run["arm"]](**run["network"]).to(device)
+        models.append(begun[same])
     loss = task.losses[training.pop("loss", next(iter(task.losses)))]
     augment = training.pop("augment", None)
     checkpoint = folder and folder / f"{identity(each[0])}-{len(each)}.pt"
