@@ -46,8 +46,8 @@ class Halving(Experiment):
     ----------
     task : callable
         From the rest of a configuration to the :class:`~coordlib.lab.record.task.Task`.
-        Its splits depend on no seed, and each has one beside it with the name
-        :data:`VALIDATION`.
+        Its splits depend on no seed, and each has one beside it for the choice, with
+        the same name and "validation".
     """
 
     task: Callable[..., Task]
