@@ -188,6 +188,16 @@ def path(where):
     return results.path("dots-halving", "quick", where)
 
 
+def test_the_seconds_of_the_choice_stand_with_the_first_seed(found):
+    of_seed = {
+        seed: sum(one["seconds"] for one in found.runs if one["seed"] == seed)
+        for seed in (0, 1)
+    }
+    of_seed[0] += sum(one["seconds"] for one in choosing(found))
+    for seed, seconds in of_seed.items():
+        assert found.provenance[str(seed)]["seconds"] == pytest.approx(seconds, abs=0.1)
+
+
 def test_more_seeds_are_trained_with_the_recipes_that_were_chosen(tmp_path, found):
     searched(tmp_path, seeds=(0,))
     said = []

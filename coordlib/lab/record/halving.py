@@ -69,7 +69,7 @@ class Halving(Experiment):
                 f"seeds must be below {CHOOSING_SEED}, where those of the choice "
                 f"begin, got {seed}"
             )
-        config, begun, first = result.config, len(result.runs), not result.rows
+        config, first = result.config, not result.rows
         task, grid = task_of(self, config), grid_of(config)
         entries, choice = self._choose(result, task, grid, setting)
         seeds = dict.fromkeys((*setting.seeds, seed))
@@ -80,7 +80,8 @@ class Halving(Experiment):
         result.add(seed, final_rows(task, grid, entries, own))
         if first:  # what all seeds have in common
             result.rows += [{"seed": seed} | row for row in choice]
-        return sum(run["seconds"] for run in result.runs[begun:])
+            own += [run for run in result.runs if run["seed"] >= CHOOSING_SEED]
+        return sum(run["seconds"] for run in own)
 
     def _choose(
         self, result: Result, task: Task, entries: list[Entry], setting: Setting
