@@ -57,7 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument(
         "--force", action="store_true", help="measure again, and keep the old as .old"
     )
-    run.add_argument("--plan", metavar="PLAN", help="measure a plan: decisive")
+    run.add_argument(
+        "--plan", metavar="PLAN", help="measure a plan: decisive, painters"
+    )
     run.add_argument("--minutes", type=float, default=14, help="of a plan (14)")
     run.add_argument("--dry-run", action="store_true", help="only say what a plan does")
     data = commands.add_parser("data", help="data sets in one file, for elsewhere")

@@ -147,6 +147,34 @@ def test_side_by_side_a_job_gives_the_runs_it_would_give_alone():
         assert one["train_accuracy"] == pytest.approx(other["train_accuracy"], abs=0.05)
 
 
+def test_networks_begin_side_by_side_with_the_weights_they_would_have_alone(
+    monkeypatch,
+):
+    class Seen(Exception):
+        pass
+
+    def see(models, *args, **options):
+        raise Seen([model.state_dict() for model in models])
+
+    monkeypatch.setattr(task, "fit_many", see)
+    painting = coordinate_classification.task(16)
+    job = {"network": {"width": 1, "kernel_size": 2}, "training": {"epochs": 1}}
+    recipes = [
+        {"arm": "deconv", "split": split, "seed": seed, "lr": 0.01, "weight_decay": 0.0}
+        for split in SPLITS
+        for seed in (3, 4)
+    ]
+    with pytest.raises(Seen) as together:
+        task.train(painting, job | {"recipes": recipes}, "cpu")
+    for recipe, begun in zip(recipes, together.value.args[0], strict=True):
+        with pytest.raises(Seen) as alone:
+            task.train(painting, job | {"recipes": [recipe]}, "cpu")
+        for name, weight in alone.value.args[0][0].items():
+            assert torch.equal(weight, begun[name])
+    weights = [begun["1.weight"] for begun in together.value.args[0]]
+    assert len({weight.data_ptr() for weight in weights}) == len(recipes)
+
+
 def test_a_result_holds_every_run_and_the_weights_of_the_best(tmp_path, small):
     result = experiments.run(NAME, "quick", where=tmp_path, **QUIET)
     assert len(result.runs) == 10

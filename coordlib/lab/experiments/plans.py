@@ -69,8 +69,8 @@ PLANS = {
         Block("classification-ones",         12,    150),
         Block("robustness",                  10,    200),
         Block("pictures-naive",              10,    250),
-        Block("coordinate-classification",    5,     60),
-        Block("rendering",                    5,     60),
+        Block("dots-halving",                 5,     85),
+        Block("squares-halving",              5,    140),
         Block("regression-long",              5,     30),
         Block("rendering-centre-raw",        10,     30),
         Block("classification-ring",         12,    300),
@@ -78,6 +78,11 @@ PLANS = {
         Block("gan-equal",                    5,    400),
         Block("play-tuned",                  10,  12600, beside=True),
         Block("play-q-long",                 10,  10800, beside=True),
+    ],
+    "painters": [
+        #     experiment                  seeds seconds
+        Block("dots-halving",                 5,     85),
+        Block("squares-halving",              5,    140),
     ],
 }
 """Each block whole before the next."""
@@ -102,7 +107,8 @@ def rows_decided() -> dict[str, list[str]]:
     except FileNotFoundError:  # no checkout, no ledger
         return found
     for claim in claims:
-        for name in dict.fromkeys(filter(None, [*claim.experiments, claim.opened_by])):
+        names = [name for one in claim.alternatives for name in one.experiments]
+        for name in dict.fromkeys(names):
             found.setdefault(name, []).append(claim.id)
     return found
 

@@ -87,7 +87,8 @@ def ledger(file: Path | None = None, where: Path | None = None) -> list[Entry]:
         check_instance("where", where, str | Path, "a path or None")
     claims = read_claims(file)
     measured: dict[str, Result] = {}
-    for name in {name for claim in claims for name in claim.experiments}:
+    asked = [one for claim in claims for one in claim.alternatives]
+    for name in {name for one in asked for name in one.experiments}:
         if (best := results.best(name, where)) is not None:
             measured[name] = best
     return [decide(claim, measured, where) for claim in claims]
