@@ -221,10 +221,10 @@ def _show(name: str, preset: str | None, where: Where) -> None:
             continue
         _print(result, trained if result.runs else "")
         return
-    elsewhere = "" if where is None else f" --results {where}"
+    measure = results.command(name, preset or known[0], where)
     raise ValueError(
         f"no finished seed of {name}{f' at {preset}' if preset else ''}; measure it "
-        f"with 'python -m coordlib run {name} --preset {preset or known[0]}{elsewhere}'"
+        f"with '{measure}'"
     )
 
 

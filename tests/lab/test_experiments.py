@@ -202,14 +202,16 @@ def test_measuring_again_throws_away_what_was_begun(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1}', "9" * 5000])
 def test_the_remedy_for_a_damaged_file_works(tmp_path, counted, capsys, damage):
-    file = results.path("zero-weights", "paper", tmp_path)
+    where = tmp_path / "my results"
+    file = results.path("zero-weights", "paper", where)
+    where.mkdir()
     file.write_text(damage)
     for command in ("run", "show"):
-        assert main([command, "zero-weights", "--results", str(tmp_path)]) == 2
+        assert main([command, "zero-weights", "--results", str(where)]) == 2
     remedy = re.search(r"'python -m coordlib (.*)'", capsys.readouterr().err)[1]
     assert main(shlex.split(remedy)) == 0
     assert results.load(file).values("value").tolist() == [0.0]
-    assert (tmp_path / "zero-weights.paper.json.old").read_text() == damage
+    assert (where / "zero-weights.paper.json.old").read_text() == damage
 
 
 @pytest.mark.parametrize(
@@ -233,7 +235,14 @@ def test_an_installed_copy_wants_to_know_where_results_go(
     assert main(["run", "zero-weights", "--device", "cpu"]) == 2
     assert "give --results FOLDER" in capsys.readouterr().err
     assert counted == []
-    mine = ["--results", str(tmp_path / "mine")]
+    assert main(["show", "zero-weights"]) == 2
+    assert "name the folder (--results FOLDER)" in capsys.readouterr().err
+    mine = ["--results", str(tmp_path / "my own")]
+    for where in (tmp_path, tmp_path / "my own"):
+        with pytest.raises(FileNotFoundError, match="--results") as told:
+            results.measured("zero-weights", where)
+        remedy = re.search(r"'python -m coordlib (.*)'", str(told.value))[1]
+        assert shlex.split(remedy)[-1] == str(where)
     assert main(["run", "zero-weights", "--device", "cpu", *mine]) == 0
     assert "value" in capsys.readouterr().out
 

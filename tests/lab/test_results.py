@@ -10,6 +10,7 @@ from math import inf
 
 import numpy as np
 import pytest
+import torch
 from made import result_rows
 
 from coordlib.lab import files
@@ -263,8 +264,8 @@ def test_a_failed_write_leaves_the_old_result(tmp_path, monkeypatch):
 
 
 def test_a_gpu_goes_by_its_name(monkeypatch):
-    monkeypatch.setattr(results.torch.cuda, "get_device_name", lambda device: "GPU X")
-    assert results.device_name(results.torch.device("cuda")) == "GPU X"
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "GPU X")
+    assert results.device_name(torch.device("cuda")) == "GPU X"
 
 
 def test_unknown_presets_are_refused():
@@ -285,9 +286,9 @@ def test_every_committed_result_is_valid():
 def test_without_git_the_commit_is_unknown_unless_one_is_told(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("COORDLIB_COMMIT", raising=False)
-    assert results.provenance(results.torch.device("cpu"), 1.0)["commit"] == "unknown"
+    assert results.provenance(torch.device("cpu"), 1.0)["commit"] == "unknown"
     monkeypatch.setenv("COORDLIB_COMMIT", "ca2de93")
-    assert results.provenance(results.torch.device("cpu"), 1.0)["commit"] == "ca2de93"
+    assert results.provenance(torch.device("cpu"), 1.0)["commit"] == "ca2de93"
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -310,8 +311,13 @@ def test_a_result_that_grew_does_not_make_the_code_another(
     git("add", "-A")
     git("commit", "-q", "-m", "all of it")
     (tmp_path / file).write_text("new")
-    commit = results.provenance(results.torch.device("cpu"), 1.0)["commit"]
+    commit = results.provenance(torch.device("cpu"), 1.0)["commit"]
     assert re.fullmatch(rf"[0-9a-f]+{mark}", commit)
+    # Installed somewhere in a repository of others, its commit says nothing.
+    (tmp_path / "packages").mkdir()
+    monkeypatch.setattr(files, "ROOT", tmp_path / "packages")
+    commit = results.provenance(torch.device("cpu"), 1.0)["commit"]
+    assert commit == "unknown"
 
 
 def test_damaged_weights_are_named_with_the_remedy(tmp_path):

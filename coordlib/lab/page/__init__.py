@@ -44,7 +44,7 @@ def read(name: str) -> Result:
     """Give the largest result of an experiment, and print what it is."""
     result = results.best(name)
     if result is None:
-        raise ValueError(f"{name} was not measured: 'python -m coordlib run {name}'")
+        raise ValueError(f"{name} was not measured: '{results.command(name)}'")
     seeds = len(result.seeds)
     print(f"{name}: {result.preset} size, {seeds} seed{'s' * (seeds > 1)}")
     return result

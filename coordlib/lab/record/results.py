@@ -6,29 +6,47 @@ Beside it may lie the weights of the best networks, in an ``.npz`` of the same n
 
 import json
 import math
-import os
-import platform
+import shlex
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
-import coordlib
-from coordlib.arguments import check_choice, check_instance, check_number
+from coordlib.arguments import check_choice, check_instance
 from coordlib.lab import files
 from coordlib.lab.files import replace_file
 from coordlib.lab.record import arrays
 from coordlib.lab.record.arrays import Kept
+from coordlib.lab.record.provenance import device_name, provenance, versions
 from coordlib.lab.record.result import Result
+
+__all__ = [
+    "PRESETS",
+    "ResultError",
+    "Where",
+    "alone",
+    "best",
+    "check_writable",
+    "command",
+    "device_name",
+    "folder",
+    "load",
+    "load_weights",
+    "measured",
+    "partial_folder",
+    "path",
+    "provenance",
+    "put_aside",
+    "save",
+    "save_weights",
+    "versions",
+    "weights_path",
+]
 
 PRESETS = ("quick", "cpu", "decisive", "paper")
 """Sizes of a run, from seconds on a page to the source's own.
@@ -56,7 +74,12 @@ def folder() -> Path:
     FileNotFoundError
         If there is no checkout around the package.
     """
-    return files.in_checkout("results")
+    try:
+        return files.in_checkout("results")
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{error}; of results of your own, name the folder (--results FOLDER)"
+        ) from None
 
 
 def check_writable(where: Where) -> None:
@@ -328,13 +351,24 @@ def _again(file: Path) -> str:
     experiment, _, preset = file.stem.rpartition(".")
     if experiment.startswith("speed-"):
         return f"run 'python -m benchmarks {experiment.removeprefix('speed-')}'"
-    elsewhere = (
-        "" if file.parent == files.ROOT / "results" else f" --results {file.parent}"
-    )
-    return (
-        "run the experiment again with 'python -m coordlib run "
-        f"{experiment} --preset {preset} --force{elsewhere}'"
-    )
+    again = command(experiment, preset, file.parent, force=True)
+    return f"run the experiment again with '{again}'"
+
+
+def command(
+    experiment: str,
+    preset: str | None = None,
+    where: Where = None,
+    *,
+    force: bool = False,
+) -> str:
+    """The command that measures an experiment, as a shell takes it."""
+    words = ["python", "-m", "coordlib", "run", experiment]
+    words += ["--preset", preset] if preset else []
+    words += ["--force"] if force else []
+    if where is not None and Path(where) != files.ROOT / "results":
+        words += ["--results", str(where)]
+    return shlex.join(words)
 
 
 def best(experiment: str, where: Where = None) -> Result | None:
@@ -369,7 +403,7 @@ def measured(experiment: str, where: Where = None) -> Result:
     if result is None:
         raise FileNotFoundError(
             f"no result of {experiment}; measure it with "
-            f"'python -m coordlib run {experiment}'"
+            f"'{command(experiment, where=where)}'"
         )
     return result
 
@@ -393,55 +427,3 @@ def put_aside(experiment: str, preset: str, where: Where = None) -> list[Path]:
     # An older one stays.
     mark = next(m for m in marks if not any(Path(f"{f}{m}").exists() for f in there))
     return [f.replace(f"{f}{mark}") for f in there if f.exists()]
-
-
-def provenance(device: torch.device, seconds: float) -> dict:
-    """Describe the run that just ended: code, versions, machine, time."""
-    check_number("seconds", seconds)
-    if not 0 <= seconds < math.inf:
-        raise ValueError(f"seconds must be finite and at least 0, got {seconds}")
-    return {
-        "commit": _commit(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "device": device_name(device),
-        "seconds": round(seconds, 1),
-        "versions": versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Which coordlib, numpy, Python and torch are in use."""
-    return {
-        "coordlib": coordlib.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-
-
-def device_name(device: torch.device) -> str:
-    """The device as a provenance names it."""
-    check_instance("device", device, torch.device, "a torch.device")
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type} ({torch.get_num_threads()} threads)"
-
-
-def _commit() -> str:
-    """The commit of the checkout, marked where what is tracked differs from it.
-
-    Results do not count: a seed that is added to a committed one changes its file, and
-    not the code that measures the next. Where there is no git, or no checkout, it is
-    what COORDLIB_COMMIT says.
-    """
-    unknown = os.environ.get("COORDLIB_COMMIT", "unknown")
-    if shutil.which("git") is None:
-        return unknown
-    git = ["git", "-C", str(files.ROOT)]
-    silent = {"capture_output": True, "text": True, "check": False}
-    found = subprocess.run([*git, "describe", "--always"], **silent).stdout.strip()
-    if not found:
-        return unknown
-    code = ["--", ".", ":(exclude)results"]
-    same = subprocess.run([*git, "diff", "--quiet", "HEAD", *code], **silent)
-    return f"{found}-dirty" if same.returncode else found
