@@ -1,23 +1,11 @@
-"""The instrument of this book: shift, apply, shift back, compare.
-
-A map ``f`` is *equivariant* to a shift ``s`` when shifting first and applying
-then gives what applying first and shifting then gives::
-
-    f(shift(x, s)) == shift(f(x), s / stride)
-
-and *invariant* when the shift leaves no trace: ``f(shift(x, s)) == f(x)``.
-:func:`probe` measures the difference of the two sides for a set of shifts. An
-output that has lost its spatial axes (a vector of class scores, say) cannot be
-shifted, so there the same comparison measures invariance.
-"""
+"""To which shifts a map is equivariant, and by how much it fails."""
 
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import product
 from math import ceil, floor, prod
-from numbers import Integral
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -30,51 +18,13 @@ from coordlib.arguments import (
     check_number,
     check_tensor,
 )
+from coordlib.probe._shift import Shift, as_shift, places_kept, shift
 
-Shift = tuple[int, ...]
 Mode = Literal["circular", "zero", "cropped"]
 Between = Literal["nearest", "linear"]
 
-SHIFT_MODES = ("circular", "zero")
 PROBE_MODES = ("circular", "zero", "cropped")
 BETWEEN = ("nearest", "linear")
-
-
-def shift(x: Tensor, by: int | Shift, mode: str = "circular") -> Tensor:
-    """Move the content of ``x`` by whole pixels along its last axes.
-
-    Parameters
-    ----------
-    x : Tensor
-        Of shape ``(..., *size)``.
-    by : int or tuple of int
-        Pixels along the last ``len(by)`` axes, in the order of the axes: for an
-        image ``(down, right)``. Negative numbers move up and left.
-    mode : {"circular", "zero"}
-        What enters at the border: what left on the other side, or zeros.
-
-    Returns
-    -------
-    Tensor, of the shape of ``x``
-
-    Raises
-    ------
-    TypeError
-        If ``by`` holds anything but integers.
-    ValueError
-        If ``mode`` is unknown or ``x`` has fewer axes than ``by``.
-    """
-    by = _as_shift("by", by)
-    check_choice("mode", mode, SHIFT_MODES)
-    check_tensor("x", x, any_kind=True)
-    if x.ndim < len(by):
-        raise ValueError(f"by has {len(by)} entries but x only {x.ndim} axes")
-    axes = tuple(range(-len(by), 0))
-    rolled = torch.roll(x, by, axes)
-    if mode == "circular":
-        return rolled
-    kept = _kept(x.shape[-len(by) :], by, device=x.device)
-    return torch.where(kept, rolled, torch.zeros_like(rolled))
 
 
 @dataclass(frozen=True)
@@ -226,7 +176,7 @@ def probe(
     """
     if isinstance(shifts, str) or not isinstance(shifts, Iterable):
         raise TypeError(f"shifts must be an iterable of shifts, got {shifts!r}")
-    shifts = [_as_shift("shifts", s) for s in shifts]
+    shifts = [as_shift("shifts", s) for s in shifts]
     check_callable("f", f)
     check_tensor("x", x, any_kind=True)
     check_number("tolerance", tolerance)
@@ -369,7 +319,7 @@ def _output_shifts(
     size = y.shape[-len(s) :]
 
     def kept(by: Shift) -> Tensor | None:
-        return None if mode == "circular" else _kept(size, by, device=y.device)
+        return None if mode == "circular" else places_kept(size, by, device=y.device)
 
     if between == "nearest":
         return [(shift(y, by), kept(by)) for by in corners]
@@ -400,24 +350,3 @@ def _difference(a: Tensor, b: Tensor, kept: Tensor | None, axes: int) -> _Sides:
         error=0.0 if apart == 0 else apart / norm if norm else float("inf"),
         largest=float(difference.max()),
     )
-
-
-def _kept(size: Iterable[int], by: Shift, device: torch.device) -> Tensor:
-    """Mask of the places that still hold content after a shift that loses some."""
-    mask = torch.ones((), dtype=torch.bool, device=device)
-    for n, d in zip(size, by, strict=True):
-        place = torch.arange(n, device=device)
-        mask = mask[..., None] & (place >= d) & (place < n + d)
-    return mask
-
-
-def _as_shift(name: str, by: int | Shift) -> Shift:
-    entries = tuple(by) if isinstance(by, tuple | list) else (by,)
-    if not entries or not all(_is_step(d) for d in entries):
-        raise TypeError(f"{name}: a shift is an int or a tuple of int, got {by!r}")
-    return tuple(int(d) for d in entries)
-
-
-def _is_step(d: Any) -> bool:
-    whole = isinstance(d, Integral) and not isinstance(d, bool)
-    return whole and abs(d) < 2**63

@@ -1,0 +1,17 @@
+"""The instrument of this book: shift, apply, shift back, compare.
+
+A map ``f`` is *equivariant* to a shift ``s`` when shifting first and applying
+then gives what applying first and shifting then gives::
+
+    f(shift(x, s)) == shift(f(x), s / stride)
+
+and *invariant* when the shift leaves no trace: ``f(shift(x, s)) == f(x)``.
+:func:`probe` measures the difference of the two sides for a set of shifts. An
+output that has lost its spatial axes (a vector of class scores, say) cannot be
+shifted, so there the same comparison measures invariance.
+"""
+
+from coordlib.probe._probe import Probe, probe
+from coordlib.probe._shift import Shift, shift
+
+__all__ = ["Probe", "Shift", "probe", "shift"]
