@@ -3,9 +3,9 @@
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import product
-from math import ceil, floor, prod
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,11 +14,22 @@ from coordlib.arguments import (
     check_callable,
     check_choice,
     check_flag,
-    check_integer,
     check_number,
     check_tensor,
 )
-from coordlib.probe._shift import Shift, as_shift, places_kept, shift
+from coordlib.probe._compare import (
+    Select,
+    Sides,
+    Stride,
+    as_stride,
+    check_select,
+    compare,
+    kind_of,
+    selected,
+    strides_told,
+    windows,
+)
+from coordlib.probe._shift import Shift, as_shift
 
 Mode = Literal["circular", "zero", "cropped"]
 Between = Literal["nearest", "linear"]
@@ -47,7 +58,7 @@ class Probe:
         spatial axes the shape is (len(shifts),).
     scale : float
         Largest absolute value of ``f(x)``: what ``largest`` is to be held against.
-    stride : tuple of int
+    stride : tuple of int or Fraction
         Input pixels to one output pixel, per axis.
     tolerance : float
         ``largest / scale`` up to which a shift counts as exact.
@@ -62,7 +73,7 @@ class Probe:
     largest: Tensor
     maps: Tensor
     scale: float
-    stride: Shift
+    stride: Stride
     tolerance: float
     kind: str
     panels: list[tuple[Tensor, Tensor, Tensor, Tensor]] = field(repr=False)
@@ -112,15 +123,16 @@ class Probe:
 
 @torch.no_grad()
 def probe(
-    f: Callable[[Tensor], Tensor],
+    f: Callable[[Tensor], Any],
     x: Tensor,
     shifts: Iterable[int | Shift],
     *,
     mode: Mode = "circular",
-    stride: int | Shift = 1,
+    stride: int | Fraction | Stride | None = None,
     between: Between = "nearest",
     tolerance: float = 1e-5,
     keep_panels: bool = False,
+    select: Select | None = None,
 ) -> Probe:
     """Measure to which shifts a map is equivariant, and by how much it fails.
 
@@ -129,7 +141,7 @@ def probe(
     f : callable
         A layer, a network or a plain function from ``(N, C, *size)`` to
         ``(N, C', *size')``, or to a tensor without spatial axes, ``(N, K)`` or
-        ``(N,)``.
+        ``(N,)``. A single place, ``(N, K, 1, 1)``, cannot move, and counts as none.
     x : Tensor
         The input, of shape ``(N, C, *size)``, with one to three spatial axes.
     shifts : iterable of int or tuple of int
@@ -140,8 +152,12 @@ def probe(
         *zero*: zeros enter at the border, and only places whose content did not
         fall off are compared. *cropped*: ``x`` is a larger picture through whose
         window ``f`` looks; real content enters, and the overlap is compared.
-    stride : int or tuple of int
-        Input pixels to one output pixel, per shifted axis.
+    stride : int, Fraction or tuple of them, optional
+        Input pixels to one output pixel, per shifted axis; ``Fraction(1, 2)`` for what
+        doubles the size. If it is not given, the sizes tell: their ratio, or the
+        nearest whole number (one over it, where the output is larger) if neither is a
+        multiple of the other, as where a border is lost. A border as wide as what is
+        left misleads, and so does a resize by 1.5: give the stride there.
     between : {"nearest", "linear"}
         How the output is moved when the shift is no multiple of the stride: by
         whichever neighbouring whole shift fits best, or by linear interpolation.
@@ -150,6 +166,9 @@ def probe(
         counts as exact.
     keep_panels : bool
         Keep both sides of every shift, for drawing. Takes memory.
+    select : str, int or callable, optional
+        Which part of the output to measure, where ``f`` returns a tuple or a dict: its
+        key or index, or a function of the output that gives a tensor.
 
     Returns
     -------
@@ -159,8 +178,8 @@ def probe(
     ------
     ValueError, TypeError
         On an empty set of shifts, unknown options, shifts that leave nothing to
-        compare, a non-positive stride, or an output that is no tensor, changes its
-        shape, or has lost some of its axes only.
+        compare, a non-positive stride, a key that the output does not have, or an
+        output that is no tensor, changes its shape, or has lost some of its axes only.
 
     Warns
     -----
@@ -174,46 +193,73 @@ def probe(
     interpolation (``between="linear"``) and rolls the input (``"circular"``); its
     consistency on ImageNet crops out of a larger picture (``"cropped"``).
     """
+    shifts = check_protocol(x, shifts, mode, between, tolerance)
+    check_callable("f", f)
+    check_flag("keep_panels", keep_panels)
+    check_select(select)
+    axes = len(shifts[0])
+    given = None if stride is None else as_stride(stride, axes)
+
+    window = windows(x, shifts, mode)
+    still = window((0,) * axes)
+    reference = _applied(f, still, select)
+    kind = kind_of(reference, x, axes)
+    if not kind:
+        raise ValueError(
+            f"f must keep the {x.ndim} axes of x, or all but the first two must go; it "
+            f"gives shape {tuple(reference.shape)} for {tuple(still.shape)}"
+        )
+    stride = given or (1,) * axes
+    if kind == "equivariance":
+        size, made = still.shape[-axes:], reference.shape[-axes:]
+        if given:
+            _notice_the_stride(size, made, given)
+        else:
+            stride = strides_told(size, made)
+    rule = (stride, mode, between, kind)
+    sides = [
+        compare(_applied(f, window(s), select), reference, s, *rule) for s in shifts
+    ]
+    panels = [
+        (still, window(s), side.f_of_shifted, side.shifted_f)
+        for s, side in zip(shifts, sides, strict=True)
+        if keep_panels
+    ]
+    return gathered(shifts, sides, reference, stride, tolerance, kind, panels)
+
+
+def check_protocol(
+    x: Tensor, shifts: Iterable[int | Shift], mode: str, between: str, tolerance: float
+) -> list[Shift]:
+    """Give back shifts of one length that ``x`` has the axes for."""
     if isinstance(shifts, str) or not isinstance(shifts, Iterable):
         raise TypeError(f"shifts must be an iterable of shifts, got {shifts!r}")
     shifts = [as_shift("shifts", s) for s in shifts]
-    check_callable("f", f)
     check_tensor("x", x, any_kind=True)
     check_number("tolerance", tolerance)
     if not 0 <= tolerance < float("inf"):
         raise ValueError(f"tolerance must be finite and at least 0, got {tolerance}")
-    check_flag("keep_panels", keep_panels)
     check_choice("mode", mode, PROBE_MODES)
     check_choice("between", between, BETWEEN)
     if not shifts:
         raise ValueError("shifts is empty: give at least one shift")
     if len({len(s) for s in shifts}) != 1:
         raise ValueError("shifts must all have the same number of entries")
-    axes = len(shifts[0])
-    if x.ndim < axes + 1:
+    if x.ndim < len(shifts[0]) + 1:
         raise ValueError(f"x has shape {tuple(x.shape)}: too few axes for {shifts[0]}")
-    stride = tuple(stride) if isinstance(stride, tuple | list) else (stride,) * axes
-    if len(stride) != axes:
-        raise ValueError(
-            f"stride must be a positive int or {axes} of them, got {stride}"
-        )
-    stride = tuple(check_integer("stride", s, at_least=-(2**63)) for s in stride)
-    if min(stride) < 1:
-        raise ValueError(f"stride must be positive, got {stride}")
+    return shifts
 
-    window = _windows(x, shifts, mode)
-    still = window((0,) * axes)
-    reference = _applied(f, still)
-    if reference.ndim == x.ndim:
-        _notice_the_stride(still.shape[-axes:], reference.shape[-axes:], stride)
-    elif reference.ndim > 2:
-        raise ValueError(
-            f"f must keep the {x.ndim} axes of x, or all but the first two must go; it "
-            f"gives shape {tuple(reference.shape)} for {tuple(still.shape)}"
-        )
-    sides = [
-        _compare(f, window(s), reference, s, stride, mode, between) for s in shifts
-    ]
+
+def gathered(
+    shifts: list[Shift],
+    sides: list[Sides],
+    reference: Tensor,
+    stride: Stride,
+    tolerance: float,
+    kind: str,
+    panels: list,
+) -> Probe:
+    """Put together what was found for each shift."""
     return Probe(
         shifts=shifts,
         errors=torch.tensor([side.error for side in sides]),
@@ -222,60 +268,21 @@ def probe(
         scale=float(reference.abs().max()),
         stride=stride,
         tolerance=tolerance,
-        kind="equivariance" if reference.ndim == x.ndim else "invariance",
-        panels=[
-            (still, window(s), side.f_of_shifted, side.shifted_f)
-            for s, side in zip(shifts, sides, strict=True)
-        ]
-        if keep_panels
-        else [],
+        kind=kind,
+        panels=panels,
     )
 
 
-@dataclass(frozen=True)
-class _Sides:
-    """The two sides of the equation for one shift, and how far they are apart."""
-
-    f_of_shifted: Tensor
-    shifted_f: Tensor
-    difference: Tensor
-    error: float
-    largest: float
-
-
-def _compare(
-    f: Callable[[Tensor], Tensor],
-    moved: Tensor,
-    reference: Tensor,
-    s: Shift,
-    stride: Shift,
-    mode: str,
-    between: str,
-) -> _Sides:
-    output = _applied(f, moved)
-    if output.shape != reference.shape:
-        raise ValueError(
-            f"f gives shape {tuple(output.shape)} for shift {s} "
-            f"but {tuple(reference.shape)} for none"
-        )
-    if reference.ndim != moved.ndim:
-        return _difference(output, reference, None, axes=0)
-    candidates = _output_shifts(reference, s, stride, mode, between)
-    return min(
-        (_difference(output, y, kept, axes=len(s)) for y, kept in candidates),
-        key=lambda side: side.error,
-    )
-
-
-def _applied(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    y = f(x)
+def _applied(f: Callable[[Tensor], Any], x: Tensor, select: Select | None) -> Tensor:
+    y = selected(f(x), select)
     if not isinstance(y, Tensor):
-        raise TypeError(f"f must return a tensor, got {type(y).__name__}")
+        hint = "; select= picks a part of it" if isinstance(y, tuple | dict) else ""
+        raise TypeError(f"f must return a tensor, got {type(y).__name__}{hint}")
     return y
 
 
 def _notice_the_stride(
-    size: Iterable[int], made: Iterable[int], stride: Iterable[int]
+    size: Iterable[int], made: Iterable[int], stride: Stride
 ) -> None:
     """Warn where sizes tell of another stride; with a border lost they tell nothing."""
     for n, m, s in zip(size, made, stride, strict=True):
@@ -285,68 +292,3 @@ def _notice_the_stride(
                 f"{n / m:g}, got stride {s}: shifts are held against the wrong places",
                 stacklevel=4,  # whoever calls the probe, through torch.no_grad
             )
-
-
-def _windows(x: Tensor, shifts: list[Shift], mode: str) -> Callable[[Shift], Tensor]:
-    """Return the function that gives the input moved by a shift."""
-    if mode != "cropped":
-        return lambda s: shift(x, s, mode)
-    axes = len(shifts[0])
-    margin = [max(abs(s[a]) for s in shifts) for a in range(axes)]
-    size = x.shape[-axes:]
-    if any(n <= 2 * m for n, m in zip(size, margin, strict=True)):
-        raise ValueError(
-            f"x of size {tuple(size)} is too small to crop {margin} pixels "
-            "off every side: give a larger picture or smaller shifts"
-        )
-
-    def crop(s: Shift) -> Tensor:
-        # Content moves by +s when the window moves by -s.
-        window = (
-            slice(m - d, n - m - d) for m, n, d in zip(margin, size, s, strict=True)
-        )
-        return x[(..., *window)]
-
-    return crop
-
-
-def _output_shifts(
-    y: Tensor, s: Shift, stride: Shift, mode: str, between: str
-) -> list[tuple[Tensor, Tensor | None]]:
-    """Give each candidate for the shifted output with the mask of valid places."""
-    fractions = [d / r for d, r in zip(s, stride, strict=True)]
-    corners = list(product(*({floor(v), ceil(v)} for v in fractions)))
-    size = y.shape[-len(s) :]
-
-    def kept(by: Shift) -> Tensor | None:
-        return None if mode == "circular" else places_kept(size, by, device=y.device)
-
-    if between == "nearest":
-        return [(shift(y, by), kept(by)) for by in corners]
-    moved, mask = torch.zeros_like(y), None
-    for by in corners:
-        weight = prod(1 - abs(v - b) for v, b in zip(fractions, by, strict=True))
-        moved = moved + weight * shift(y, by)
-        if (part := kept(by)) is not None:
-            mask = part if mask is None else mask & part
-    return [(moved, mask)]
-
-
-def _difference(a: Tensor, b: Tensor, kept: Tensor | None, axes: int) -> _Sides:
-    """Compare the two sides over the kept places of the last ``axes`` axes."""
-    difference, compared = (a - b).abs(), b
-    if kept is not None:
-        if not kept.any():
-            raise ValueError("a shift leaves no place of the output to compare")
-        difference, compared = difference * kept, b * kept
-    norm, apart = float(compared.norm()), float(difference.norm())
-    image = difference.mean(dim=tuple(range(difference.ndim - axes)))
-    if kept is not None:
-        image = image.masked_fill(~kept, float("nan"))
-    return _Sides(
-        f_of_shifted=a,
-        shifted_f=b,
-        difference=image,
-        error=0.0 if apart == 0 else apart / norm if norm else float("inf"),
-        largest=float(difference.max()),
-    )

@@ -323,11 +323,13 @@ def the_tools():
         "probe",
         coordlib.probe,
         {"f": nn.Identity(), "x": x, "shifts": [(1, 2)], "mode": "circular"}
-        | {"stride": 1, "between": "nearest", "tolerance": 1e-5, "keep_panels": False},
+        | {"stride": 1, "between": "nearest", "tolerance": 1e-5, "keep_panels": False}
+        | {"select": None},
         {"f": "callable", "x": "tensor", "shifts": "list", "mode": "choice"}
         | {"stride": "sizes", "between": "choice", "tolerance": "number"}
-        | {"keep_panels": "flag"},
-        {"x": {"axes", "bools", "complex"}, "tolerance": {"zero"}},
+        | {"keep_panels": "flag", "select": "number"},
+        {"x": {"axes", "bools", "complex"}, "tolerance": {"zero"}}
+        | {"stride": {"None"}, "select": {"None", "string"}},
     )
     for name, argument in ("to_unit", "position"), ("from_unit", "coordinate"):
         yield Call(

@@ -1,5 +1,7 @@
 """The probe: what it calls equivariant is, and what it does not is not."""
 
+from fractions import Fraction
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -193,6 +195,74 @@ def test_a_map_that_loses_one_axis_is_no_invariance(f):
 @pytest.mark.parametrize("f", [lambda x: x.mean((2, 3)), lambda x: x.mean((1, 2, 3))])
 def test_scores_and_single_numbers_are_held_for_invariance(f):
     assert probe(f, picture(), [(0, 1)]).kind == "invariance"
+
+
+@pytest.mark.parametrize(
+    ("select", "error"),
+    [(3, ValueError), ("out", ValueError), (1.5, TypeError), (True, TypeError)],
+)
+def test_a_key_that_the_output_does_not_have_is_refused(select, error):
+    with pytest.raises(error, match="select must be a key"):
+        probe(lambda x: (x, x), picture(), [(0, 1)], select=select)
+
+
+@pytest.mark.parametrize(
+    ("f", "select"),
+    [
+        (lambda x: (x.cumsum(3), ring_conv()(x)), 1),
+        (lambda x: {"aux": x.cumsum(3), "out": ring_conv()(x)}, "out"),
+        (lambda x: [[ring_conv()(x)]], lambda y: y[0][0]),
+        (ring_conv(), 0),
+    ],
+)
+def test_one_part_of_the_output_is_selected(f, select):
+    assert probe(f, picture(), [(0, 1)], select=select).is_exact
+
+
+def test_a_single_place_left_is_invariance():
+    network = nn.Sequential(ring_conv(), nn.AdaptiveAvgPool2d(1))
+    found = probe(network, picture(), [(0, 1), (3, 2)], mode="circular")
+    assert found.kind == "invariance"
+    assert found.is_exact
+    assert probe(network, picture(), [(0, 9)], mode="zero").errors.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("f", "size", "stride"),
+    [
+        (nn.Conv2d(2, 1, 3, padding=1), 8, 1),
+        (nn.Conv2d(2, 1, 3), 8, 1),
+        (nn.MaxPool2d(2), 8, 2),
+        (nn.MaxPool2d(3, 2), 27, 2),
+        (nn.Conv2d(2, 1, 11, 4, 2), 224, 4),
+        (nn.Upsample(scale_factor=2), 8, Fraction(1, 2)),
+        (nn.ConvTranspose2d(2, 1, 3, 2), 8, Fraction(1, 2)),
+    ],
+)
+def test_sizes_tell_the_stride(f, size, stride):
+    found = probe(f, picture(size), [(0, 2)])
+    assert found.stride == (stride, stride)
+    assert all(type(r) is type(stride) for r in found.stride)
+
+
+def test_each_axis_has_a_stride_of_its_own():
+    assert probe(nn.MaxPool2d((2, 1)), picture(), [(2, 3)]).is_exact
+    assert probe(nn.MaxPool2d((1, 2)), picture(), [(0, 2)]).stride == (1, 2)
+
+
+def test_an_upsampler_moves_its_output_by_more_than_its_input():
+    shifts = [(0, 1), (2, 3)]
+    assert probe(nn.Upsample(scale_factor=3), picture(), shifts).is_exact
+    with pytest.warns(UserWarning, match="stride of 0.33"):
+        assert not probe(nn.Upsample(scale_factor=3), picture(), shifts, stride=1).exact
+
+
+def test_a_stride_that_sizes_do_not_tell_can_be_given():
+    def resized(x):  # places 0, 2/3, 4/3, ... of a ring
+        return x.repeat_interleave(3, 3)[..., ::2]
+
+    assert probe(resized, picture(), [2, 4], stride=Fraction(2, 3)).is_exact
+    assert not probe(resized, picture(), [2, 4]).is_exact
 
 
 @pytest.mark.parametrize(
