@@ -11,7 +11,8 @@ output that has lost its spatial axes (a vector of class scores, say) cannot be
 shifted, so there the same comparison measures invariance.
 """
 
+from coordlib.probe._layers import LayerProbes, probe_layers
 from coordlib.probe._probe import Probe, probe
 from coordlib.probe._shift import Shift, shift
 
-__all__ = ["Probe", "Shift", "probe", "shift"]
+__all__ = ["LayerProbes", "Probe", "Shift", "probe", "probe_layers", "shift"]

@@ -18,23 +18,42 @@ Select = str | int | Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
-class Sides:
-    """Both sides for one shift.
+class Rule:
+    """How the output is moved.
 
     Attributes
     ----------
-    f_of_shifted, shifted_f : Tensor
+    kind : {"equivariance", "invariance"}
+        With invariance it is not moved at all.
+    stride : tuple of int or Fraction
+    mode, between : str
+        As for the probe.
+    """
+
+    kind: str
+    stride: Stride
+    mode: str
+    between: str
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is found for one shift.
+
+    Attributes
+    ----------
     difference : Tensor
         Mean absolute difference over all but the last axes.
     error, largest : float
         The relative and the largest absolute difference.
+    panel : tuple of 2 Tensors
+        ``f(shift(x))`` and ``shift(f(x))``.
     """
 
-    f_of_shifted: Tensor
-    shifted_f: Tensor
     difference: Tensor
     error: float
     largest: float
+    panel: tuple[Tensor, Tensor] | None
 
 
 def windows(x: Tensor, shifts: list[Shift], mode: str) -> Callable[[Shift], Tensor]:
@@ -118,15 +137,7 @@ def selected(output: Any, select: Select | None) -> Any:
         ) from error
 
 
-def compare(
-    output: Tensor,
-    reference: Tensor,
-    s: Shift,
-    stride: Stride,
-    mode: str,
-    between: str,
-    kind: str,
-) -> Sides:
+def compare(output: Tensor, reference: Tensor, s: Shift, rule: Rule) -> Sides:
     """Hold the output for a shifted input against the shifted output.
 
     Raises
@@ -139,11 +150,11 @@ def compare(
             f"f gives shape {tuple(output.shape)} for shift {s} "
             f"but {tuple(reference.shape)} for none"
         )
-    if kind == "invariance":
+    if rule.kind == "invariance":
         return difference(output, reference, None, axes=0)
     candidates = [
         (y, kept)
-        for y, kept in _output_shifts(reference, s, stride, mode, between)
+        for y, kept in _output_shifts(reference, s, rule)
         if kept is None or kept.any()
     ]
     if not candidates:
@@ -155,17 +166,19 @@ def compare(
 
 
 def _output_shifts(
-    y: Tensor, s: Shift, stride: Stride, mode: str, between: str
+    y: Tensor, s: Shift, rule: Rule
 ) -> list[tuple[Tensor, Tensor | None]]:
     """Give each candidate for the shifted output with the mask of valid places."""
-    fractions = [Fraction(d) / r for d, r in zip(s, stride, strict=True)]
+    fractions = [Fraction(d) / r for d, r in zip(s, rule.stride, strict=True)]
     corners = list(product(*({floor(v), ceil(v)} for v in fractions)))
     size = y.shape[-len(s) :]
 
     def kept(by: Shift) -> Tensor | None:
-        return None if mode == "circular" else places_kept(size, by, device=y.device)
+        return (
+            None if rule.mode == "circular" else places_kept(size, by, device=y.device)
+        )
 
-    if between == "nearest":
+    if rule.between == "nearest":
         return [(shift(y, by), kept(by)) for by in corners]
     moved, mask = 0, None
     for by in corners:
@@ -186,9 +199,8 @@ def difference(a: Tensor, b: Tensor, kept: Tensor | None, axes: int) -> Sides:
     if kept is not None:
         image = image.masked_fill(~kept, float("nan"))
     return Sides(
-        f_of_shifted=a,
-        shifted_f=b,
         difference=image,
         error=0.0 if distance == 0 else distance / norm if norm else float("inf"),
         largest=float(apart.max()),
+        panel=(a, b),
     )

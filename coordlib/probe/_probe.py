@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from coordlib.arguments import (
     check_tensor,
 )
 from coordlib.probe._compare import (
+    Rule,
     Select,
     Sides,
     Stride,
@@ -160,7 +161,9 @@ def probe(
         left misleads, and so does a resize by 1.5: give the stride there.
     between : {"nearest", "linear"}
         How the output is moved when the shift is no multiple of the stride: by
-        whichever neighbouring whole shift fits best, or by linear interpolation.
+        whichever neighbouring whole shift fits best, or by linear interpolation. It is
+        one shift for the whole batch: give pictures one by one to what chooses its grid
+        by the picture, such as polyphase pooling.
     tolerance : float
         Largest difference, relative to the largest value of ``f(x)``, that still
         counts as exact.
@@ -216,16 +219,15 @@ def probe(
             _notice_the_stride(size, made, given)
         else:
             stride = strides_told(size, made)
-    rule = (stride, mode, between, kind)
-    sides = [
-        compare(_applied(f, window(s), select), reference, s, *rule) for s in shifts
-    ]
-    panels = [
-        (still, window(s), side.f_of_shifted, side.shifted_f)
-        for s, side in zip(shifts, sides, strict=True)
-        if keep_panels
-    ]
-    return gathered(shifts, sides, reference, stride, tolerance, kind, panels)
+    rule = Rule(kind, stride, mode, between)
+    sides, panels = [], []
+    for s in shifts:
+        moved = window(s)
+        side = compare(_applied(f, moved, select), reference, s, rule)
+        sides.append(replace(side, panel=None))
+        if keep_panels:
+            panels.append((still, moved, *side.panel))
+    return gathered(shifts, sides, reference, rule, tolerance, panels)
 
 
 def check_protocol(
@@ -254,9 +256,8 @@ def gathered(
     shifts: list[Shift],
     sides: list[Sides],
     reference: Tensor,
-    stride: Stride,
+    rule: Rule,
     tolerance: float,
-    kind: str,
     panels: list,
 ) -> Probe:
     """Put together what was found for each shift."""
@@ -266,9 +267,9 @@ def gathered(
         largest=torch.tensor([side.largest for side in sides]),
         maps=torch.stack([side.difference for side in sides]),
         scale=float(reference.abs().max()),
-        stride=stride,
+        stride=rule.stride,
         tolerance=tolerance,
-        kind=kind,
+        kind=rule.kind,
         panels=panels,
     )
 
