@@ -1,13 +1,14 @@
-"""Maps of the probe's error over a grid of shifts."""
+"""The probe's error over a grid of shifts, and layer by layer."""
 
 from collections.abc import Mapping
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from coordlib.lab.figures.plots import show_images
-from coordlib.lab.figures.style import WIDTH
-from coordlib.probe import Probe
+from coordlib.lab.figures.style import COLORS, WIDTH
+from coordlib.probe import LayerProbes, Probe
 
 
 def shift_maps(
@@ -44,3 +45,42 @@ def shift_maps(
     figure.set_size_inches(WIDTH, len(axes) // columns * (0.86 * WIDTH / columns + 0.2))
     figure.colorbar(axes[0].images[0], ax=axes.tolist(), shrink=0.9)
     return figure, axes
+
+
+def layer_errors(
+    networks: Mapping[str, LayerProbes], *, names: int = 24
+) -> tuple[Figure, np.ndarray]:
+    """Draw the mean error at every layer; a ring where all shifts are exact.
+
+    Parameters
+    ----------
+    networks : mapping of str to LayerProbes
+        By title what :func:`coordlib.probe.probe_layers` found.
+    names : int
+        About how many layers to name under the axis of each.
+
+    Returns
+    -------
+    figure, axes : Figure and flat array of Axes
+        One below the other, in one range. A dashed line stands at the first layer that
+        is not exact.
+    """
+    if not networks:
+        raise ValueError("networks is empty: give at least one")
+    figure, axes = plt.subplots(
+        len(networks), figsize=(WIDTH, 2.8 * len(networks)), sharey=True, squeeze=False
+    )
+    for ax, (title, found) in zip(axes.ravel(), networks.items(), strict=True):
+        layers = list(found.probes)
+        errors = [float(one.errors.mean()) for one in found.probes.values()]
+        exact = [one.is_exact for one in found.probes.values()]
+        ax.plot(errors, lw=1, zorder=1)
+        inside = ["white" if hollow else COLORS["blue"] for hollow in exact]
+        ax.scatter(range(len(layers)), errors, 18, inside, edgecolors=COLORS["blue"])
+        if found.first_inexact is not None:
+            ax.axvline(layers.index(found.first_inexact), color="0.6", lw=1, ls="--")
+        step = -(-len(layers) // names)
+        ticks = range(0, len(layers), step)
+        ax.set_xticks(ticks, layers[::step], rotation=90, fontsize=8)
+        ax.set(title=title, ylabel="mean relative error")
+    return figure, axes.ravel()
