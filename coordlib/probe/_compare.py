@@ -169,7 +169,10 @@ def _output_shifts(
     y: Tensor, s: Shift, rule: Rule
 ) -> list[tuple[Tensor, Tensor | None]]:
     """Give each candidate for the shifted output with the mask of valid places."""
-    fractions = [Fraction(d) / r for d, r in zip(s, rule.stride, strict=True)]
+    if rule.mode == "fourier":
+        by = tuple(float(d / r) for d, r in zip(s, rule.stride, strict=True))
+        return [(shift(y, by, "fourier"), None)]
+    fractions = [d / Fraction(r) for d, r in zip(s, rule.stride, strict=True)]
     corners = list(product(*({floor(v), ceil(v)} for v in fractions)))
     size = y.shape[-len(s) :]
 

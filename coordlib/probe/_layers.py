@@ -85,7 +85,7 @@ class LayerProbes:
 def probe_layers(
     model: nn.Module,
     x: Tensor,
-    shifts: Iterable[int | Shift],
+    shifts: Iterable[float | Shift],
     *,
     layers: Sequence[str] | None = None,
     mode: Mode = "circular",

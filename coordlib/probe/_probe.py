@@ -32,10 +32,10 @@ from coordlib.probe._compare import (
 )
 from coordlib.probe._shift import Shift, as_shift
 
-Mode = Literal["circular", "zero", "cropped"]
+Mode = Literal["circular", "zero", "cropped", "fourier"]
 Between = Literal["nearest", "linear"]
 
-PROBE_MODES = ("circular", "zero", "cropped")
+PROBE_MODES = ("circular", "zero", "cropped", "fourier")
 BETWEEN = ("nearest", "linear")
 
 
@@ -45,7 +45,7 @@ class Probe:
 
     Attributes
     ----------
-    shifts : list of tuple of int
+    shifts : list of tuple of int, or float with "fourier"
         The input shifts that were tried.
     errors : Tensor, shape (len(shifts),)
         Relative error of each: ``||f(shift x) - shift f(x)|| / ||shift f(x)||``
@@ -126,7 +126,7 @@ class Probe:
 def probe(
     f: Callable[[Tensor], Any],
     x: Tensor,
-    shifts: Iterable[int | Shift],
+    shifts: Iterable[float | Shift],
     *,
     mode: Mode = "circular",
     stride: int | Fraction | Stride | None = None,
@@ -147,12 +147,14 @@ def probe(
         The input, of shape ``(N, C, *size)``, with one to three spatial axes.
     shifts : iterable of int or tuple of int
         Shifts in input pixels along the last axes: integers move along the last
-        axis only, pairs move ``(down, right)``.
-    mode : {"circular", "zero", "cropped"}
+        axis only, pairs move ``(down, right)``. With "fourier" they may be fractions.
+    mode : {"circular", "zero", "cropped", "fourier"}
         The domain. *circular*: ``x`` lives on a ring, everything is compared.
         *zero*: zeros enter at the border, and only places whose content did not
         fall off are compared. *cropped*: ``x`` is a larger picture through whose
-        window ``f`` looks; real content enters, and the overlap is compared.
+        window ``f`` looks; real content enters, and the overlap is compared. *fourier*:
+        a ring, whose pictures move by fractions of a pixel too; see :func:`shift`. The
+        output moves so as well, by the shift divided by the stride.
     stride : int, Fraction or tuple of them, optional
         Input pixels to one output pixel, per shifted axis; ``Fraction(1, 2)`` for what
         doubles the size. If it is not given, the sizes tell: their ratio, or the
@@ -160,7 +162,8 @@ def probe(
         multiple of the other, as where a border is lost. A border as wide as what is
         left misleads, and so does a resize by 1.5: give the stride there.
     between : {"nearest", "linear"}
-        How the output is moved when the shift is no multiple of the stride: by
+        How the output is moved when the shift is no multiple of the stride, but for
+        "fourier": by
         whichever neighbouring whole shift fits best, or by linear interpolation. It is
         one shift for the whole batch: give pictures one by one to what chooses its grid
         by the picture, such as polyphase pooling.
@@ -231,17 +234,21 @@ def probe(
 
 
 def check_protocol(
-    x: Tensor, shifts: Iterable[int | Shift], mode: str, between: str, tolerance: float
+    x: Tensor,
+    shifts: Iterable[float | Shift],
+    mode: str,
+    between: str,
+    tolerance: float,
 ) -> list[Shift]:
     """Give back shifts of one length that ``x`` has the axes for."""
     if isinstance(shifts, str) or not isinstance(shifts, Iterable):
         raise TypeError(f"shifts must be an iterable of shifts, got {shifts!r}")
-    shifts = [as_shift("shifts", s) for s in shifts]
+    check_choice("mode", mode, PROBE_MODES)
+    shifts = [as_shift("shifts", s, mode) for s in shifts]
     check_tensor("x", x, any_kind=True)
     check_number("tolerance", tolerance)
     if not 0 <= tolerance < float("inf"):
         raise ValueError(f"tolerance must be finite and at least 0, got {tolerance}")
-    check_choice("mode", mode, PROBE_MODES)
     check_choice("between", between, BETWEEN)
     if not shifts:
         raise ValueError("shifts is empty: give at least one shift")

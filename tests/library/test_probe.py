@@ -7,7 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.testing import assert_close
 
+from coordlib.grid import index_grid
 from coordlib.probe import probe, shift
 
 RING = list(range(8))
@@ -154,6 +156,83 @@ def test_a_shift_of_fractions_is_refused():
         shift(picture(), (0.5, 1))
     with pytest.raises(TypeError, match="int or a tuple of int"):
         probe(nn.Identity(), picture(), [(0.5, 1)])
+
+
+def test_fractions_are_offered_where_they_are_refused():
+    with pytest.raises(TypeError, match='mode="fourier" moves by fractions'):
+        shift(picture(), (0.5, 1))
+    for wrong in (float("nan"), float("inf"), "1", None, True):
+        with pytest.raises(TypeError, match="by: a shift is"):
+            shift(picture(), (wrong, 1), "fourier")
+    with pytest.raises(TypeError, match="x must be floating point"):
+        shift(torch.ones(3, 3, dtype=torch.long), 0.5, "fourier")
+
+
+@pytest.mark.parametrize("size", [7, 8])
+@pytest.mark.parametrize("by", [(0, 1), (3, -2), (9, 100_003)])
+def test_a_whole_shift_by_fourier_is_the_circular_one(size, by):
+    x = picture(size)
+    assert_close(shift(x, by, "fourier"), shift(x, by))
+
+
+def waves(down, right, size=(9, 12)):
+    """A band-limited picture, seen from a place."""
+    i, j = index_grid(size, dtype=torch.float64)
+    i, j = (i - down) * 2 * torch.pi / size[0], (j - right) * 2 * torch.pi / size[1]
+    return (1 + torch.cos(4 * i + 1) + torch.sin(3 * i - 5 * j) * torch.cos(i))[None]
+
+
+@pytest.mark.parametrize("by", [(0, 0.5), (0.3, -1.7), (-20.25, 1000.125)])
+def test_what_is_band_limited_moves_exactly_between_the_pixels(by):
+    assert_close(shift(waves(0, 0), by, "fourier"), waves(*by), rtol=0, atol=1e-9)
+
+
+def test_fractions_of_a_shift_add():
+    x = picture(9).double()
+    there = shift(shift(x, (0.3, 0.9), "fourier"), (1.2, -0.4), "fourier")
+    assert_close(there, shift(x, (1.5, 0.5), "fourier"))
+
+
+def test_half_a_pixel_takes_nyquists_component_away():
+    stripes = torch.tensor([1.0, -1.0]).repeat(4)
+    assert_close(shift(stripes, 0.5, "fourier"), torch.zeros(8), rtol=0, atol=1e-6)
+    assert_close(shift(stripes, 1 / 3, "fourier"), stripes / 2)
+    assert_close(shift(stripes, 1.0, "fourier"), -stripes)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_fractional_shift_keeps_the_type(dtype):
+    moved = shift(picture().to(dtype), (0.5, 0.25), "fourier")
+    assert moved.dtype == dtype
+    wanted = shift(picture(), (0.5, 0.25), "fourier")
+    assert_close(moved.float(), wanted, rtol=0.02, atol=0.02)
+
+
+FRACTIONS = [(0, 0.5), (0.25, 1.5), (2, -0.75)]
+
+
+def test_a_circular_convolution_commutes_with_fractions_of_a_shift():
+    found = probe(ring_conv(), picture(9), FRACTIONS, mode="fourier")
+    assert found.is_exact
+    assert found.shifts == [(0, 0.5), (0.25, 1.5), (2, -0.75)]
+    assert "3 of 3" in found.summary()
+
+
+def test_a_rectifier_does_not_for_it_makes_frequencies_that_alias():
+    def rectified(x):
+        return (x - 0.5).relu()
+
+    assert not probe(rectified, picture(9), FRACTIONS, mode="fourier").exact
+    assert probe(rectified, picture(9), [(0, 1)], mode="fourier").is_exact
+
+
+def test_subsampling_what_the_coarser_grid_can_hold_moves_by_half_as_much():
+    i, j = index_grid((16, 16), dtype=torch.float64)
+    smooth = torch.cos((2 * i - 3 * j) * 2 * torch.pi / 16)[None, None]
+    rough = torch.cos((2 * i - 7 * j) * 2 * torch.pi / 16)[None, None]
+    halved = {"shifts": [(0, 1), (0.5, 0.3)], "mode": "fourier"}
+    assert probe(lambda x: x[..., ::2, ::2], smooth, **halved).is_exact
+    assert not probe(lambda x: x[..., ::2, ::2], rough, **halved).exact
 
 
 def test_a_map_whose_output_changes_shape_is_refused():
