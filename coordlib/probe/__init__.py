@@ -12,7 +12,18 @@ shifted, so there the same comparison measures invariance.
 """
 
 from coordlib.probe._layers import LayerProbes, probe_layers
+from coordlib.probe._lie import lie_derivative
+from coordlib.probe._moves import probe_moves
 from coordlib.probe._probe import Probe, probe
 from coordlib.probe._shift import Shift, shift
 
-__all__ = ["LayerProbes", "Probe", "Shift", "probe", "probe_layers", "shift"]
+__all__ = [
+    "LayerProbes",
+    "Probe",
+    "Shift",
+    "lie_derivative",
+    "probe",
+    "probe_layers",
+    "probe_moves",
+    "shift",
+]

@@ -162,11 +162,10 @@ def probe(
         multiple of the other, as where a border is lost. A border as wide as what is
         left misleads, and so does a resize by 1.5: give the stride there.
     between : {"nearest", "linear"}
-        How the output is moved when the shift is no multiple of the stride, but for
-        "fourier": by
-        whichever neighbouring whole shift fits best, or by linear interpolation. It is
-        one shift for the whole batch: give pictures one by one to what chooses its grid
-        by the picture, such as polyphase pooling.
+        How the output is moved when the shift is no multiple of the stride: by
+        whichever neighbouring whole shift fits best, or by linear interpolation;
+        "fourier" needs neither. It is one shift for the whole batch: give pictures one
+        by one to what chooses its grid by the picture, such as polyphase pooling.
     tolerance : float
         Largest difference, relative to the largest value of ``f(x)``, that still
         counts as exact.
@@ -208,7 +207,7 @@ def probe(
 
     window = windows(x, shifts, mode)
     still = window((0,) * axes)
-    reference = _applied(f, still, select)
+    reference = applied(f, still, select)
     kind = kind_of(reference, x, axes)
     if not kind:
         raise ValueError(
@@ -226,7 +225,7 @@ def probe(
     sides, panels = [], []
     for s in shifts:
         moved = window(s)
-        side = compare(_applied(f, moved, select), reference, s, rule)
+        side = compare(applied(f, moved, select), reference, s, rule)
         sides.append(replace(side, panel=None))
         if keep_panels:
             panels.append((still, moved, *side.panel))
@@ -246,9 +245,7 @@ def check_protocol(
     check_choice("mode", mode, PROBE_MODES)
     shifts = [as_shift("shifts", s, mode) for s in shifts]
     check_tensor("x", x, any_kind=True)
-    check_number("tolerance", tolerance)
-    if not 0 <= tolerance < float("inf"):
-        raise ValueError(f"tolerance must be finite and at least 0, got {tolerance}")
+    check_tolerance(tolerance)
     check_choice("between", between, BETWEEN)
     if not shifts:
         raise ValueError("shifts is empty: give at least one shift")
@@ -257,6 +254,12 @@ def check_protocol(
     if x.ndim < len(shifts[0]) + 1:
         raise ValueError(f"x has shape {tuple(x.shape)}: too few axes for {shifts[0]}")
     return shifts
+
+
+def check_tolerance(tolerance: float) -> None:
+    check_number("tolerance", tolerance)
+    if not 0 <= tolerance < float("inf"):
+        raise ValueError(f"tolerance must be finite and at least 0, got {tolerance}")
 
 
 def gathered(
@@ -281,7 +284,7 @@ def gathered(
     )
 
 
-def _applied(f: Callable[[Tensor], Any], x: Tensor, select: Select | None) -> Tensor:
+def applied(f: Callable[[Tensor], Any], x: Tensor, select: Select | None) -> Tensor:
     y = selected(f(x), select)
     if not isinstance(y, Tensor):
         hint = "; select= picks a part of it" if isinstance(y, tuple | dict) else ""
