@@ -359,7 +359,7 @@ def the_tools():
         {"f": "callable", "x": "tensor", "move_input": "callable"}
         | {"move_output": "callable", "tolerance": "number", "keep_panels": "flag"}
         | {"select": "number"},
-        {"x": {"axes", "complex", "bools"}, "move_output": {"None"}}
+        {"x": {"axes", "scalar", "complex", "bools"}, "move_output": {"None"}}
         | {"tolerance": {"zero"}, "select": {"None", "string"}},
     )
     yield Call(
