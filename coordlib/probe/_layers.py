@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from math import log, prod
 from typing import Any
 
 import torch
@@ -126,12 +127,13 @@ def probe_layers(
     Each error is that of the whole way from the input. Functions that are called in a
     forward pass show in the next module only.
 
-    Strides are told by sizes, step by step: that of an output is the stride of the
-    features of that size which the module was given, times the ratio of its own sizes.
-    So borders lost on the way add up to nothing. An output whose first axis is not
-    that of ``x``, or that has lost some of its spatial axes only, is skipped. One with
-    as many axes as ``x``, but in another order, cannot be told from others: see
-    ``select``.
+    Strides are told by sizes, step by step: that of an output is the stride of what the
+    module was given, times the ratio of its own sizes; features of one size have one
+    stride. So borders lost on the way add up to nothing.
+
+    An output whose first axis is not that of ``x``, or that has lost some of its
+    spatial axes only, is skipped. One with as many axes as ``x``, but in another order,
+    cannot be told from others: see ``select``.
 
     Examples
     --------
@@ -236,8 +238,19 @@ def _rules(
     between: str,
 ) -> dict[str, Rule]:
     """Say how each output moves; strides add up from module to module."""
-    size = tuple(x.shape[-axes:])
-    known: dict[tuple[int, ...], Stride] = {size: (1,) * axes}
+    known: dict[tuple[int, ...], Stride] = {tuple(x.shape[-axes:]): (1,) * axes}
+
+    def stride_of(size: tuple[int, ...]) -> Stride:
+        # Where functions changed the size unseen: by the nearest size that was seen.
+        if size not in known:
+            near = min(known, key=lambda one: abs(log(prod(one) / prod(size))))
+            known[size] = from_to(near, size)
+        return known[size]
+
+    def from_to(size: tuple[int, ...], made: tuple[int, ...]) -> Stride:
+        steps = zip(stride_of(size), strides_told(size, made), strict=True)
+        return as_stride(tuple(a * b for a, b in steps), axes)
+
     rules = {}
     for name, call in calls.items():
         if skipped[name]:
@@ -246,11 +259,10 @@ def _rules(
         stride = (1,) * axes
         if kind == "equivariance":
             made = tuple(call.output.shape[-axes:])
-            given = tuple(call.given[-axes:])
-            # Behind a function whose sizes nobody saw, the way is that from the input.
-            source = given if given in known else size
-            steps = zip(known[source], strides_told(source, made), strict=True)
-            stride = as_stride(tuple(a * b for a, b in steps), axes)
+            seen = len(call.given) == x.ndim
+            stride = (
+                from_to(tuple(call.given[-axes:]), made) if seen else stride_of(made)
+            )
             known.setdefault(made, stride)
         rules[name] = Rule(kind, stride, mode, between)
     return rules

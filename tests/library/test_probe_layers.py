@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from coordlib import PolyphasePool2d, probe, probe_layers
+from coordlib import MaxBlurPool2d, PolyphasePool2d, probe, probe_layers
 
 SHIFTS = [(i, j) for i in range(3) for j in range(4)]
 
@@ -76,6 +76,21 @@ def test_strides_add_up_where_borders_are_lost():
     assert [p.stride[0] for p in found.probes.values()] == [4, 8, 16, 32]
 
 
+def test_strides_add_up_where_functions_change_the_size_unseen():
+    class Pooled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3)
+
+        def forward(self, x):
+            for _ in range(2):
+                x = nn.functional.max_pool2d(self.first(x), 2)
+            return self.second(nn.functional.interpolate(x, scale_factor=2))
+
+    found = probe_layers(Pooled(), picture(26), [(0, 4)])
+    assert [p.stride[0] for p in found.probes.values()] == [1, 2, 2]
+
+
 def test_an_upsampler_takes_the_stride_back():
     layers = nn.MaxPool2d(4), nn.Upsample(scale_factor=2), nn.Upsample(scale_factor=4)
     found = probe_layers(nn.Sequential(*layers), picture(), [(4, 8)])
@@ -91,6 +106,12 @@ class Shared(nn.Module):
 
     def forward(self, x):
         return {"out": self.act(self.conv(self.act(x))), "aux": x}
+
+
+def test_a_blurred_pool_has_the_stride_of_the_pool():
+    blurred = nn.Sequential(nn.Conv2d(3, 3, 3), MaxBlurPool2d(2), MaxBlurPool2d(2))
+    found = probe_layers(blurred, picture(22), [(0, 4)])
+    assert [p.stride[0] for p in found.probes.values()] == [1, 2, 4]
 
 
 def test_a_module_that_is_called_twice_is_reported_twice():
