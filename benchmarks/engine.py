@@ -29,6 +29,15 @@ from coordlib.lab import experiments
 from coordlib.lab.models.cifar import ResNet
 from coordlib.lab.models.painters import CoordConvPainter, DeconvPainter
 from coordlib.lab.models.regressors import ConvRegressor
+from coordlib.lab.record.experiment import Experiment
+from coordlib.lab.record.halving import (
+    VALIDATION,
+    Halving,
+    as_job,
+    entered,
+    grid_of,
+    task_of,
+)
 from coordlib.lab.record.sweep import Sweep, jobs, stacks
 from coordlib.lab.record.task import Task, made
 from coordlib.lab.training.course import Course, Recipes
@@ -210,6 +219,42 @@ def counted(trainer: SideBySide) -> Counter:
     return counter
 
 
+def planned(experiment: Experiment, config: dict) -> Iterator[tuple[Task, dict]]:
+    """The stacks of an experiment, each with its task.
+
+    Of a search by halving, five seeds in its last round. Which recipes are left by
+    then nobody knows before: as if they came from all over the grid.
+    """
+    if isinstance(experiment, Halving):
+        task, entries = task_of(experiment, config), grid_of(config)
+        *choosing, last = config["rounds"]
+        for options in choosing:
+            wanted = [entered(one, options, 0, VALIDATION) for one in entries]
+            yield from ((task, job) for job in stacks(task, map(as_job, wanted)))
+            entries = _spread(entries, options["kept"])
+        wanted = [
+            entered(one, last, seed, "{}") for seed in range(5) for one in entries
+        ]
+        yield from ((task, job) for job in stacks(task, map(as_job, wanted)))
+        return
+    if not isinstance(experiment, Sweep):
+        raise ValueError(f"{experiment.name} is no sweep: it has no stacks to count")
+    task = made(experiment.task, config)
+    if not isinstance(task, Task):
+        raise ValueError(f"{experiment.name} does not learn from samples")
+    for job in stacks(task, jobs(config["arms"], task.splits(0), 0, True)):
+        yield task, job
+
+
+def _spread(entries: list[dict], kept: int) -> list[dict]:
+    """So many of each split, evenly over the grid."""
+    found = []
+    for split in dict.fromkeys(entry["split"] for entry in entries):
+        own = [entry for entry in entries if entry["split"] == split]
+        found += own[:: max(1, len(own) // kept)][:kept]
+    return found
+
+
 def table(names: Iterable[str], preset: str) -> None:
     """Print what the stacks of some sweeps need, and how long an H100 may take."""
     print(
@@ -218,13 +263,8 @@ def table(names: Iterable[str], preset: str) -> None:
     )
     for name in names:
         experiment, total = experiments.find(name), 0.0
-        if not isinstance(experiment, Sweep):
-            raise ValueError(f"{name} is no sweep: it has no stacks to count")
         config = experiment.config(preset)
-        task = made(experiment.task, config)
-        if not isinstance(task, Task):
-            raise ValueError(f"{name} does not learn from samples")
-        for job in stacks(task, jobs(config["arms"], task.splits(0), 0, True)):
+        for task, job in planned(experiment, config):
             trainer = prepared_on("meta", task, job)
             steps = len(trainer.settings)
             kernels = counted(trainer).kernels
@@ -240,7 +280,8 @@ def table(names: Iterable[str], preset: str) -> None:
                 f"{step * steps:7.0f}",
                 flush=True,
             )
-        print(f"{name} at {preset} size, one seed: {total:.0f} s\n", flush=True)
+        seeds = "five seeds" if isinstance(experiment, Halving) else "one seed"
+        print(f"{name} at {preset} size, {seeds}: {total:.0f} s\n", flush=True)
 
 
 def small_cases() -> dict[

@@ -51,15 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
             metavar="FOLDER",
             help="where results are, in place of results/",
         )
-    run.add_argument("--seeds", type=int, default=1, help="how many (default 1)")
-    run.add_argument("--device", default="auto", help="auto, cpu, cuda, mps ...")
-    run.add_argument("--dask", metavar="ADDRESS", help="spread a sweep over a cluster")
-    run.add_argument(
-        "--force", action="store_true", help="measure again, and keep the old as .old"
-    )
-    run.add_argument("--plan", metavar="PLAN", help="measure a plan: decisive")
-    run.add_argument("--minutes", type=float, default=14, help="of a plan (14)")
-    run.add_argument("--dry-run", action="store_true", help="only say what a plan does")
+    _add_run_options(run)
     data = commands.add_parser("data", help="data sets in one file, for elsewhere")
     _add_data_commands(data)
     _add_probe_options(commands.add_parser("probe", help="move a picture, and see"))
@@ -113,6 +105,20 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"stopped; {same} goes on from here", file=sys.stderr)
         return 130
     return 0
+
+
+def _add_run_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument("--seeds", type=int, default=1, help="how many (default 1)")
+    run.add_argument("--device", default="auto", help="auto, cpu, cuda, mps ...")
+    run.add_argument("--dask", metavar="ADDRESS", help="spread a sweep over a cluster")
+    run.add_argument(
+        "--force", action="store_true", help="measure again, and keep the old as .old"
+    )
+    run.add_argument(
+        "--plan", metavar="PLAN", help="measure a plan: decisive, painters"
+    )
+    run.add_argument("--minutes", type=float, default=14, help="of a plan (14)")
+    run.add_argument("--dry-run", action="store_true", help="only say what a plan does")
 
 
 def _add_data_commands(data: argparse.ArgumentParser) -> None:
@@ -238,6 +244,8 @@ def _ledger(options: argparse.Namespace) -> None:
             hours = entry.hours(entry.next)
             command = "; ".join(entry.command.splitlines())
             lines.append(f"next: {entry.next} seeds, {hours:.1f} h: {command}")
+        elif entry.command:
+            lines.append(f"next: {entry.command}")
         for line in filter(None, lines):
             print(
                 textwrap.fill(

@@ -11,11 +11,11 @@ output that has lost its spatial axes (a vector of class scores, say) cannot be
 shifted, so there the same comparison measures invariance.
 """
 
+from coordlib.grid import Shift, shift
 from coordlib.probe._layers import LayerProbes, probe_layers
 from coordlib.probe._lie import lie_derivative
 from coordlib.probe._moves import probe_moves
 from coordlib.probe._probe import Probe, probe
-from coordlib.probe._shift import Shift, shift
 
 __all__ = [
     "LayerProbes",

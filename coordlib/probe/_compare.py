@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coordlib.probe._shift import Shift, places_kept, shift
+from coordlib.grid import Shift, kept_places, shift
 
 Stride = tuple[int | Fraction, ...]
 Select = str | int | Callable[[Any], Any]
@@ -178,7 +178,7 @@ def _output_shifts(
 
     def kept(by: Shift) -> Tensor | None:
         return (
-            None if rule.mode == "circular" else places_kept(size, by, device=y.device)
+            None if rule.mode == "circular" else kept_places(size, by, device=y.device)
         )
 
     if rule.between == "nearest":

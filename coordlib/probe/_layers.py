@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.arguments import check_module, check_sequence
+from coordlib.grid import Shift
 from coordlib.probe._compare import (
     Rule,
     Select,
@@ -24,7 +25,6 @@ from coordlib.probe._compare import (
     windows,
 )
 from coordlib.probe._probe import Between, Mode, Probe, check_protocol, gathered
-from coordlib.probe._shift import Shift
 from coordlib.watching import in_mode, watched
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from coordlib.arguments import check_callable, check_floating
+from coordlib.grid import Shift, as_shift
 from coordlib.probe._compare import (
     Select,
     Stride,
@@ -18,7 +19,6 @@ from coordlib.probe._compare import (
     strides_told,
 )
 from coordlib.probe._probe import applied
-from coordlib.probe._shift import Shift, as_shift
 
 
 def lie_derivative(

@@ -17,6 +17,7 @@ from coordlib.arguments import (
     check_number,
     check_tensor,
 )
+from coordlib.grid import Shift, as_shift
 from coordlib.probe._compare import (
     Rule,
     Select,
@@ -30,7 +31,6 @@ from coordlib.probe._compare import (
     strides_told,
     windows,
 )
-from coordlib.probe._shift import Shift, as_shift
 
 Mode = Literal["circular", "zero", "cropped", "fourier"]
 Between = Literal["nearest", "linear"]

@@ -14,6 +14,7 @@ from torch import nn
 
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import quadrant_split, splits, squares
+from coordlib.lab.experiments.coordinates.raced import rebuilt
 from coordlib.lab.figures import interactive
 from coordlib.lab.figures.interactive.race import ENGINE, KERNEL
 from coordlib.lab.measures import pixel_accuracy
@@ -418,6 +419,23 @@ def test_the_button_gives_a_cell_that_runs(tab):
     cell = taken(tab)
     assert 'rebuilt("deconv", True,' in cell and 'rebuilt("coordconv", False,' in cell
     assert np.shape(executed(cell)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (("dense", True, ""), "kind must be one of"),
+        (("deconv", 1, ""), "normalised must be True or False"),
+        (("deconv", True, b""), "weights must be text in base64"),
+        (("deconv", True, "AAAA?AAA"), "weights must be numbers in base64"),
+        (("deconv", True, "AAAAA"), "weights must be numbers in base64"),
+        (("deconv", True, "AAAAAAAA"), "weights must be numbers in base64"),
+        (("deconv", True, "AAAAAAAAAAAAAAAA"), r"the \d+ numbers of 'deconv', got 3"),
+    ],
+)
+def test_a_cell_that_was_copied_in_part_is_refused(call, told):
+    with pytest.raises((TypeError, ValueError), match=told):
+        rebuilt(*call)
 
 
 def race(page, kind: str, split: str, seed: int, normalised: bool = False) -> list:

@@ -104,3 +104,28 @@ def test_a_claim_listed_twice_is_named(tmp_path):
     file.write_text(EVIDENCE + EVIDENCE)
     with pytest.raises(ValueError, match="listed twice: A"):
         ledger.read_claims(file)
+
+
+def test_preferred_evidence_stands_before_the_other(tmp_path):
+    preferred = EVIDENCE.split("  evidence:\n")[1].replace("gan", "vae")
+    file = tmp_path / "claims.yml"
+    file.write_text(f"{EVIDENCE}  preferred:\n{preferred}")
+    (read,) = ledger.read_claims(file)
+    assert read.experiment == "vae" and read.otherwise.experiment == "gan"
+    assert [one.experiment for one in read.alternatives] == ["vae", "gan"]
+    file.write_text(f"{EVIDENCE}  preferred:\n{preferred.replace('{a: a}', '[a]')}")
+    with pytest.raises(ValueError, match="quantities must have names"):
+        ledger.read_claims(file)
+
+
+def test_the_runs_of_a_bound_may_be_measured(tmp_path):
+    asked = "- bound: {none: a}\n        limit: 1\n        cases: 9\n"
+    asked += "        trained: a\n        grid: 9\n        runs: "
+    evidence = EVIDENCE[: EVIDENCE.index("- difference")] + asked
+    file = tmp_path / "claims.yml"
+    file.write_text(f"{evidence}a\n")
+    (read,) = ledger.read_claims(file)
+    assert read.reading.clauses[0].options["runs"] == "a"
+    file.write_text(f"{evidence}b\n")
+    with pytest.raises(ValueError, match="runs speaks of b, which is no quantity"):
+        ledger.read_claims(file)

@@ -97,3 +97,11 @@ def test_the_table_tells_what_a_preset_needs(capsys):
 def test_what_is_no_sweep_has_no_table(capsys):
     assert engine.main(["gan"]) == 2
     assert "gan is no sweep" in capsys.readouterr().err
+
+
+def test_the_rounds_of_a_search_are_counted(capsys):
+    assert engine.main(["dots-halving", "--preset", "quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    # Two shapes in each round, then one recipe of each split with five seeds.
+    assert len(lines) == 1 + 2 + 2 + 1 + 2
+    assert lines[-3].split()[6] == "10"

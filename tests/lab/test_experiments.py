@@ -185,7 +185,7 @@ def test_measuring_again_twice_does_not_lose_the_finished_result(
 def test_measuring_again_throws_away_what_was_begun(tmp_path, monkeypatch):
     folder = results.partial_folder("zero-weights", "paper", tmp_path)
     folder.mkdir(parents=True)
-    for name in ("state.pt", "best-arm_split.npz"):
+    for name in ("state.pt", "best-network.npz"):
         (folder / name).touch()
     found = []
 

@@ -235,6 +235,15 @@ def test_grey_pictures_and_boards_of_truths_have_channels_too():
     assert games.reset().sum() == 1
 
 
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 1), (4, 6, 2)])
+def test_what_was_seen_stays_when_a_game_goes_on(shape):
+    games = GymnasiumGames(lambda: Walk(shape), 2)
+    seen = games.reset()
+    before = seen.clone()
+    after, _, _ = games.step(torch.tensor([1, 1]))
+    assert torch.equal(seen, before) and not torch.equal(seen, after)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

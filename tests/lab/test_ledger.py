@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from made import result_rows
 from coordlib.__main__ import main
 from coordlib.lab import experiments
 from coordlib.lab.record import derived, ledger, ledger_html, results
+from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.claims import Claim, Clause, Reading
 from coordlib.lab.record.ledger import decide
 from coordlib.lab.record.ledger_figure import overview, row_figure
@@ -104,6 +106,27 @@ def test_a_gate_that_fails_is_named_and_nothing_is_judged():
 def test_a_gate_without_a_measurement_is_closed():
     entry = judge(FIVE, gates={"a control with ones": "not measured"})
     assert entry.because == "gate: a control with ones (not measured)"
+    assert entry.command == ""
+
+
+def test_what_waits_for_other_evidence_names_its_command():
+    clause = Clause("more", "difference", "a - b", MATTERS)
+    better = claim(clause, experiment="control", design="20 seeds, paired")
+    waiting = claim(clause, gates={"a control with ones": "not measured"})
+    entry = decide(replace(better, otherwise=waiting), {"trial": result(FIVE)})
+    assert entry.verdict == "not tested"
+    assert entry.command == "python -m coordlib run control --preset cpu --seeds 20"
+    assert entry.command in ledger_html.open_rows([entry])
+
+
+def test_a_seed_without_a_number_that_may_lack_is_left_out():
+    quantities = QUANTITIES | {"c": {"metric": "c", "sparse": True}}
+    clause = Clause("more", "difference", "c - b", MATTERS)
+    measured = result(FIVE)
+    measured.rows += [row | {"metric": "c"} for row in measured.select(metric="a")[1:]]
+    entry = decide(claim(clause, quantities=quantities), {"trial": measured})
+    assert entry.seeds == 4
+    assert entry.because == "4 of 5 seeds"
 
 
 def test_the_clause_that_decides_is_named():
@@ -237,7 +260,8 @@ def test_every_rule_of_the_book_can_be_decided_by_the_results_there_are(entries)
         for name in entry.claim.experiments:
             assert name in experiments.NAMES
         assert entry.because
-        assert bool(entry.next) == bool(entry.command)
+        closed = entry.verdict == "not tested" and entry.preferred
+        assert bool(entry.next or closed) == bool(entry.command)
         assert entry.next is None or entry.verdict == "undecided"
 
 
@@ -301,8 +325,12 @@ def test_dots_inside_the_quadrant_are_counted_from_where_training_ended(tmp_path
     answers = torch.from_numpy(dots)
     # Wrong wherever a pixel lies in the last row, which is inside.
     answers = torch.where(answers // 64 == 59, 0, answers)
-    results.save_weights({"net/answers": answers}, "trial", "cpu", tmp_path)
-    share = derived.right_inside(tmp_path, "trial", "cpu", "net", 4)
+    kept = [
+        Kept({"painter": "deconv"}, {"answers": answers}),
+        Kept({"painter": "coordconv"}, {"answers": 0 * answers}),
+    ]
+    results.save_weights(kept, "trial", "cpu", tmp_path)
+    share = derived.right_inside(tmp_path, "trial", "cpu", 4, painter="deconv")
     assert share == pytest.approx(23 / 24)
 
 
@@ -390,3 +418,67 @@ def test_the_terminal_reads_another_folder(tmp_path, capsys):
     assert main(["ledger", "--results", str(tmp_path)]) == 0
     assert "Of 46 claims 46 are not tested." in capsys.readouterr().out
     assert main(["ledger", "--results", str(tmp_path / "none")]) == 2
+
+
+def test_preferred_evidence_counts_once_it_is_measured_with_five_seeds():
+    clauses = (Clause("more", "difference", "a - b", MATTERS),)
+    other = claim(*clauses)
+    asked = claim(*clauses, experiment="preferred", otherwise=other)
+    measured = {"trial": result((0.0,) * 5)}
+    assert decide(asked, measured).claim is other
+    for values, preset, taken in (
+        (FIVE[:4], "cpu", other),
+        (FIVE, "quick", other),
+        (FIVE, "decisive", asked),
+    ):
+        found = result(values)
+        found.experiment, found.preset = "preferred", preset
+        entry = decide(asked, measured | {"preferred": found})
+        assert entry.claim is taken
+        assert (entry.verdict == "supported") == (taken is asked)
+
+
+def halved(name, test, train):
+    """A search of 162 recipes that ended so: by split, two numbers of each seed."""
+    score = {"dots-halving": "accuracy", "squares-halving": "iou"}[name]
+    found = Result(name, "decisive", {})
+    for seed in range(5):
+        told = []
+        for split, reached in test.items():
+            told += rows({"recipes": 162, f"highest_train_{score}": train}, split=split)
+            for rank, value in enumerate(reached, 1):
+                scored = {"test_near_miss_share": 0.9, "train_near_miss_share": 1.0}
+                scored |= {f"test_{score}": value + seed / 1000}
+                scored |= {f"train_{score}": train}
+                told += rows(scored, split=split, rank=rank)
+        found.add(seed, told)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("second", "train", "verdict"),
+    [
+        (0.80, 1.0, "not exceeded"),
+        (0.91, 1.0, "contradicted"),  # by one recipe, with every seed
+        (0.87, 1.0, "not exceeded"),  # within the sampling error
+        (0.886, 1.0, "undecided"),  # with some seeds
+        (0.80, 0.98, "undecided"),  # not trained to the end
+    ],
+)
+def test_the_search_decides_the_bounds_of_the_published_painters(
+    second, train, verdict
+):
+    claims = {claim.id: claim for claim in ledger.read_claims()}
+    dots = halved("dots-halving", {"uniform": (0.7, second)}, train)
+    normalisation = results.best("normalisation")
+    measured = {"dots-halving": dots, "normalisation": normalisation}
+    entry = decide(claims["L03"], measured)
+    assert entry.also["with batch normalisation, as published"].verdict == verdict
+    assert entry.verdict == "contradicted"  # without batch normalisation
+    assert "162 recipes" in entry.measured
+    near = decide(claims["L06"], measured)
+    assert near.claim.experiment == "dots-halving" and near.verdict == "supported"
+    reached = {"uniform": (0.7, second - 0.03), "quadrant": (0.1, second - 0.6)}
+    painted = {"squares-halving": halved("squares-halving", reached, train)}
+    assert decide(claims["L01"], painted).verdict == verdict
+    assert decide(claims["L02"], painted).verdict in ("undecided", "not exceeded")

@@ -219,7 +219,9 @@ def test_the_sweep_tells_what_coordinates_add(monkeypatch, tmp_path):
     assert {(run["arm"], run["seed"]) for run in result.runs} == {
         (arm, seed) for arm in experiment.ARMS for seed in (0, 1)
     }
-    kept = results.load_weights("play", "quick", "plain_catch", tmp_path)
+    kept = results.load_weights(
+        "play", "quick", where=tmp_path, arm="plain", split="catch"
+    )
     assert kept["pictures"].shape == (9, 10, 10)
 
 

@@ -24,7 +24,7 @@ from coordlib.lab.experiments.aliasing import along_shift
 from coordlib.lab.experiments.aliasing import pretrained as along
 from coordlib.lab.measures import consistency
 from coordlib.lab.models import pretrained as models
-from coordlib.lab.record import results
+from coordlib.lab.record import arrays, results
 from coordlib.lab.record.experiment import Setting
 from coordlib.lab.record.result import Result
 from coordlib.surgery import antialias
@@ -363,7 +363,8 @@ def test_every_variant_of_every_network_is_measured_on_every_source(small):
     tuned = HERE | {"variant": "tuned"}
     gain = got.mean("flips", **tuned) - got.mean("flips", **HERE)
     assert got.mean("flips_gain", **tuned) == pytest.approx(gain)
-    kept = kept["chelsea/probabilities"]
+    axes = {"source": "scikit-image", "picture": "chelsea"}
+    kept = arrays.select(kept, **axes).tensors["probabilities"]
     assert kept.shape[:2] == (5, 4)
     variants = [kept[k] for k in range(5)]
     assert not any(torch.equal(a, b) for a, b in pairwise(variants))
@@ -379,8 +380,9 @@ def test_what_is_tuned_on_is_never_tested(small):
 def test_the_same_seed_measures_the_same(small):
     (first, kept), (again, kept_again) = measured(), measured()
     assert first.rows == again.rows
-    assert kept.keys() == kept_again.keys()
-    assert all(torch.equal(kept[name], kept_again[name]) for name in kept)
+    for one, other in zip(kept, kept_again, strict=True):
+        assert one.axes == other.axes and one.tensors.keys() == other.tensors.keys()
+        assert all(torch.equal(one.tensors[k], other.tensors[k]) for k in one.tensors)
 
 
 def test_recalibration_takes_the_statistics_of_the_windows():
@@ -436,9 +438,10 @@ def test_a_run_keeps_numbers_and_what_the_figure_shows(small, tmp_path, monkeypa
     monkeypatch.setitem(along.PRESETS, "quick", CONFIG)
     result = experiments.run("pretrained", "quick", report=lambda _: None)
     assert result.mean("flips", variant="plain", source="samples") >= 0
-    names = ["tiny_plain", "tiny_tuned"]
-    shown = along_shift.along_shift(names, "quick")
-    assert shown["networks"] == names and shown["shifts"] == SHIFTS
+    asked = [("tiny", "plain"), ("tiny", "tuned")]
+    shown = along_shift.along_shift(asked, "quick")
+    assert shown["networks"] == ["tiny, plain", "tiny, tuned"]
+    assert shown["shifts"] == SHIFTS
     for picture in ("astronaut", "chelsea", "coffee", "rocket"):
         classes, values = shown["classes"][picture], shown["probabilities"][picture]
         assert values.shape == (2, 4, len(classes)) and len(set(classes)) == len(
@@ -453,7 +456,7 @@ def test_a_run_keeps_numbers_and_what_the_figure_shows(small, tmp_path, monkeypa
     top = shown["probabilities"]["chelsea"][0, 2].argmax()
     assert shown["classes"]["chelsea"][top] == label
     with pytest.raises(ValueError, match="networks must be of"):
-        along_shift.along_shift(["huge"], "quick")
+        along_shift.along_shift([("huge", "plain")], "quick")
 
 
 # The real ones

@@ -190,9 +190,11 @@ def test_every_problem_belongs_to_a_page():
     ("call", "told"),
     [
         (("nonsense", 1), "name must be one of"),
+        ((["alias"], 1), "name must be one of"),
+        (("alias", True), "seed must be an integer"),
         (("alias", 2.5), "seed must be an integer"),
         (("alias", -1), "seed must be at least 0"),
-        (("alias", 2**32), "seed must be at least 0 and below"),
+        (("alias", 2**32), "seed must be at most 4294967295"),
     ],
 )
 def test_what_is_no_problem_and_no_number_is_refused(call, told):

@@ -317,7 +317,7 @@ def test_a_result_that_grew_does_not_make_the_code_another(
 def test_damaged_weights_are_named_with_the_remedy(tmp_path):
     results.weights_path("trial", "cpu", tmp_path).write_text("no archive")
     with pytest.raises(ResultError, match=r"cpu.npz is damaged .* --force"):
-        results.load_weights("trial", "cpu", "conv", tmp_path)
+        results.load_weights("trial", "cpu", where=tmp_path, arm="conv")
 
 
 def test_a_benchmark_is_measured_again_by_its_own_command(tmp_path):

@@ -20,6 +20,7 @@ from coordlib.lab.experiments.coordinates import (
 )
 from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record import arrays, results, spread, sweep, task
+from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.sweep import Sweep
 
@@ -146,6 +147,34 @@ def test_side_by_side_a_job_gives_the_runs_it_would_give_alone():
         assert one["train_accuracy"] == pytest.approx(other["train_accuracy"], abs=0.05)
 
 
+def test_networks_begin_side_by_side_with_the_weights_they_would_have_alone(
+    monkeypatch,
+):
+    class Seen(Exception):
+        pass
+
+    def see(models, *args, **options):
+        raise Seen([model.state_dict() for model in models])
+
+    monkeypatch.setattr(task, "fit_many", see)
+    painting = coordinate_classification.task(16)
+    job = {"network": {"width": 1, "kernel_size": 2}, "training": {"epochs": 1}}
+    recipes = [
+        {"arm": "deconv", "split": split, "seed": seed, "lr": 0.01, "weight_decay": 0.0}
+        for split in SPLITS
+        for seed in (3, 4)
+    ]
+    with pytest.raises(Seen) as together:
+        task.train(painting, job | {"recipes": recipes}, "cpu")
+    for recipe, begun in zip(recipes, together.value.args[0], strict=True):
+        with pytest.raises(Seen) as alone:
+            task.train(painting, job | {"recipes": [recipe]}, "cpu")
+        for name, weight in alone.value.args[0][0].items():
+            assert torch.equal(weight, begun[name])
+    weights = [begun["1.weight"] for begun in together.value.args[0]]
+    assert len({weight.data_ptr() for weight in weights}) == len(recipes)
+
+
 def test_a_result_holds_every_run_and_the_weights_of_the_best(tmp_path, small):
     result = experiments.run(NAME, "quick", where=tmp_path, **QUIET)
     assert len(result.runs) == 10
@@ -163,12 +192,46 @@ def test_a_result_holds_every_run_and_the_weights_of_the_best(tmp_path, small):
 
 def test_weights_that_are_not_there_are_asked_for_in_clear_words(tmp_path, small):
     with pytest.raises(FileNotFoundError, match="python -m coordlib run"):
-        results.load_weights(NAME, "quick", "deconv_uniform", tmp_path)
-    results.save_weights({"deconv_uniform/w": torch.ones(1)}, NAME, "quick", tmp_path)
-    with pytest.raises(KeyError, match="there are deconv_uniform"):
-        results.load_weights(NAME, "quick", "dense_uniform", tmp_path)
+        results.load_weights(NAME, "quick", where=tmp_path, arm="deconv")
+    kept = [Kept({"arm": "deconv", "split": "uniform"}, {"w": torch.ones(1)})]
+    results.save_weights(kept, NAME, "quick", tmp_path)
+    with pytest.raises(KeyError, match="there is arm 'deconv', split 'uniform'"):
+        results.load_weights(NAME, "quick", where=tmp_path, arm="dense")
     with pytest.raises(FileNotFoundError, match=f"no result of {NAME}"):
         experiments.best_network(NAME, "deconv", "uniform", tmp_path)
+
+
+def test_of_an_arm_and_a_split_only_the_best_network_is_kept(tmp_path):
+    painting = coordinate_classification.contest(16)
+    run = {"seed": 0, "network": {}, "training": {}, "lr": 0.1, "weight_decay": 0.0}
+    runs = []
+    # The names of two of them would be one, written in a row.
+    for arm, split, accuracies in (("a", "b_c", (3, 5, 4)), ("a_b", "c", (2,))):
+        for lr, accuracy in enumerate(accuracies):
+            one = run | {
+                "arm": arm,
+                "split": split,
+                "lr": lr,
+                "test_accuracy": accuracy,
+            }
+            weights = {"w": torch.tensor(accuracy)}
+            sweep.keep_weights(tmp_path, painting, one, weights, runs)
+            runs.append(one)
+    assert len(list(tmp_path.iterdir())) == 2
+    arms, lines = {"a": {"axes": {"size": 1}}, "a_b": {}}, []
+    kept = list(sweep.kept_weights(tmp_path, painting, arms, runs, lines.append))
+    assert [one.axes for one in kept] == [
+        {"arm": "a", "size": 1, "split": "b_c"},
+        {"arm": "a_b", "split": "c"},
+    ]
+    assert [int(one.tensors["w"]) for one in kept] == [5, 2] and not lines
+    for file in tmp_path.iterdir():
+        file.unlink()
+    assert not list(sweep.kept_weights(tmp_path, painting, arms, runs, lines.append))
+    assert [line.strip() for line in lines] == [
+        "a b_c: its weights are gone",
+        "a_b c: its weights are gone",
+    ]
 
 
 SWEEPS = [
@@ -207,10 +270,11 @@ def test_every_kept_network_is_known_without_its_data(name, monkeypatch):
         results.weights_path(name, result.preset),
         {"experiment": name, "preset": result.preset},
     )
-    networks = {key.split("/")[0] for key in kept}
-    assert networks
-    for network in networks:
-        arm, split = network.rsplit("_", 1)
+    assert kept
+    for one in kept:
+        arm, split = one.axes["arm"], one.axes["split"]
+        more = result.config["arms"][arm].get("axes", {})
+        assert one.axes == {"arm": arm, "split": split} | more
         assert not experiments.best_network(name, arm, split).training
 
 
@@ -243,7 +307,7 @@ def test_a_network_that_was_not_trained_is_answered_with_those_that_were(
     tmp_path, small
 ):
     experiments.run(NAME, "quick", where=tmp_path, **QUIET)
-    with pytest.raises(KeyError, match="there are coordconv_quadrant"):
+    with pytest.raises(KeyError, match="there is arm 'coordconv', split 'quadrant'"):
         experiments.best_network(NAME, "dense", "uniform", tmp_path)
     with pytest.raises(ValueError, match="gan is no sweep of networks"):
         experiments.best_network("gan", "conv", "uniform", tmp_path)

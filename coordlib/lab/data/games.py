@@ -127,7 +127,33 @@ class Catch:
         return observations
 
 
-class MinAtarGames:
+class _OneAfterAnother:
+    """Games that each play by themselves; what they show is gathered in frames."""
+
+    count: int
+    actions: int
+    _frames: np.ndarray
+    """Shape (count, H, W, C): filling is cheaper than turning."""
+
+    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Do one action in each game."""
+        _check_actions(actions, self)
+        rewards, ended = np.zeros(self.count, np.float32), np.zeros(self.count, bool)
+        for index, action in enumerate(actions.tolist()):
+            rewards[index], ended[index] = self._act(index, action)
+        return self._observe(), torch.from_numpy(rewards), torch.from_numpy(ended)
+
+    def _act(self, index: int, action: int) -> tuple[float, bool]:
+        """Play in one game, fill its frame, and begin anew where it has ended."""
+        raise NotImplementedError
+
+    def _observe(self) -> Tensor:
+        # A copy always: of one channel, what is turned counts as contiguous already.
+        turned = torch.from_numpy(self._frames).movedim(-1, 1)
+        return turned.clone(memory_format=torch.contiguous_format)
+
+
+class MinAtarGames(_OneAfterAnother):
     """Games of MinAtar: five games of the Atari 2600, made small.
 
     A board of 10x10 has a channel for each kind of thing. As in MinAtar, one action in
@@ -169,32 +195,22 @@ class MinAtarGames:
         self.actions = len(self._minimal_actions)
         named = self._games[0].env.channels
         self.objects = tuple(sorted(named, key=named.get))
-        # (count, H, W, C), as MinAtar gives it: filling is cheaper than turning.
-        self._states = np.zeros((count, rows, columns, channels), np.uint8)
+        self._frames = np.zeros((count, rows, columns, channels), np.uint8)
 
     def reset(self) -> Tensor:
         """Begin all games anew."""
         for index, game in enumerate(self._games):
             game.reset()
-            self._states[index] = game.state()
+            self._frames[index] = game.state()
         return self._observe()
 
-    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Do one action in each game."""
-        _check_actions(actions, self)
-        rewards = np.zeros(self.count, np.float32)
-        ended = np.zeros(self.count, bool)
-        for index, (game, action) in enumerate(
-            zip(self._games, actions.tolist(), strict=True)
-        ):
-            rewards[index], ended[index] = game.act(self._minimal_actions[action])
-            if ended[index]:
-                game.reset()
-            self._states[index] = game.state()
-        return self._observe(), torch.from_numpy(rewards), torch.from_numpy(ended)
-
-    def _observe(self) -> Tensor:
-        return torch.from_numpy(self._states).movedim(-1, 1).contiguous()
+    def _act(self, index: int, action: int) -> tuple[float, bool]:
+        game = self._games[index]
+        reward, ended = game.act(self._minimal_actions[action])
+        if ended:
+            game.reset()
+        self._frames[index] = game.state()
+        return reward, ended
 
 
 class AtariGames:
@@ -257,7 +273,7 @@ class AtariGames:
         )
 
 
-class GymnasiumGames:
+class GymnasiumGames(_OneAfterAnother):
     """Environments of gymnasium, side by side: pictures come in, one action goes out.
 
     Gymnasium itself is not needed here: anything with its interface does.
@@ -312,29 +328,20 @@ class GymnasiumGames:
         self._seeds = [None] * self.count
         return self._observe()
 
-    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Do one action in each game. What was cut short has ended too."""
-        _check_actions(actions, self)
-        rewards = np.zeros(self.count, np.float32)
-        ended = np.zeros(self.count, bool)
-        for index, (game, action) in enumerate(
-            zip(self._games, actions.tolist(), strict=True)
-        ):
-            observation, reward, terminated, truncated, _ = game.step(
-                action + self._first_action
-            )
-            rewards[index], ended[index] = reward, terminated or truncated
-            if ended[index]:
-                observation, _ = game.reset()
-            self._show(index, observation)
-        return self._observe(), torch.from_numpy(rewards), torch.from_numpy(ended)
+    def _act(self, index: int, action: int) -> tuple[float, bool]:
+        game = self._games[index]
+        observation, reward, terminated, truncated, _ = game.step(
+            action + self._first_action
+        )
+        ended = terminated or truncated  # what was cut short has ended too
+        if ended:
+            observation, _ = game.reset()
+        self._show(index, observation)
+        return reward, ended
 
     def _show(self, index: int, observation: np.ndarray) -> None:
         frame = self._frames[index]
         frame[:] = np.reshape(observation, frame.shape)
-
-    def _observe(self) -> Tensor:
-        return torch.from_numpy(self._frames).movedim(-1, 1).contiguous()
 
 
 def open_games(name: str, count: int, seed: int = 0) -> Games:

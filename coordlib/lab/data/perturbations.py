@@ -14,10 +14,9 @@ import torch
 from torch import Generator, Tensor
 
 from coordlib.arguments import check_choice, check_seed
-from coordlib.grid import index_grid
+from coordlib.grid import index_grid, shift
 from coordlib.lab.data import corruptions
 from coordlib.lab.data.corruptions import check_pictures, quantise, sample
-from coordlib.probe import shift
 
 __all__ = ["NOISES", "PERTURBATIONS", "perturb"]
 

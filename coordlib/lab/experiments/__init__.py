@@ -35,6 +35,7 @@ MODULES = {
     "detection": "detection.detection",
     "detection-clipped": "detection.detection_clipped",
     "detection-control": "detection.detection_control",
+    "dots-halving": "coordinates.dots_halving",
     "encodings": "coordinates.encodings",
     "gan": "generation.gan",
     "gan-equal": "generation.gan_equal",
@@ -73,6 +74,7 @@ MODULES = {
     "rendering-centre": "coordinates.rendering_centre",
     "rendering-centre-raw": "coordinates.rendering_centre_raw",
     "robustness": "aliasing.robustness",
+    "squares-halving": "coordinates.squares_halving",
     "subsampling": "aliasing.subsampling",
     "translation": "aliasing.translation",
     "vae": "generation.vae",
@@ -139,10 +141,10 @@ def best_network(name: str, arm: str, split: str, where: Where = None) -> nn.Mod
     if not isinstance(experiment, Sweep) or experiment.contest is None:
         raise ValueError(f"{name} is no sweep of networks: there is no best one")
     result = results.measured(name, where)
-    weights = results.load_weights(name, result.preset, f"{arm}_{split}", where)
+    axes = {"arm": arm, "split": split}
+    weights = results.load_weights(name, result.preset, where=where, **axes)
     contest = experiment.contest(**options(result.config))
-    which = {"arm": arm, "split": split, "seed": KEPT_SEED}
-    recipe = best_run(contest, result.runs, **which)["network"]
+    recipe = best_run(contest, result.runs, **axes, seed=KEPT_SEED)["network"]
     model = contest.networks[arm](**recipe)
     if weights.keys() != model.state_dict().keys():
         raise FileNotFoundError(f"{name} keeps {', '.join(weights)}, and no weights")

@@ -63,32 +63,37 @@ class Block:
 PLANS = {
     "decisive": [
         #     experiment                  seeds seconds
-        Block("vae",                         10,     45),
-        Block("detection",                   10,     60),
-        Block("normalisation",               10,     60),
-        Block("normalisation-rendering",     10,     30),
-        Block("coordinate-classification",   10,    100),
-        Block("rendering",                   10,     60),
-        Block("pictures",                    10,    120),
-        Block("robustness",                  10,     40),
-        Block("classification",              12,     40),
-        Block("classification-control",      12,     15),
-        Block("gan",                          5,    110),
-        Block("architectures",                6,    150),
-        Block("padding-position",            10,     40),
-        Block("coordinate-regression",       10,     30),
-        Block("play",                        10,    350, beside=True),
-        Block("play-q",                      10,    300, beside=True),
+        Block("vae-64",                      10,    200),
+        Block("detection-control",           20,    120),
+        Block("pictures",                    10,    200),
+        Block("classification-ones",         12,    150),
+        Block("robustness",                  10,    200),
+        Block("pictures-naive",              10,    250),
+        Block("dots-halving",                 5,     85),
+        Block("squares-halving",              5,    140),
+        Block("regression-long",              5,     30),
+        Block("rendering-centre-raw",        10,     30),
+        Block("classification-ring",         12,    300),
+        Block("architectures",                6,    200),
+        Block("gan-equal",                    5,    400),
+        Block("play-tuned",                  10,  12600, beside=True),
+        Block("play-q-long",                 10,  10800, beside=True),
+    ],
+    "painters": [
+        #     experiment                  seeds seconds
+        Block("dots-halving",                 5,     85),
+        Block("squares-halving",              5,    140),
     ],
 }
 """Each block whole before the next."""
 # fmt: on
 DATA = {
-    "detection": "mnist",
+    "detection-control": "mnist",
     "pictures": "cifar-10",
+    "pictures-naive": "cifar-10",
     "robustness": "cifar-10",
-    "classification": "cifar-10",
-    "classification-control": "cifar-10",
+    "classification-ones": "cifar-10",
+    "classification-ring": "cifar-10",
     "architectures": "cifar-10",
 }
 """The complete data set that an experiment reads; others read none."""
@@ -102,8 +107,8 @@ def rows_decided() -> dict[str, list[str]]:
     except FileNotFoundError:  # no checkout, no ledger
         return found
     for claim in claims:
-        others = [axes.get("experiment") for axes in claim.quantities.values()]
-        for name in dict.fromkeys(filter(None, [claim.experiment, *others])):
+        names = [name for one in claim.alternatives for name in one.experiments]
+        for name in dict.fromkeys(names):
             found.setdefault(name, []).append(claim.id)
     return found
 
@@ -159,6 +164,17 @@ class Clock:
         self.measured += seconds
 
 
+@dataclass(frozen=True)
+class Call:
+    """One call of a plan: how long it may take, where it measures, and on what."""
+
+    clock: Clock
+    where: Path
+    device: str
+    dry_run: bool
+    report: Callable[[str], None]
+
+
 def run_plan(
     name: str,
     minutes: float,
@@ -209,10 +225,10 @@ def run_plan(
     with ExitStack() as stack:
         if not dry_run:
             stack.enter_context(results.alone(f"plan-{name}", PRESET, where))
-        how = clock, where, device, dry_run, report
+        call = Call(clock, where, device, dry_run, report)
         try:
-            with _beside([one for one in outcomes if one.block.beside], *how):
-                _run_blocks([one for one in outcomes if not one.block.beside], *how)
+            with _beside([one for one in outcomes if one.block.beside], call):
+                _run_blocks([one for one in outcomes if not one.block.beside], call)
         finally:
             for line in table(outcomes, clock):
                 report(line)
@@ -222,70 +238,51 @@ def run_plan(
 
 
 @contextmanager
-def _beside(
-    outcomes: list[Outcome],
-    clock: Clock,
-    where: Path,
-    device: str,
-    dry_run: bool,
-    report: Callable[[str], None],
-) -> Iterator[None]:
+def _beside(outcomes: list[Outcome], call: Call) -> Iterator[None]:
     """Let idle cores measure blocks, if an accelerator does the others."""
-    accelerated = best_device(device).type != "cpu"
+    accelerated = best_device(call.device).type != "cpu"
     wanted = [(one.block.experiment, seed) for one in outcomes for seed in one.left]
     for outcome in outcomes:
-        state = "would run" if dry_run else "goes on with the next call"
+        state = "would run" if call.dry_run else "goes on with the next call"
         outcome.state = state if accelerated else "waits: beside an accelerator only"
     try:
-        if dry_run or not accelerated:
+        if call.dry_run or not accelerated:
             yield
             return
-        with beside.playing(wanted, clock.left, where, report):
+        with beside.playing(wanted, call.clock.left, call.where, call.report):
             yield
     finally:
         for outcome in outcomes:
-            before, outcome.left = outcome.left, outcome.block.left(where)
+            before, outcome.left = outcome.left, outcome.block.left(call.where)
             if not outcome.left:
                 outcome.state = "done" if before else "done before"
 
 
-def _run_blocks(
-    outcomes: list[Outcome],
-    clock: Clock,
-    where: Path,
-    device: str,
-    dry_run: bool,
-    report: Callable[[str], None],
-) -> None:
+def _run_blocks(outcomes: list[Outcome], call: Call) -> None:
     """Measure block after block, each if it can end in the time that is left."""
-    _learn_from_before(clock, outcomes, where, device)
-    planned = clock.left
+    _learn_from_before(outcomes, call)
+    clock, planned = call.clock, call.clock.left
     for outcome in outcomes:
         estimate = clock.estimate(outcome.block, outcome.left)
         if not outcome.left:
             outcome.state = "done before"
-        elif estimate > (planned if dry_run else clock.left):
+        elif estimate > (planned if call.dry_run else clock.left):
             outcome.state = "waits: too long for the time left"
-        elif dry_run:
+        elif call.dry_run:
             outcome.state, planned = "would run", planned - estimate
         else:
-            _run_block(outcome, clock, where, device, report)
+            _run_block(outcome, call)
 
 
-def _run_block(
-    outcome: Outcome,
-    clock: Clock,
-    where: Where,
-    device: str,
-    report: Callable[[str], None],
-) -> None:
+def _run_block(outcome: Outcome, call: Call) -> None:
+    clock, where, report = call.clock, call.where, call.report
     block, seeds, start = outcome.block, outcome.left, perf_counter()
     estimate = clock.estimate(block, seeds)
     report(
         f"{block.experiment}: {len(seeds)} seeds, about {estimate:.0f} s; "
         f"{clock.left:.0f} s are left"
     )
-    how = {"where": where, "device": device, "report": report}
+    how = {"where": where, "device": call.device, "report": report}
     outcome.state = "stopped: goes on with the next call"
     try:
         with stopping_after_a_step(clock.left, report):
@@ -310,18 +307,16 @@ def _run_block(
         )
 
 
-def _learn_from_before(
-    clock: Clock, outcomes: list[Outcome], where: Where, device: str
-) -> None:
+def _learn_from_before(outcomes: list[Outcome], call: Call) -> None:
     """Correct the estimates by the seeds that were measured on such a device."""
-    name = results.device_name(best_device(device))
+    name = results.device_name(best_device(call.device))
     for outcome in outcomes:
         block = outcome.block
-        file = results.path(block.experiment, PRESET, where)
+        file = results.path(block.experiment, PRESET, call.where)
         proven = results.load(file).provenance if file.exists() else {}
         same = [p["seconds"] for p in proven.values() if p["device"] == name]
         if same:
-            clock.learn(block, list(range(len(same))), sum(same))
+            call.clock.learn(block, list(range(len(same))), sum(same))
 
 
 def table(outcomes: list[Outcome], clock: Clock) -> list[str]:

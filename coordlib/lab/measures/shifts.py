@@ -15,7 +15,7 @@ from coordlib.arguments import (
     check_integer,
     check_seed,
 )
-from coordlib.probe import shift
+from coordlib.grid import shift
 
 
 @torch.no_grad()

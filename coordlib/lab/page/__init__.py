@@ -1,15 +1,10 @@
 """What every page of the book needs: who ran it, results, verdicts, exercises."""
 
-import platform
 from collections.abc import Callable
 from datetime import date
 from html import escape
 from typing import Any
 
-import numpy as np
-import torch
-
-import coordlib
 from coordlib.lab.record import ledger, results
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.result import Result
@@ -37,10 +32,11 @@ def about() -> None:
     >>> about()  # doctest: +SKIP
     coordlib 0.1.0 · Python 3.11.7 · torch 2.13.0 · numpy 2.4.6 · cpu · 2026-11-23
     """
+    used = results.versions()
     print(
-        f"coordlib {coordlib.__version__} · Python {platform.python_version()}"
-        f" · torch {torch.__version__.split('+')[0]}"
-        f" · numpy {np.__version__} · {best_device()} · {date.today()}"
+        f"coordlib {used['coordlib']} · Python {used['python']}"
+        f" · torch {used['torch'].split('+')[0]}"
+        f" · numpy {used['numpy']} · {best_device()} · {date.today()}"
     )
 
 

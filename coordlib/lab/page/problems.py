@@ -9,11 +9,11 @@ says whether an answer is right, and ``.solution`` tells the way with its number
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import comb, gcd, lcm, sqrt
-from numbers import Real
 
 import numpy as np
 from scipy import stats
 
+from coordlib.arguments import check_choice, check_integer, check_number
 from coordlib.lab.page import check
 
 
@@ -50,7 +50,7 @@ class Problem:
             If the answer is no number.
         """
         if answer is not None:
-            _check_number(answer)
+            check_number("answer", answer)
         check(answer, self._is_right, f"Read {self.chapter} again, and count anew.")
 
     def _is_right(self, answer: float) -> bool:
@@ -77,12 +77,8 @@ def draw(name: str, seed: int) -> Problem:
     TypeError, ValueError
         If there is no such problem, or the seed is no such integer.
     """
-    if name not in PROBLEMS:
-        raise ValueError(f"name must be one of {', '.join(PROBLEMS)}, got {name!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"seed must be an integer, got {seed!r}")
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be at least 0 and below 2**32, got {seed}")
+    check_choice("name", name, PROBLEMS)
+    seed = check_integer("seed", seed, at_least=0, at_most=2**32 - 1)
     # Streams of default_rng may change with numpy; those of RandomState do not.
     return PROBLEMS[name](np.random.RandomState(seed))
 
@@ -349,11 +345,6 @@ PROBLEMS: dict[str, Callable[[np.random.RandomState], Problem]] = {
     )
 }
 """By name, in the order of the chapters."""
-
-
-def _check_number(answer: object) -> None:
-    if isinstance(answer, bool) or not isinstance(answer, Real):
-        raise TypeError(f"answer must be a number, got {answer!r}")
 
 
 def _ordinal(n: int) -> str:

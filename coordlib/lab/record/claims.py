@@ -98,7 +98,8 @@ class Claim:
         By a short name what :meth:`~coordlib.lab.record.result.Result.values` selects:
         a ``metric``, and perhaps axes; another ``experiment``, of which the same seeds
         are taken, or all if it is kept ``apart``; ``by``, an axis along
-        which there are several; or ``derived``, what the module ``derived`` works out
+        which there are several; ``sparse``, if seeds that lack it are to be left out;
+        or ``derived``, what the module ``derived`` works out
         of stored arrays.
     measured : str
         A format string over expressions: ``{gain}`` is the mean over the seeds,
@@ -108,6 +109,8 @@ class Claim:
     reading : Reading or None
     also : dict of str to Reading
         Other readings, judged apart: without a confound, or a part of the claim.
+    otherwise : Claim or None
+        The same claim with the evidence that counts while this one is not measured.
     """
 
     id: str
@@ -125,6 +128,13 @@ class Claim:
     claimed: dict | None = None
     reading: Reading | None = None
     also: dict[str, Reading] = field(default_factory=dict)
+    otherwise: "Claim | None" = None
+
+    @property
+    def alternatives(self) -> list["Claim"]:
+        """The claim with each evidence there is for it, the preferred one first."""
+        others = self.otherwise.alternatives if self.otherwise else []
+        return [self, *others]
 
     @property
     def seeds(self) -> int:
@@ -190,11 +200,14 @@ def read_claims(file: Path | None = None) -> list[Claim]:
 
 
 def _claim(entry: dict) -> Claim:
-    _check_names("fields", entry, _FIELDS, {"evidence"})
+    _check_names("fields", entry, _FIELDS, {"evidence", "preferred"})
     texts = {key: _text(key, entry[key]) for key in _FIELDS}
     if "evidence" not in entry:
         return Claim(**texts)
-    return Claim(**texts, **_evidence(entry["evidence"]))
+    claim = Claim(**texts, **_evidence(entry["evidence"]))
+    if "preferred" not in entry:
+        return claim
+    return Claim(**texts, **_evidence(entry["preferred"]), otherwise=claim)
 
 
 def _evidence(evidence: object) -> dict[str, Any]:
@@ -263,8 +276,12 @@ def _group(group: object, quantities: dict) -> list[Clause]:
     needed, accepted = _OPTIONS[kind]
     _check_names(kind, group, {kind} | needed, accepted)
     options = {key: value for key, value in group.items() if key != kind}
-    for key in {"delta", "limit", "cases", "runs", "grid", "seeds"} & set(options):
+    for key in {"delta", "limit", "cases", "grid", "seeds"} & set(options):
         _number(key, options[key])
+    if isinstance(runs := options.get("runs", 0), str):
+        _check_expression("runs", runs, quantities)
+    else:
+        _number("runs", runs)
     if "possible" in options:
         ends = options["possible"]
         if not isinstance(ends, list) or len(ends) != 2:

@@ -12,14 +12,14 @@ SIZE = 64
 
 
 def right_inside(
-    where: Where, experiment: str, preset: str, network: str, margin: int
+    where: Where, experiment: str, preset: str, margin: int, **axes: str
 ) -> np.ndarray:
     """Of the held-out quadrant's dots that lie inside, the share painted right.
 
     Inside: at least ``margin`` pixels from the last row or column that was trained.
     One number, for the one network whose answers are kept.
     """
-    stored = results.load_weights(experiment, preset, network, where)
+    stored = results.load_weights(experiment, preset, where=where, **axes)
     answers = stored["answers"].numpy().astype(int)
     inside = SIZE // 2 + margin
     i, j = np.divmod(dots(), SIZE)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from coordlib.lab.record import results
+from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.result import Result, Row
 from coordlib.lab.record.results import Where
 
@@ -37,9 +37,9 @@ class Setting:
         The address of a Dask scheduler.
     seeds : tuple of int
         All that are wanted: a sweep may train networks of several side by side.
-    kept : dict of str to Tensor
-        What a measurement puts there, under ``group/name``, is kept with the result
-        of the first seed: for figures.
+    kept : list of Kept
+        What a measurement puts there is kept with the result of the first seed: for
+        figures.
     """
 
     device: torch.device = field(default_factory=partial(torch.device, "cpu"))
@@ -49,7 +49,7 @@ class Setting:
     report: Callable[[str], None] = print
     dask: str | None = None
     seeds: tuple[int, ...] = ()
-    kept: dict[str, Tensor] = field(default_factory=dict)
+    kept: list[Kept] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from coordlib.lab.record import derived, expression, verdicts
 from coordlib.lab.record.claims import NOT_MEASURED, Claim, Clause, Reading
 from coordlib.lab.record.result import Result
 from coordlib.lab.record.results import Where
-from coordlib.lab.record.verdicts import UNDECIDED, Verdict
+from coordlib.lab.record.verdicts import LEAST_SEEDS, UNDECIDED, Verdict
 
 Numbers = dict[str, np.ndarray]
+_SELECTING = ("experiment", "apart", "by", "sparse")
+"""What a quantity says beside its metric and axes."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ class Entry:
         Of the last measurement.
     seconds : float
         What a seed takes, as it was measured.
+    preferred : Claim or None
+        The same claim with evidence that would count in place of this, and is not
+        measured yet.
     """
 
     claim: Claim
@@ -66,6 +71,7 @@ class Entry:
     preset: str = ""
     date: str = ""
     seconds: float = 0.0
+    preferred: Claim | None = None
 
     @property
     def verdict(self) -> str:
@@ -108,13 +114,20 @@ class Entry:
 
     @property
     def command(self) -> str:
-        """What measures :attr:`next` seeds; empty where more seeds do not decide."""
+        """What measures :attr:`next` seeds, or what a gate waits for, or nothing."""
+        if self.verdict == verdicts.NOT_TESTED and self.preferred:
+            names, seeds = self.preferred.paired, self.preferred.seeds
+            return _commands(names, "cpu", seeds)
         if self.next is None:
             return ""
-        return "\n".join(
-            f"python -m coordlib run {name} --preset {self.preset} --seeds {self.next}"
-            for name in self.claim.paired
-        )
+        return _commands(self.claim.paired, self.preset, self.next)
+
+
+def _commands(names: list[str], preset: str, seeds: int) -> str:
+    return "\n".join(
+        f"python -m coordlib run {name} --preset {preset} --seeds {seeds}"
+        for name in names
+    )
 
 
 def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) -> Entry:
@@ -139,6 +152,8 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
         check_instance("measured", result, Result, "results by their names")
     if claim.reading is None:
         return Entry(claim, Judged(verdicts.NOT_TESTED, "nothing answers it yet"))
+    if claim.otherwise and not _is_measured(claim, measured):
+        return replace(decide(claim.otherwise, measured, where), preferred=claim)
     missing = [
         name
         for name in claim.experiments
@@ -166,6 +181,15 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
         result.preset,
         max((run["date"] for run in runs), default=""),
         sum(_seconds(measured[name]) for name in claim.paired),
+    )
+
+
+def _is_measured(claim: Claim, measured: Mapping[str, Result]) -> bool:
+    """Whether evidence is there that can stand in place of another."""
+    there = [measured.get(name) for name in claim.experiments]
+    return all(
+        result and result.preset != "quick" and len(result.seeds) >= LEAST_SEEDS
+        for result in there
     )
 
 
@@ -218,6 +242,8 @@ def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
             return verdicts.games(gains, options["delta"], seeds=seeds)
         case "bound":
             given = {key: options[key] for key in ("cases", "runs", "grid")}
+            if isinstance(given["runs"], str):
+                given["runs"] = int(expression.value(given["runs"], numbers).min())
             given["trained"] = np.atleast_1d(
                 expression.value(options["trained"], numbers)
             )
@@ -239,8 +265,16 @@ def _of_the_mean(condition: str, numbers: Numbers) -> np.ndarray:
 
 
 def _common_seeds(claim: Claim, measured: Mapping[str, Result]) -> list[int]:
-    """The seeds that all experiments of a claim have whose seeds belong together."""
+    """The seeds that all experiments of a claim have whose seeds belong together.
+
+    Of a quantity that is ``sparse`` a seed may have none, and is left out.
+    """
     have = [set(measured[name].seeds) for name in claim.paired]
+    for selected in claim.quantities.values():
+        if selected.get("sparse"):
+            axes = {k: v for k, v in selected.items() if k not in _SELECTING}
+            rows = measured[selected.get("experiment", claim.experiment)].select(**axes)
+            have.append({row["seed"] for row in rows})
     return sorted(set.intersection(*have))
 
 
@@ -257,6 +291,10 @@ def _numbers(claim: Claim, measured: Mapping[str, Result], where: Where) -> Numb
             continue
         seeds = result.seeds if axes.pop("apart", False) else common
         kept = np.isin(result.seeds, seeds)
+        if axes.pop("sparse", False):
+            rows = {row["seed"]: row["value"] for row in result.select(**axes)}
+            found[name] = np.array([rows[seed] for seed in common], dtype=float)
+            continue
         if by := axes.pop("by", None):
             several = sorted({row[by] for row in result.rows if by in row})
             each = [result.values(**axes, **{by: value}) for value in several]

@@ -30,7 +30,7 @@ seeds_next     of what is undecided: the seeds to measure next, those of the des
                measured the others
 seeds_needed   the seeds that show an effect as small as delta four times in five, with
                ``hours_needed``; empty where more seeds do not decide
-command        what measures ``seeds_next``
+command        what measures ``seeds_next``, or what a gate waits for
 =============  ====================================================================
 """
 
@@ -42,7 +42,7 @@ from pathlib import Path
 from typing import Any
 
 from coordlib.arguments import check_instance, check_sequence
-from coordlib.lab.record import results
+from coordlib.lab.record import results, verdicts
 from coordlib.lab.record.claims import (
     OURS,
     SCALES,
@@ -53,21 +53,7 @@ from coordlib.lab.record.claims import (
 from coordlib.lab.record.judging import Entry, Judged, decide
 from coordlib.lab.record.ledger_html import to_html
 from coordlib.lab.record.result import Result
-from coordlib.lab.record.verdicts import (
-    CONTRADICTED,
-    DIRECTION_ONLY,
-    FAILS,
-    HOLDS,
-    NOT_EXCEEDED,
-    NOT_TESTED,
-    OPINION,
-    SUPPORTED,
-    TOO_SMALL,
-    UNDECIDED,
-    VERDICTS,
-    WRONG_DIRECTION,
-    WRONG_SIZE,
-)
+from coordlib.lab.record.verdicts import VERDICTS
 
 __all__ = [
     "OURS",
@@ -101,7 +87,8 @@ def ledger(file: Path | None = None, where: Path | None = None) -> list[Entry]:
         check_instance("where", where, str | Path, "a path or None")
     claims = read_claims(file)
     measured: dict[str, Result] = {}
-    for name in {name for claim in claims for name in claim.experiments}:
+    asked = [one for claim in claims for one in claim.alternatives]
+    for name in {name for one in asked for name in one.experiments}:
         if (best := results.best(name, where)) is not None:
             measured[name] = best
     return [decide(claim, measured, where) for claim in claims]
@@ -151,18 +138,27 @@ def to_csv(entries: list[Entry]) -> str:
 
 # One, and several.
 _SAID = {
-    HOLDS: ("holds", "hold"),
-    SUPPORTED: ("is supported", "are supported"),
-    DIRECTION_ONLY: ("is right in direction only", "are right in direction only"),
-    TOO_SMALL: ("is right, but too little to matter", "are right, but too little"),
-    NOT_EXCEEDED: ("is a bound not exceeded", "are bounds not exceeded"),
-    UNDECIDED: ("is undecided", "are undecided"),
-    CONTRADICTED: ("is contradicted", "are contradicted"),
-    WRONG_SIZE: ("is contradicted in size", "are contradicted in size"),
-    WRONG_DIRECTION: ("is contradicted in direction", "are contradicted in direction"),
-    FAILS: ("fails", "fail"),
-    NOT_TESTED: ("is not tested", "are not tested"),
-    OPINION: ("is an opinion", "are opinions"),
+    verdicts.HOLDS: ("holds", "hold"),
+    verdicts.SUPPORTED: ("is supported", "are supported"),
+    verdicts.DIRECTION_ONLY: (
+        "is right in direction only",
+        "are right in direction only",
+    ),
+    verdicts.TOO_SMALL: (
+        "is right, but too little to matter",
+        "are right, but too little",
+    ),
+    verdicts.NOT_EXCEEDED: ("is a bound not exceeded", "are bounds not exceeded"),
+    verdicts.UNDECIDED: ("is undecided", "are undecided"),
+    verdicts.CONTRADICTED: ("is contradicted", "are contradicted"),
+    verdicts.WRONG_SIZE: ("is contradicted in size", "are contradicted in size"),
+    verdicts.WRONG_DIRECTION: (
+        "is contradicted in direction",
+        "are contradicted in direction",
+    ),
+    verdicts.FAILS: ("fails", "fail"),
+    verdicts.NOT_TESTED: ("is not tested", "are not tested"),
+    verdicts.OPINION: ("is an opinion", "are opinions"),
 }
 _NOTHING = Entry(Claim(*["-"] * 6), Judged("not tested"))
 

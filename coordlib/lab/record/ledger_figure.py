@@ -8,38 +8,25 @@ from html import escape
 
 import numpy as np
 
+from coordlib.lab.record import verdicts
 from coordlib.lab.record.claims import Clause
 from coordlib.lab.record.judging import Entry
-from coordlib.lab.record.verdicts import (
-    CONTRADICTED,
-    DIRECTION_ONLY,
-    FAILS,
-    HOLDS,
-    NOT_EXCEEDED,
-    NOT_TESTED,
-    OPINION,
-    SUPPORTED,
-    TOO_SMALL,
-    UNDECIDED,
-    WRONG_DIRECTION,
-    WRONG_SIZE,
-    Verdict,
-)
+from coordlib.lab.record.verdicts import Verdict
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
 MARKS = {
-    HOLDS: "●",
-    SUPPORTED: "●",
-    DIRECTION_ONLY: "◐",
-    TOO_SMALL: "◔",
-    NOT_EXCEEDED: "◑",
-    UNDECIDED: "?",
-    CONTRADICTED: "✕",
-    WRONG_SIZE: "✕",
-    WRONG_DIRECTION: "✕",
-    FAILS: "✕",
-    NOT_TESTED: "○",
-    OPINION: "–",
+    verdicts.HOLDS: "●",
+    verdicts.SUPPORTED: "●",
+    verdicts.DIRECTION_ONLY: "◐",
+    verdicts.TOO_SMALL: "◔",
+    verdicts.NOT_EXCEEDED: "◑",
+    verdicts.UNDECIDED: "?",
+    verdicts.CONTRADICTED: "✕",
+    verdicts.WRONG_SIZE: "✕",
+    verdicts.WRONG_DIRECTION: "✕",
+    verdicts.FAILS: "✕",
+    verdicts.NOT_TESTED: "○",
+    verdicts.OPINION: "–",
 }
 """What stands before a verdict, so that colour is never alone."""
 

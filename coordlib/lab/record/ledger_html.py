@@ -186,6 +186,12 @@ def _open_row(entry: Entry) -> str:
     first = (
         f'<tr><th scope="row"><a href="#{name}">{name}</a></th><td>{entry.seeds}</td>'
     )
+    command = "<br>".join(
+        f"<code>{escape(line)}</code>" for line in entry.command.splitlines()
+    )
+    if entry.next is None and command:
+        why = escape(entry.because)
+        return f'{first}<td colspan="2">{why}</td><td>{command}</td></tr>'
     if entry.next is None:
         why = entry.because
         if entry.verdict == UNDECIDED:
@@ -195,9 +201,6 @@ def _open_row(entry: Entry) -> str:
         f"{seeds:,} seeds, {_hours(entry.hours(seeds))}"
         for seeds in (entry.next, entry.needed)
     ]
-    command = "<br>".join(
-        f"<code>{escape(line)}</code>" for line in entry.command.splitlines()
-    )
     shown = "".join(f"<td>{cell}</td>" for cell in (*cells, command))
     return f"{first}{shown}</tr>"
 

@@ -14,6 +14,11 @@ Row = dict[str, Any]
 """One number: ``metric`` and ``value``, and by which axes it differs from others."""
 
 
+def fits(axes: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether all wanted axes have these values; None is that of one that lacks."""
+    return all(axes.get(name) == value for name, value in wanted.items())
+
+
 def rows(metrics: Mapping[str, float], **axes: Any) -> list[Row]:
     """Write numbers down as rows.
 
@@ -113,11 +118,7 @@ class Result:
                     f"{self.experiment} ({self.preset}) has no axis {name!r}; it has "
                     f"{', '.join(axes)}"
                 )
-        return [
-            row
-            for row in self.rows
-            if all(row.get(name) == value for name, value in wanted.items())
-        ]
+        return [row for row in self.rows if fits(row, wanted)]
 
     def values(self, metric: str, **axes: Any) -> np.ndarray:
         """One number a seed, in the order of the seeds.

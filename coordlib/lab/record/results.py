@@ -1,6 +1,7 @@
 """What was measured, with where and how: one small JSON file per experiment.
 
-Beside it may lie the weights of the best networks, in an ``.npz`` of the same name.
+Beside it may lie the weights of the best networks, in an ``.npz`` of the same name;
+:mod:`.arrays` says how.
 """
 
 import json
@@ -9,12 +10,13 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ from coordlib.arguments import check_choice, check_instance, check_number
 from coordlib.lab import files
 from coordlib.lab.files import replace_file
 from coordlib.lab.record import arrays
+from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.result import Result
 
 PRESETS = ("quick", "cpu", "decisive", "paper")
@@ -183,14 +186,14 @@ def save(result: Result, where: Where = None) -> Path:
 
 
 def save_weights(
-    weights: dict[str, Tensor], experiment: str, preset: str, where: Where = None
+    kept: Iterable[Kept], experiment: str, preset: str, where: Where = None
 ) -> Path:
     """Write the weights of the best networks, or other tensors, beside their result.
 
     Parameters
     ----------
-    weights : dict of str to Tensor
-        Under ``arm_split/name``, or another ``group/name``.
+    kept : iterable of Kept
+        Each with its axes, for a network the arm and the split.
     experiment, preset : str
     where : str or Path, optional
 
@@ -199,21 +202,21 @@ def save_weights(
     Path
     """
     file = weights_path(experiment, preset, where)
-    arrays.save(file, weights, {"experiment": experiment, "preset": preset})
+    arrays.save(file, kept, {"experiment": experiment, "preset": preset})
     return file
 
 
 def load_weights(
-    experiment: str, preset: str, network: str, where: Where = None
+    experiment: str, preset: str, *, where: Where = None, **axes: Any
 ) -> dict[str, Tensor]:
-    """Read the weights of one of the best networks of a sweep, or another group.
+    """Read the weights of one of the best networks of a sweep, or other tensors.
 
     Parameters
     ----------
     experiment, preset : str
-    network : str
-        The arm and the split, such as ``"deconv_uniform"``; or the group.
     where : str or Path, optional
+    **axes
+        As many as tell it from the others: ``arm="deconv", split="uniform"``.
 
     Returns
     -------
@@ -227,24 +230,21 @@ def load_weights(
     ResultError
         If the file is damaged, or holds the weights of another result.
     KeyError
-        If there is no such network; the message lists those there are.
+        If no network has these axes, or more than one; the message lists those there
+        are.
     """
     file = weights_path(experiment, preset, where)
     facts = {"experiment": experiment, "preset": preset}
     try:
-        weights = arrays.load(file, facts)
+        kept = arrays.load(file, facts)
     except arrays.CheckpointError as error:
         raise ResultError(
             f"{file} is damaged or not what its name says; restore it from the "
             f"repository, or {_again(file)}"
         ) from error
-    if weights is None:
+    if kept is None:
         raise FileNotFoundError(f"{file} is missing; {_again(file)}")
-    split = [(*key.split("/", 1), value) for key, value in weights.items()]
-    names = sorted({name for name, _, _ in split})
-    if network not in names:
-        raise KeyError(f"no network {network!r}; there are {', '.join(names)}")
-    return {key: value for name, key, value in split if name == network}
+    return arrays.select(kept, **axes).tensors
 
 
 def load(file: Path) -> Result:
@@ -405,12 +405,17 @@ def provenance(device: torch.device, seconds: float) -> dict:
         "date": datetime.now(UTC).date().isoformat(),
         "device": device_name(device),
         "seconds": round(seconds, 1),
-        "versions": {
-            "coordlib": coordlib.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-        },
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Which coordlib, numpy, Python and torch are in use."""
+    return {
+        "coordlib": coordlib.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
     }
 
 

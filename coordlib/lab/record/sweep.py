@@ -20,14 +20,16 @@ import torch
 from torch import Tensor
 
 from coordlib.lab.record import arrays, results
+from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.experiment import KEPT_SEED, Experiment, Setting
-from coordlib.lab.record.result import Result, Row, rows
+from coordlib.lab.record.result import Result, Row, fits, rows
 from coordlib.lab.record.task import (
     RECIPE,
     Contest,
     Run,
     Task,
     Trained,
+    best_runs,
     identity,
     made,
     place,
@@ -90,10 +92,8 @@ class Sweep(Experiment):
         runs = [run for run in result.runs if run["seed"] == seed]
         result.add(seed, self._summary(task, arms, runs))
         if task.keeps_weights and seed == KEPT_SEED:
-            weights = kept_weights(setting.folder)
-            results.save_weights(
-                weights, result.experiment, result.preset, setting.where
-            )
+            kept = kept_weights(setting.folder, task, arms, runs, setting.report)
+            results.save_weights(kept, result.experiment, result.preset, setting.where)
         return sum(run["seconds"] for run in runs)
 
     def _summary(self, task: Task, arms: dict, runs: list[Run]) -> list[Row]:
@@ -287,19 +287,30 @@ def keep_weights(
     folder: Path, task: Task, run: Run, weights: dict[str, Tensor], others: list[Run]
 ) -> None:
     """Keep the weights of a run if no other of its arm and split is better."""
-    name = f"{run['arm']}_{run['split']}"
-    candidates = [
-        other for other in others if f"{other['arm']}_{other['split']}" == name
-    ]
-    if all(place(task, run) > place(task, other) for other in candidates):
-        arrays.save(folder / f"best-{name}.npz", weights, {"best": name})
+    same = {axis: run[axis] for axis in ("arm", "split")}
+    rivals = [other for other in others if fits(other, same)]
+    if all(place(task, run) > place(task, rival) for rival in rivals):
+        file, facts = _best(folder, run)
+        arrays.save(file, [Kept(same, weights)], facts)
+        for rival in rivals:
+            _best(folder, rival)[0].unlink(missing_ok=True)
 
 
-def kept_weights(folder: Path) -> dict[str, Tensor]:
-    """What :func:`keep_weights` kept, as ``arm_split/name``."""
-    weights = {}
-    for file in sorted(folder.glob("best-*.npz")):
-        name = file.stem.removeprefix("best-")
-        kept = arrays.load(file, {"best": name})
-        weights |= {f"{name}/{key}": value for key, value in kept.items()}
-    return weights
+def kept_weights(
+    folder: Path,
+    task: Task,
+    arms: dict[str, dict],
+    runs: list[Run],
+    report: Callable[[str], None],
+) -> Iterator[Kept]:
+    """What :func:`keep_weights` kept of the best runs of a seed, with all axes."""
+    for axes, run in best_runs(task, arms, runs):
+        if found := arrays.load(*_best(folder, run)):
+            yield Kept(axes, found[0].tensors)
+        else:
+            report(f"  {axes['arm']} {axes['split']}: its weights are gone")
+
+
+def _best(folder: Path, run: Run) -> tuple[Path, dict]:
+    """Where the weights of a run are kept until its sweep is done, and their facts."""
+    return folder / f"best-{identity(run)}.npz", {"run": identity(run)}

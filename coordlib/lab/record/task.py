@@ -1,5 +1,6 @@
 """What the networks of a sweep learn, how one is trained, and which is the best."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -157,10 +158,17 @@ def train(
     each = [shared | recipe for recipe in job["recipes"]]
     splits = {run["seed"]: task.splits(run["seed"]) for run in each}
     sides = [splits[run["seed"]][run["split"]] for run in each]
+    begun: dict[str, nn.Module] = {}
     models = []
     for run in each:
+        # To draw the weights of a hundred networks takes seconds.
+        same = json.dumps([run["seed"], run["arm"], run["network"]], sort_keys=True)
+        if same in begun:
+            models.append(copy.deepcopy(begun[same]))
+            continue
         torch.manual_seed(run["seed"])
-        models.append(task.networks[run["arm"]](**run["network"]).to(device))
+        begun[same] = task.networks[run["arm"]](**run["network"]).to(device)
+        models.append(begun[same])
     loss = task.losses[training.pop("loss", next(iter(task.losses)))]
     augment = training.pop("augment", None)
     checkpoint = folder and folder / f"{identity(each[0])}-{len(each)}.pt"

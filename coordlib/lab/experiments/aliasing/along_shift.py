@@ -1,7 +1,7 @@
 """What the figure of labels along a shift shows, kept with the pretrained networks."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -10,19 +10,26 @@ from torch import Tensor
 
 from coordlib.lab.data.photographs import Photographs
 from coordlib.lab.record import results
+from coordlib.lab.record.arrays import Kept
 
+Asked = tuple[str, str]
+"""A network that was asked: its name and its variant."""
+
+FREE = "scikit-image"
+"""The source whose photographs are free to show."""
 CLASSES = 4
 """How many classes of a picture are shown at least, beside those that are a label."""
 
 
 def along_shift(
-    networks: Sequence[str] = ("resnet50_plain", "resnet50_tuned"), preset: str = "cpu"
+    networks: Sequence[Asked] = (("resnet50", "plain"), ("resnet50", "tuned")),
+    preset: str = "cpu",
 ) -> dict[str, Any]:
     """What :class:`coordlib.lab.figures.interactive.LabelAlongShift` shows.
 
     Parameters
     ----------
-    networks : sequence of str
+    networks : sequence of (str, str)
         Names and variants.
     preset : {"quick", "cpu", "paper"}
 
@@ -33,7 +40,8 @@ def along_shift(
         by NASA and rocket by SpaceX in the public domain), by name: ``pictures``, the
         bytes of a JPEG file; ``classes``, the names of all that is a label at some
         shift, and of the most probable others; ``probabilities``, a tensor of shape
-        (networks, shifts, classes). Beside these, ``networks`` and ``shifts``.
+        (networks, shifts, classes). Beside these, ``networks``, in words, and
+        ``shifts``.
 
     Raises
     ------
@@ -44,8 +52,9 @@ def along_shift(
     """
     shown: dict[str, Any] = {"pictures": {}, "classes": {}, "probabilities": {}}
     for picture in ("astronaut", "chelsea", "coffee", "rocket"):
-        kept = results.load_weights("pretrained", preset, picture)
-        known = _read(kept["networks"])
+        axes = {"source": FREE, "picture": picture}
+        kept = results.load_weights("pretrained", preset, **axes)
+        known = [(one["network"], one["variant"]) for one in _read(kept["networks"])]
         if not set(networks) <= set(known):
             raise ValueError(f"networks must be of {known}, got {list(networks)}")
         asked = kept["probabilities"][[known.index(name) for name in networks]]
@@ -55,28 +64,31 @@ def along_shift(
         shown["classes"][picture] = [names[k] for k in chosen.tolist()]
         shown["probabilities"][picture] = asked[..., chosen]
     shifts = kept["shifts"].tolist()
-    return shown | {"networks": list(networks), "shifts": shifts}
+    words = [f"{name}, {variant}" for name, variant in networks]
+    return shown | {"networks": words, "shifts": shifts}
 
 
 def kept_answers(
+    source: str,
     found: Photographs,
-    answers: dict[str, Tensor],
+    answers: dict[Asked, Tensor],
     shifts: list[int],
     names: tuple[str, ...],
-    free: bool,
-) -> dict[str, Tensor]:
+) -> Iterator[Kept]:
     """For each picture the probabilities of the classes that matter in it."""
     asked = torch.stack(list(answers.values()), 1)  # pictures, networks, shifts, all
-    kept = {}
-    for k, name in enumerate(found.names):
+    networks = [{"network": name, "variant": variant} for name, variant in answers]
+    for k, picture in enumerate(found.names):
         chosen = _that_matter(asked[k])
-        kept[f"{name}/probabilities"] = asked[k][..., chosen]
-        kept[f"{name}/classes"] = _written([names[c] for c in chosen.tolist()])
-        kept[f"{name}/networks"] = _written(list(answers))
-        kept[f"{name}/shifts"] = torch.tensor(shifts)
-        if free:
-            kept[f"{name}/thumbnail"] = _thumbnail(found.images[k])
-    return kept
+        kept = {
+            "probabilities": asked[k][..., chosen],
+            "classes": _written([names[c] for c in chosen.tolist()]),
+            "networks": _written(networks),
+            "shifts": torch.tensor(shifts),
+        }
+        if source == FREE:
+            kept["thumbnail"] = _thumbnail(found.images[k])
+        yield Kept({"source": source, "picture": picture}, kept)
 
 
 def _that_matter(asked: Tensor) -> Tensor:
@@ -111,11 +123,11 @@ def _thumbnail(image: Tensor, side: int = 160) -> Tensor:
     return _bytes(stream.getvalue())
 
 
-def _written(words: list[str]) -> Tensor:
-    return _bytes(json.dumps(words).encode())
+def _written(what: list) -> Tensor:
+    return _bytes(json.dumps(what).encode())
 
 
-def _read(stored: Tensor) -> list[str]:
+def _read(stored: Tensor) -> list:
     return json.loads(stored.numpy().tobytes())
 
 

@@ -1,7 +1,9 @@
 """Do ResNet, MobileNetV2 and DenseNet gain by a blur as VGG does? On CIFAR-10 (Z06)."""
 
 from coordlib.lab.experiments.aliasing.pictures import (
+    COMMON,
     FILTERS,
+    ON_DEVICE,
     RECIPE,
     SHIFTED,
     STILL,
@@ -34,6 +36,20 @@ PRESETS = {
     "cpu": {
         "samples": 10_000,
         "arms": arms(_NARROW, ["plain", "tri3"], STILL, epochs=4, **RECIPE),
+    },
+    "decisive": {
+        "samples": 50_000,
+        "arms": arms(
+            {
+                "resnet": {"width": 1.0},
+                "mobilenet": {"width": 0.5},
+                "densenet": {"width": 1.0, "depth": 22},
+            },
+            ["plain", "tri3"],
+            ON_DEVICE,
+            epochs=10,
+            **COMMON,
+        ),
     },
     "paper": {
         "samples": 50_000,

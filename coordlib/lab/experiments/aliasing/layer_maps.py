@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coordlib.grid import shift
 from coordlib.lab.data import photograph
 from coordlib.lab.experiments.aliasing import pictures
 from coordlib.lab.models import DenseMax2d
@@ -15,7 +16,6 @@ from coordlib.lab.models.cifar import VGG
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep
 from coordlib.lab.record.task import Contest, Run, Task, best_runs
-from coordlib.probe import shift
 
 PERIOD = 32
 """Five pools halve a picture to a thirty-second: shifts repeat from there on."""

@@ -19,7 +19,9 @@ What is judged, written before the first run:
 from functools import partial
 
 from coordlib.lab.experiments.aliasing.pictures import (
+    COMMON,
     NAIVE,
+    ON_DEVICE,
     RECIPE,
     STILL,
     arms,
@@ -36,6 +38,10 @@ _WAYS = ["plain", "rect2", "tri3", *NAIVE]
 PRESETS = {
     "quick": {"samples": 1000, "arms": _arms(_NARROW, ["plain", *NAIVE], epochs=2)},
     "cpu": {"samples": 10_000, "arms": _arms(_NARROW, _WAYS, epochs=12)},
+    "decisive": {
+        "samples": 50_000,
+        "arms": arms({"vgg": {"width": 0.5}}, _WAYS, ON_DEVICE, epochs=16, **COMMON),
+    },
     "paper": {
         "samples": 50_000,
         "arms": _arms({"vgg": {"width": 1.0}}, _WAYS, epochs=100),

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coordlib.grid import shift
 from coordlib.lab.data.photographs import SIZE, photographs
-from coordlib.lab.experiments.aliasing.along_shift import kept_answers
+from coordlib.lab.experiments.aliasing.along_shift import Asked, kept_answers
 from coordlib.lab.models.pretrained import NETWORKS, class_names
 from coordlib.lab.record.experiment import Setting, Trial
 from coordlib.lab.record.result import Row, rows
-from coordlib.probe import shift
 from coordlib.surgery import antialias
 
 WINDOW = 224
@@ -132,7 +132,7 @@ def measure(
     assert not set(unseen) & set(order[: sources.get("samples", {}).get("count", 0)])
     first = next(iter(chosen))
     measured_rows: list[Row] = []
-    answers: dict[str, dict[str, Tensor]] = {source: {} for source in chosen}
+    answers: dict[str, dict[Asked, Tensor]] = {source: {} for source in chosen}
     for name in networks:
         plain = NETWORKS[name]().to(setting.device, memory_format=torch.channels_last)
         plain.requires_grad_(False)
@@ -142,7 +142,7 @@ def measure(
             for source, found in chosen.items():
                 shifts = sources[source]["shifts"]
                 asked = _along(network, found.images, shifts, setting.device)
-                answers[source][f"{name}_{variant}"] = asked
+                answers[source][name, variant] = asked
                 flipped = _flipped(asked)
                 measured = _numbers(asked, found.labels)
                 if variant == "plain":
@@ -161,9 +161,8 @@ def measure(
                 )
     names = class_names()
     for source, found in chosen.items():
-        free = source == "scikit-image"
         shifts = sources[source]["shifts"]
-        setting.kept.update(kept_answers(found, answers[source], shifts, names, free))
+        setting.kept.extend(kept_answers(source, found, answers[source], shifts, names))
     return measured_rows
 
 

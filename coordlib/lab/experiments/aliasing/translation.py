@@ -7,20 +7,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coordlib.grid import shift
 from coordlib.lab.data import fashion_mnist, garments
+from coordlib.lab.experiments.aliasing import pictures
 from coordlib.lab.measures import decibels, psnr
 from coordlib.lab.models.unet import UNet
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.sweep import Sweep
 from coordlib.lab.record.task import Contest, Run, Task, best_runs
-from coordlib.probe import shift
 
 WAYS = {
-    "plain": {"downsampling": "plain"},
-    "rect2": {"downsampling": "blur", "filter_size": 2},
-    "tri3": {"downsampling": "blur", "filter_size": 3},
-    "bin5": {"downsampling": "blur", "filter_size": 5},
-    "polyphase": {"downsampling": "polyphase"},
+    way: pictures.WAYS[way] for way in ("plain", "rect2", "tri3", "bin5", "polyphase")
 }
 SIZE = 32
 """Side of what the networks see: a garment of 28 with black around it."""

@@ -6,7 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.lab.experiments.aliasing.pictures import flip_and_shift, standardised
+from coordlib.lab.experiments.aliasing.pictures import (
+    AUGMENTATIONS,
+    COMMON,
+    SMOOTHING,
+    standardised,
+)
 from coordlib.lab.measures import pixel_accuracy
 from coordlib.lab.models.cifar import ResNet
 from coordlib.lab.record.result import Row, rows
@@ -18,12 +23,13 @@ CLASSES = 10
 CHANNELS = 8
 """Outputs of the layer that is put in front."""
 
-_AUGMENTATIONS = {"still": None, "augmented": "flip and shift"}
+RECIPE = {"batch_size": 128, "lr": 0.003, "weight_decay": 5e-4}
 
 
-def _arms(width: float, epochs: int) -> dict[str, dict]:
-    recipe = {"batch_size": 128, "lr": 0.003, "weight_decay": 5e-4}
-    recipe |= {"epochs": epochs, "schedule": "one-cycle", "measures": 5}
+def _arms(
+    width: float, epochs: int, recipe: dict = RECIPE, shifted: str = "flip and shift"
+) -> dict[str, dict]:
+    recipe = recipe | {"epochs": epochs, "schedule": "one-cycle", "measures": 5}
     return {
         f"{first}_{name}": {
             "axes": {"first": first, "augmentation": name},
@@ -31,13 +37,17 @@ def _arms(width: float, epochs: int) -> dict[str, dict]:
             "training": recipe | {"augment": augmentation},
         }
         for first in ("conv", "coordconv")
-        for name, augmentation in _AUGMENTATIONS.items()
+        for name, augmentation in (("still", None), ("augmented", shifted))
     }
 
 
 PRESETS = {
     "quick": {"samples": 500, "arms": _arms(width=0.25, epochs=2)},
     "cpu": {"samples": 5000, "arms": _arms(width=0.25, epochs=10)},
+    "decisive": {
+        "samples": 50_000,
+        "arms": _arms(1.0, 10, COMMON, "flip and shift on the device"),
+    },
     "paper": {"samples": 50_000, "arms": _arms(width=1.0, epochs=100)},
 }
 
@@ -47,7 +57,7 @@ def contest(**_) -> Contest:
     networks = {
         f"{first}_{name}": partial(network, layer)
         for first, layer in (("conv", nn.Conv2d), ("coordconv", coordconv))
-        for name in _AUGMENTATIONS
+        for name in ("still", "augmented")
     }
     return Contest(networks=networks, best="accuracy")
 
@@ -88,10 +98,13 @@ def task(samples: int) -> Task:
         inputs=torch.cat([natural, placed]),
         targets=targets,
         splits=splits,
-        losses={"softmax": F.cross_entropy},
+        losses={
+            "softmax": F.cross_entropy,
+            "smoothed softmax": partial(F.cross_entropy, label_smoothing=SMOOTHING),
+        },
         score=score,
         watched=1000,
-        augmentations={"flip and shift": flip_and_shift},
+        augmentations=AUGMENTATIONS,
         keeps_weights=False,
     )
 

@@ -68,6 +68,7 @@ def _preset(size: str, samples: int) -> dict:
 PRESETS = {
     "quick": _preset("quick", 500),
     "cpu": _preset("cpu", 50_000),
+    "decisive": _preset("decisive", 50_000),
     "paper": _preset("paper", 50_000),
 }
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from coordlib.arguments import check_choice, check_flag, check_instance
 from coordlib.grid import to_unit
 from coordlib.lab.data.squares import squares
 from coordlib.lab.measures import pixel_accuracy
@@ -26,11 +27,15 @@ def rebuilt(kind: str, normalised: bool, weights: str) -> nn.Module:
     weights : str
         In base64: all numbers of its state but counts, in 32 bits.
     """
-    if kind not in PAINTERS:
-        raise ValueError(f"kind must be one of {', '.join(PAINTERS)}, got {kind!r}")
+    check_choice("kind", kind, PAINTERS)
+    check_flag("normalised", normalised)
+    check_instance("weights", weights, str, "text in base64")
     normalisation = "batch" if normalised else "none"
     painter = PAINTERS[kind](size=SIZE, normalisation=normalisation).eval()
-    numbers = np.frombuffer(base64.b64decode(weights), "<f4")
+    try:
+        numbers = np.frombuffer(base64.b64decode(weights, validate=True), "<f4")
+    except ValueError as error:  # no base64, or no multiple of 32 bits
+        raise ValueError(f"weights must be numbers in base64 ({error})") from None
     state = painter.state_dict().values()
     kept = [tensor for tensor in state if tensor.is_floating_point()]
     wanted = sum(tensor.numel() for tensor in kept)
@@ -55,6 +60,7 @@ def exact(painter: nn.Module, hidden: str) -> tuple[float, float]:
     hidden : str
         For each of the 576 dots, row by row, "1" if it was hidden and "0" if not.
     """
+    check_instance("hidden", hidden, str, "text of 0 and 1")
     world = squares(SIZE)
     if len(hidden) != len(world) or set(hidden) - {"0", "1"}:
         raise ValueError(f"hidden must be {len(world)} times 0 or 1, got {hidden!r}")

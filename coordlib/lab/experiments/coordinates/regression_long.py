@@ -18,6 +18,7 @@ Scale: the canvas, networks and epochs of the source; batches of 32 and one rate
 falls in place of batches of 256 and a search over nine recipes.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from coordlib.lab.experiments.coordinates import coordinate_regression
@@ -57,14 +58,13 @@ def contest(size: int) -> Contest:
     """Regressors without coordinates, by their distance from the truth."""
     dense = partial(DenseRegressor, size=size)
     networks = {"conv_batch": ConvRegressor, "conv_none": ConvRegressor, "dense": dense}
-    return Contest(networks=networks, best="pixels", smaller_is_better=True)
+    return replace(coordinate_regression.contest(size), networks=networks)
 
 
 def task(size: int) -> Task:
     """Say where the square is, as in :mod:`.coordinate_regression`."""
-    plain = coordinate_regression.task(size)
     own = vars(contest(size)) | {"keeps_weights": False}
-    return Task(**{**vars(plain), **own})
+    return replace(coordinate_regression.task(size), **own)
 
 
 EXPERIMENT = Sweep("regression-long", __doc__, PRESETS, task, summarise, contest)

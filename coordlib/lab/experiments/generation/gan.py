@@ -16,6 +16,7 @@ from coordlib.lab.models.generators import (
     Discriminator,
 )
 from coordlib.lab.record import results
+from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.experiment import Setting, Trial
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.training.adversarial import draw_latents, fit_gan
@@ -178,8 +179,9 @@ def trainings(
             progress=setting.progress and arm,
             **training,
         )
-        for name, value in generator.state_dict().items():
-            setting.kept[f"{arm}/{name}"] = value.cpu()
+        axes = {"arm": arm} | options.get("axes", {})
+        state = {name: value.cpu() for name, value in generator.state_dict().items()}
+        setting.kept.append(Kept(axes, state))
         yield (
             arm,
             generator,
@@ -228,7 +230,7 @@ def trained(arm: str, experiment: str = "gan", where: Path | None = None) -> nn.
     config = result.config
     options = config["arms"][arm]
     generator = make_generator(arm, options, config["size"], config["latent"])
-    weights = results.load_weights(experiment, result.preset, arm, where)
+    weights = results.load_weights(experiment, result.preset, where=where, arm=arm)
     generator.load_state_dict(weights)
     return generator.eval()
 

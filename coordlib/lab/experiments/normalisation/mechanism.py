@@ -15,6 +15,7 @@ from coordlib.lab.experiments.normalisation.painters import (
 )
 from coordlib.lab.experiments.normalisation.painters import task as task_of
 from coordlib.lab.measures import pixel_accuracy
+from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.experiment import Setting, Trial
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.training.loop import fit
@@ -47,8 +48,9 @@ def measure(seed: int, setting: Setting, *, size: int, side: int) -> list[Row]:
         ``exact``, by dots and statistics: the share of exact dots among those "trained"
         and "held_out", by "running" statistics and by those of a random "batch".
 
-        Kept is ``cloud/{painter}_{kind}``: the last hidden layer of nine neighbouring
-        dots in thirty companies each, on its two principal axes; shape (9, 30, 2).
+        Kept is, by painter and kind, the ``cloud``: the last hidden layer of nine
+        neighbouring dots in thirty companies each, on its two principal axes; shape
+        (9, 30, 2).
     """
     world = squares(size, side)
     train, test = uniform_split(world, seed=seed)
@@ -66,7 +68,7 @@ def measure(seed: int, setting: Setting, *, size: int, side: int) -> list[Row]:
                     {"exact": share}, **axes, dots=dots, statistics=statistics
                 )
         cloud = _cloud(network, world, train, seed)
-        setting.kept[f"cloud/{painter}_{kind}"] = cloud
+        setting.kept.append(Kept(axes, {"cloud": cloud}))
     return found
 
 

@@ -1,5 +1,6 @@
 """Regression with batch normalisation or without, with coordinates or without."""
 
+from dataclasses import replace
 from itertools import product
 
 from coordlib.lab.experiments.coordinates import coordinate_regression
@@ -33,14 +34,13 @@ PRESETS = {"cpu": {"size": 64, "arms": _arms()}}
 def contest(size: int) -> Contest:
     """Strided convolutions and a global average, by their distance from the truth."""
     networks = dict.fromkeys(_arms(), ConvRegressor)
-    return Contest(networks=networks, best="pixels", smaller_is_better=True)
+    return replace(coordinate_regression.contest(size), networks=networks)
 
 
 def task(size: int) -> Task:
     """Say where the square is, by strided convolutions and a global average."""
-    plain = coordinate_regression.task(size)
     own = vars(contest(size)) | {"keeps_weights": False}
-    return Task(**{**vars(plain), **own})
+    return replace(coordinate_regression.task(size), **own)
 
 
 def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:

@@ -1,6 +1,7 @@
 """Squares in place of dots: transposed convolutions with normalisation and without."""
 
 from collections import defaultdict
+from dataclasses import replace
 from functools import partial
 
 from torch import Tensor
@@ -69,7 +70,7 @@ def task(size: int, side: int) -> Task:
         return plain.splits(seed) | {"validation": validation}
 
     own = vars(contest(size)) | {"keeps_weights": False, "splits": splits}
-    return Task(**{**vars(plain), **own})
+    return replace(plain, **own)
 
 
 def summarise(contest: Contest, arms: dict[str, dict], runs: list[Run]) -> list[Row]:
