@@ -25,7 +25,7 @@ from coordlib.layers import (
     SoftArgmax2d,
     SoftArgmax3d,
 )
-from coordlib.probe import Probe, probe, shift
+from coordlib.probe import LayerProbes, Probe, probe, probe_layers, shift
 
 try:
     __version__ = version("coordlib")
@@ -43,6 +43,7 @@ __all__ = [
     "CoordConvTranspose1d",
     "CoordConvTranspose2d",
     "CoordConvTranspose3d",
+    "LayerProbes",
     "MaxBlurPool1d",
     "MaxBlurPool2d",
     "MaxBlurPool3d",
@@ -54,6 +55,7 @@ __all__ = [
     "SoftArgmax2d",
     "SoftArgmax3d",
     "probe",
+    "probe_layers",
     "shift",
 ]
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m coordlib list | run | show | ledger | data``."""
+"""The command line: ``python -m coordlib list|run|show|ledger|data|probe``."""
 
 import argparse
 import os
@@ -34,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors of the user end in one line, not in a traceback."""
-    # Four commands with a few options: argparse does, and needs no installing.
+    # A few commands with a few options: argparse does, and needs no installing.
     parser = _Parser(prog="python -m coordlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the experiments and their presets")
@@ -51,22 +51,13 @@ def main(arguments: list[str] | None = None) -> int:
             metavar="FOLDER",
             help="where results are, in place of results/",
         )
-    run.add_argument("--seeds", type=int, default=1, help="how many (default 1)")
-    run.add_argument("--device", default="auto", help="auto, cpu, cuda, mps ...")
-    run.add_argument("--dask", metavar="ADDRESS", help="spread a sweep over a cluster")
-    run.add_argument(
-        "--force", action="store_true", help="measure again, and keep the old as .old"
-    )
-    run.add_argument(
-        "--plan", metavar="PLAN", help="measure a plan: decisive, painters"
-    )
-    run.add_argument("--minutes", type=float, default=14, help="of a plan (14)")
-    run.add_argument("--dry-run", action="store_true", help="only say what a plan does")
+    _add_run_options(run)
     data = commands.add_parser("data", help="data sets in one file, for elsewhere")
     _add_data_commands(data)
+    _add_probe_options(commands.add_parser("probe", help="move a picture, and see"))
     options = parser.parse_args(arguments)
     try:
-        if options.command not in ("list", "data"):
+        if options.command not in ("list", "data", "probe"):
             _check(options)
         match options.command:
             case "list":
@@ -77,6 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
                 plans.unpack_data(options.file)
             case "ledger":
                 _ledger(options)
+            case "probe":
+                _probe(options)
             case "run" if options.plan:
                 how = {"where": options.results, "device": options.device}
                 how["dry_run"] = options.dry_run
@@ -114,6 +107,20 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _add_run_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument("--seeds", type=int, default=1, help="how many (default 1)")
+    run.add_argument("--device", default="auto", help="auto, cpu, cuda, mps ...")
+    run.add_argument("--dask", metavar="ADDRESS", help="spread a sweep over a cluster")
+    run.add_argument(
+        "--force", action="store_true", help="measure again, and keep the old as .old"
+    )
+    run.add_argument(
+        "--plan", metavar="PLAN", help="measure a plan: decisive, painters"
+    )
+    run.add_argument("--minutes", type=float, default=14, help="of a plan (14)")
+    run.add_argument("--dry-run", action="store_true", help="only say what a plan does")
+
+
 def _add_data_commands(data: argparse.ArgumentParser) -> None:
     actions = data.add_subparsers(dest="action", required=True)
     packing = actions.add_parser("pack", help="write data sets into one file")
@@ -127,6 +134,53 @@ def _add_data_commands(data: argparse.ArgumentParser) -> None:
     )
     unpacking = actions.add_parser("unpack", help="put them into this one's cache")
     unpacking.add_argument("file", metavar="FILE")
+
+
+def _add_probe_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "model",
+        metavar="MODEL",
+        help="package.module:callable, for pictures in [0, 1], or a name that timm or "
+        "torchvision know, with their weights",
+    )
+    command.add_argument("picture", metavar="PICTURE", help="a file")
+    command.add_argument(
+        "--shifts", type=int, default=8, metavar="N", help="up to how many pixels (8)"
+    )
+    command.add_argument("--size", type=int, default=224, help="of the window (224)")
+    command.add_argument(
+        "--mode",
+        choices=("cropped", "circular", "zero"),
+        default="cropped",
+        help="what enters at the border: the rest of the picture (default), what left "
+        "on the other side, or zeros",
+    )
+    command.add_argument(
+        "--antialias", action="store_true", help="put a blurred copy beside it"
+    )
+    command.add_argument("--out", metavar="FIGURE", help="draw it, too: figure.png")
+
+
+def _probe(options: argparse.Namespace) -> None:
+    from coordlib.lab import probing
+
+    for name, least in ("shifts", 1), ("size", 1):
+        if getattr(options, name) < least:
+            raise ValueError(f"--{name} must be at least {least}")
+    if options.out is not None:
+        probing.check_figure(options.out)
+    found = probing.measure(
+        options.model,
+        options.picture,
+        shifts=options.shifts,
+        size=options.size,
+        mode=options.mode,
+        blurred=options.antialias,
+    )
+    print(*(f"{title}\n\n{network}\n" for title, network in found.items()), sep="\n")
+    if options.out is not None:
+        probing.draw(found, options.out)
+        print(f"drawn: {options.out}")
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -26,7 +26,8 @@ from coordlib.surgery._names import check_model, copied, inside, join, put
 from coordlib.surgery._places import Flow, Place, Target
 from coordlib.surgery._pools import blur, blurred_pool
 from coordlib.surgery._report import Change, Report, finish
-from coordlib.surgery._shapes import check_shapes, in_mode, output_shapes
+from coordlib.surgery._shapes import check_shapes, output_shapes
+from coordlib.watching import in_mode
 
 
 def antialias(

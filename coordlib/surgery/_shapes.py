@@ -1,47 +1,23 @@
 """The shapes of what comes out of every module of a network."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-
-@contextmanager
-def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
-    """Have all modules in one mode; and each in its own again, afterwards.
-
-    Without calling ``train``, which some networks give a meaning of their own.
-    """
-    before = {module: module.training for module in model.modules()}
-    for module in before:
-        module.training = training
-    try:
-        yield
-    finally:
-        for module, mode in before.items():
-            module.training = mode
+from coordlib.watching import in_mode, watched
 
 
 def output_shapes(model: nn.Module, example: tuple) -> dict[str, list[Any]]:
     """Shapes of the outputs of all modules, one entry a call, in evaluation."""
     shapes: dict[str, list[Any]] = {}
 
-    def watch(name: str, module: nn.Module) -> Any:
-        return module.register_forward_hook(
-            lambda module, args, output: shapes.setdefault(name, []).append(
-                _shapes(output)
-            )
-        )
+    def see(name: str, arguments: tuple, output: Any) -> None:
+        shapes.setdefault(name, []).append(_shapes(output))
 
-    handles = [watch(name, module) for name, module in model.named_modules()]
-    try:
-        with in_mode(model, False), torch.no_grad():
-            model(*example)
-    finally:
-        for handle in handles:
-            handle.remove()
+    names = [name for name, _ in model.named_modules()]
+    with watched(model, names, see), in_mode(model, False), torch.no_grad():
+        model(*example)
     return shapes
 
 

@@ -25,7 +25,7 @@ class Mutation(NamedTuple):
 
 MUTATIONS = {
     "a shift that moves nothing": Mutation(
-        "probe.py",
+        "grid.py",
         "rolled = torch.roll(x, by, axes)",
         "rolled = x.clone()",
         "translation-equivariance",

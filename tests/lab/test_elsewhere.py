@@ -12,7 +12,7 @@ from coordlib.lab.data import corruptions, perturbations
 
 # Elsewhere nobody knows whether the weights of coordinates are zero.
 ONLY_HERE = ONLY_ON_THE_CPU | {"plain"}
-GIVES_NUMBERS_TO_READ = {"probe"}
+GIVES_NUMBERS_TO_READ = {"probe", "probe_layers", "probe_moves"}
 KINDS = Tensor | nn.Module
 
 

@@ -30,6 +30,7 @@ from coordlib.lab.measures import motion, scenes
 from coordlib.lab.models import handmade
 from coordlib.lab.record import ledger, ledger_html, results
 from coordlib.lab.record.result import Result
+from coordlib.probe import lie_derivative, probe_moves
 
 SECONDS = 5
 AT_MOST = 0.01
@@ -323,11 +324,53 @@ def the_tools():
         "probe",
         coordlib.probe,
         {"f": nn.Identity(), "x": x, "shifts": [(1, 2)], "mode": "circular"}
-        | {"stride": 1, "between": "nearest", "tolerance": 1e-5, "keep_panels": False},
+        | {"stride": 1, "between": "nearest", "tolerance": 1e-5, "keep_panels": False}
+        | {"select": None},
         {"f": "callable", "x": "tensor", "shifts": "list", "mode": "choice"}
         | {"stride": "sizes", "between": "choice", "tolerance": "number"}
-        | {"keep_panels": "flag"},
-        {"x": {"axes", "bools", "complex"}, "tolerance": {"zero"}},
+        | {"keep_panels": "flag", "select": "number"},
+        {"x": {"axes", "bools", "complex"}, "tolerance": {"zero"}}
+        | {"stride": {"None"}, "select": {"None", "string"}},
+    )
+    yield Call(
+        "shift, by fractions",
+        coordlib.shift,
+        {"x": x, "by": (0.5, 1), "mode": "fourier"},
+        {"x": "tensor", "by": "sizes"},
+        {"x": {"axes"}}
+        | {"by": {"float", "floats", "zero", "negative", "zeros", "negatives"}},
+    )
+    yield Call(
+        "probe_layers",
+        coordlib.probe_layers,
+        {"model": nn.Sequential(nn.Conv2d(3, 2, 1)), "x": x, "shifts": [(1, 2)]}
+        | {"layers": None, "mode": "circular", "between": "nearest", "select": None}
+        | {"tolerance": 1e-5},
+        {"model": "module", "shifts": "list", "layers": "list", "mode": "choice"}
+        | {"between": "choice", "select": "number", "tolerance": "number"},
+        {"layers": {"None"}, "tolerance": {"zero"}, "select": {"None", "string"}},
+    )
+    yield Call(
+        "probe_moves",
+        probe_moves,
+        {"f": nn.Identity(), "x": x, "moves": [2], "move_input": torch.mul}
+        | {"move_output": torch.mul, "tolerance": 1e-5, "keep_panels": False}
+        | {"select": None},
+        {"f": "callable", "x": "tensor", "move_input": "callable"}
+        | {"move_output": "callable", "tolerance": "number", "keep_panels": "flag"}
+        | {"select": "number"},
+        {"x": {"axes", "scalar", "complex", "bools"}, "move_output": {"None"}}
+        | {"tolerance": {"zero"}, "select": {"None", "string"}},
+    )
+    yield Call(
+        "lie_derivative",
+        lie_derivative,
+        {"f": nn.Identity(), "x": x, "direction": (0.5, 1)}
+        | {"stride": 1, "select": None},
+        {"f": "callable", "x": "tensor", "direction": "sizes", "stride": "sizes"}
+        | {"select": "number"},
+        {"x": {"axes"}, "stride": {"None"}, "select": {"None", "string"}}
+        | {"direction": {"float", "floats", "zero", "negative", "zeros", "negatives"}},
     )
     for name, argument in ("to_unit", "position"), ("from_unit", "coordinate"):
         yield Call(

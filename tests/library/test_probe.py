@@ -1,11 +1,15 @@
 """The probe: what it calls equivariant is, and what it does not is not."""
 
+from fractions import Fraction
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.testing import assert_close
 
+from coordlib.grid import index_grid
 from coordlib.probe import probe, shift
 
 RING = list(range(8))
@@ -154,6 +158,83 @@ def test_a_shift_of_fractions_is_refused():
         probe(nn.Identity(), picture(), [(0.5, 1)])
 
 
+def test_fractions_are_offered_where_they_are_refused():
+    with pytest.raises(TypeError, match='mode="fourier" moves by fractions'):
+        shift(picture(), (0.5, 1))
+    for wrong in (float("nan"), float("inf"), "1", None, True):
+        with pytest.raises(TypeError, match="by: a shift is"):
+            shift(picture(), (wrong, 1), "fourier")
+    with pytest.raises(TypeError, match="x must be floating point"):
+        shift(torch.ones(3, 3, dtype=torch.long), 0.5, "fourier")
+
+
+@pytest.mark.parametrize("size", [7, 8])
+@pytest.mark.parametrize("by", [(0, 1), (3, -2), (9, 100_003)])
+def test_a_whole_shift_by_fourier_is_the_circular_one(size, by):
+    x = picture(size)
+    assert_close(shift(x, by, "fourier"), shift(x, by))
+
+
+def waves(down, right, size=(9, 12)):
+    """A band-limited picture, seen from a place."""
+    i, j = index_grid(size, dtype=torch.float64)
+    i, j = (i - down) * 2 * torch.pi / size[0], (j - right) * 2 * torch.pi / size[1]
+    return (1 + torch.cos(4 * i + 1) + torch.sin(3 * i - 5 * j) * torch.cos(i))[None]
+
+
+@pytest.mark.parametrize("by", [(0, 0.5), (0.3, -1.7), (-20.25, 1000.125)])
+def test_what_is_band_limited_moves_exactly_between_the_pixels(by):
+    assert_close(shift(waves(0, 0), by, "fourier"), waves(*by), rtol=0, atol=1e-9)
+
+
+def test_fractions_of_a_shift_add():
+    x = picture(9).double()
+    there = shift(shift(x, (0.3, 0.9), "fourier"), (1.2, -0.4), "fourier")
+    assert_close(there, shift(x, (1.5, 0.5), "fourier"))
+
+
+def test_half_a_pixel_takes_nyquists_component_away():
+    stripes = torch.tensor([1.0, -1.0]).repeat(4)
+    assert_close(shift(stripes, 0.5, "fourier"), torch.zeros(8), rtol=0, atol=1e-6)
+    assert_close(shift(stripes, 1 / 3, "fourier"), stripes / 2)
+    assert_close(shift(stripes, 1.0, "fourier"), -stripes)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_fractional_shift_keeps_the_type(dtype):
+    moved = shift(picture().to(dtype), (0.5, 0.25), "fourier")
+    assert moved.dtype == dtype
+    wanted = shift(picture(), (0.5, 0.25), "fourier")
+    assert_close(moved.float(), wanted, rtol=0.02, atol=0.02)
+
+
+FRACTIONS = [(0, 0.5), (0.25, 1.5), (2, -0.75)]
+
+
+def test_a_circular_convolution_commutes_with_fractions_of_a_shift():
+    found = probe(ring_conv(), picture(9), FRACTIONS, mode="fourier")
+    assert found.is_exact
+    assert found.shifts == [(0, 0.5), (0.25, 1.5), (2, -0.75)]
+    assert "3 of 3" in found.summary()
+
+
+def test_a_rectifier_does_not_for_it_makes_frequencies_that_alias():
+    def rectified(x):
+        return (x - 0.5).relu()
+
+    assert not probe(rectified, picture(9), FRACTIONS, mode="fourier").exact
+    assert probe(rectified, picture(9), [(0, 1)], mode="fourier").is_exact
+
+
+def test_subsampling_what_the_coarser_grid_can_hold_moves_by_half_as_much():
+    i, j = index_grid((16, 16), dtype=torch.float64)
+    smooth = torch.cos((2 * i - 3 * j) * 2 * torch.pi / 16)[None, None]
+    rough = torch.cos((2 * i - 7 * j) * 2 * torch.pi / 16)[None, None]
+    halved = {"shifts": [(0, 1), (0.5, 0.3)], "mode": "fourier"}
+    assert probe(lambda x: x[..., ::2, ::2], smooth, **halved).is_exact
+    assert not probe(lambda x: x[..., ::2, ::2], rough, **halved).exact
+
+
 def test_a_map_whose_output_changes_shape_is_refused():
     def fickle(x):
         return x[:, :, : 4 + int(x[0, 0, 0, 0] > 0.9)]
@@ -193,6 +274,74 @@ def test_a_map_that_loses_one_axis_is_no_invariance(f):
 @pytest.mark.parametrize("f", [lambda x: x.mean((2, 3)), lambda x: x.mean((1, 2, 3))])
 def test_scores_and_single_numbers_are_held_for_invariance(f):
     assert probe(f, picture(), [(0, 1)]).kind == "invariance"
+
+
+@pytest.mark.parametrize(
+    ("select", "error"),
+    [(3, ValueError), ("out", ValueError), (1.5, TypeError), (True, TypeError)],
+)
+def test_a_key_that_the_output_does_not_have_is_refused(select, error):
+    with pytest.raises(error, match="select must be a key"):
+        probe(lambda x: (x, x), picture(), [(0, 1)], select=select)
+
+
+@pytest.mark.parametrize(
+    ("f", "select"),
+    [
+        (lambda x: (x.cumsum(3), ring_conv()(x)), 1),
+        (lambda x: {"aux": x.cumsum(3), "out": ring_conv()(x)}, "out"),
+        (lambda x: [[ring_conv()(x)]], lambda y: y[0][0]),
+        (ring_conv(), 0),
+    ],
+)
+def test_one_part_of_the_output_is_selected(f, select):
+    assert probe(f, picture(), [(0, 1)], select=select).is_exact
+
+
+def test_a_single_place_left_is_invariance():
+    network = nn.Sequential(ring_conv(), nn.AdaptiveAvgPool2d(1))
+    found = probe(network, picture(), [(0, 1), (3, 2)], mode="circular")
+    assert found.kind == "invariance"
+    assert found.is_exact
+    assert probe(network, picture(), [(0, 9)], mode="zero").errors.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("f", "size", "stride"),
+    [
+        (nn.Conv2d(2, 1, 3, padding=1), 8, 1),
+        (nn.Conv2d(2, 1, 3), 8, 1),
+        (nn.MaxPool2d(2), 8, 2),
+        (nn.MaxPool2d(3, 2), 27, 2),
+        (nn.Conv2d(2, 1, 11, 4, 2), 224, 4),
+        (nn.Upsample(scale_factor=2), 8, Fraction(1, 2)),
+        (nn.ConvTranspose2d(2, 1, 3, 2), 8, Fraction(1, 2)),
+    ],
+)
+def test_sizes_tell_the_stride(f, size, stride):
+    found = probe(f, picture(size), [(0, 2)])
+    assert found.stride == (stride, stride)
+    assert all(type(r) is type(stride) for r in found.stride)
+
+
+def test_each_axis_has_a_stride_of_its_own():
+    assert probe(nn.MaxPool2d((2, 1)), picture(), [(2, 3)]).is_exact
+    assert probe(nn.MaxPool2d((1, 2)), picture(), [(0, 2)]).stride == (1, 2)
+
+
+def test_an_upsampler_moves_its_output_by_more_than_its_input():
+    shifts = [(0, 1), (2, 3)]
+    assert probe(nn.Upsample(scale_factor=3), picture(), shifts).is_exact
+    with pytest.warns(UserWarning, match="stride of 0.33"):
+        assert not probe(nn.Upsample(scale_factor=3), picture(), shifts, stride=1).exact
+
+
+def test_a_stride_that_sizes_do_not_tell_can_be_given():
+    def resized(x):  # places 0, 2/3, 4/3, ... of a ring
+        return x.repeat_interleave(3, 3)[..., ::2]
+
+    assert probe(resized, picture(), [2, 4], stride=Fraction(2, 3)).is_exact
+    assert not probe(resized, picture(), [2, 4]).is_exact
 
 
 @pytest.mark.parametrize(

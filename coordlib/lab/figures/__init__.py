@@ -23,7 +23,7 @@ from coordlib.lab.figures.positions import (
     position_maps,
     split_maps,
 )
-from coordlib.lab.figures.shifts import shift_maps
+from coordlib.lab.figures.shifts import layer_errors, shift_maps
 from coordlib.lab.figures.strips import picture_rows
 from coordlib.lab.figures.style import COLORS, WIDTH, use
 from coordlib.lab.figures.tables import Linked, Table, mean_and_spread
@@ -38,6 +38,7 @@ __all__ = [
     "boxes_on",
     "close_ups",
     "frame",
+    "layer_errors",
     "learning_curves",
     "mean_and_range",
     "mean_and_spread",

@@ -87,7 +87,7 @@ def probe_panel(
     *,
     channel: int = 0,
     mode: str = "circular",
-    stride: int | Shift = 1,
+    stride: int | Shift | None = None,
     between: str = "nearest",
 ) -> tuple[Figure, np.ndarray]:
     """Draw the probe's five panels for one shift of the first image.

@@ -1,13 +1,15 @@
-"""Maps of the probe's error over a grid of shifts."""
+"""The probe's error over a grid of shifts, and layer by layer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coordlib.lab.figures.plots import show_images
-from coordlib.lab.figures.style import WIDTH
-from coordlib.probe import Probe
+from coordlib.lab.figures.style import COLORS, WIDTH
+from coordlib.probe import LayerProbes, Probe
 
 
 def shift_maps(
@@ -44,3 +46,47 @@ def shift_maps(
     figure.set_size_inches(WIDTH, len(axes) // columns * (0.86 * WIDTH / columns + 0.2))
     figure.colorbar(axes[0].images[0], ax=axes.tolist(), shrink=0.9)
     return figure, axes
+
+
+def layer_errors(
+    networks: Mapping[str, LayerProbes],
+    *,
+    axes: Sequence[Axes] | None = None,
+    names: int = 24,
+) -> tuple[Figure, np.ndarray]:
+    """Draw the mean error at every layer; a ring where all shifts are exact.
+
+    Parameters
+    ----------
+    networks : mapping of str to LayerProbes
+        By title what :func:`coordlib.probe.probe_layers` found.
+    axes : sequence of Axes, optional
+        Where to draw each; one below the other and in one range if not given.
+    names : int
+        About how many layers to name under the axis of each.
+
+    Returns
+    -------
+    figure, axes : Figure and flat array of Axes
+        A dashed line stands at the first layer that is not exact.
+    """
+    if not networks:
+        raise ValueError("networks is empty: give at least one")
+    if axes is None:
+        size = (WIDTH, 2.8 * len(networks))
+        axes = plt.subplots(len(networks), figsize=size, sharey=True, squeeze=False)[1]
+    axes = np.ravel(axes)
+    for ax, (title, found) in zip(axes, networks.items(), strict=True):
+        layers = list(found.probes)
+        errors = [float(one.errors.mean()) for one in found.probes.values()]
+        exact = [one.is_exact for one in found.probes.values()]
+        ax.plot(errors, color=COLORS["blue"], lw=1, zorder=1)
+        inside = ["white" if hollow else COLORS["blue"] for hollow in exact]
+        ax.scatter(range(len(layers)), errors, 18, inside, edgecolors=COLORS["blue"])
+        if found.first_inexact is not None:
+            ax.axvline(layers.index(found.first_inexact), color="0.6", lw=1, ls="--")
+        step = -(-len(layers) // names)
+        ticks = range(0, len(layers), step)
+        ax.set_xticks(ticks, layers[::step], rotation=90, fontsize=8)
+        ax.set(title=title, ylabel="mean relative error")
+    return axes[0].figure, axes

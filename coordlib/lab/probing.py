@@ -1,0 +1,245 @@
+"""Probe a network of one's own: ``python -m coordlib probe``."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor, nn
+
+from coordlib.lab.figures import WIDTH, layer_errors, use
+from coordlib.probe import LayerProbes, Shift, probe_layers, shift
+from coordlib.surgery import Report, antialias
+
+Prepare = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a network says along the shifts, and where it loses equivariance.
+
+    Attributes
+    ----------
+    shifts : list of (int, int)
+        The first is none.
+    scores : Tensor, shape (len(shifts), K), or None
+        Probabilities of the classes; None if the network gives no scores (N, K).
+    layers : LayerProbes
+    report : Report, optional
+        What was changed in the network before.
+    """
+
+    shifts: list[Shift]
+    scores: Tensor | None
+    layers: LayerProbes
+    report: Report | None = None
+
+    @property
+    def kept(self) -> Tensor:
+        """The probability of the first label, at each shift."""
+        return self.scores[:, self.scores[0].argmax()]
+
+    def __str__(self) -> str:
+        parts = [self._labels(), str(self.layers)]
+        return "\n\n".join([str(self.report), *parts] if self.report else parts)
+
+    def _labels(self) -> str:
+        if self.scores is None:
+            return "it gives no scores (N, K), so there are no labels to flip"
+        best, labels = self.scores.max(1)
+        first, *others = labels.tolist()
+        columns = (self.shifts, labels.tolist(), best.tolist(), self.kept.tolist())
+        lines = [
+            f"{s!s:10}{label:7}{p:13.3f}{kept:10.3f}"
+            for s, label, p, kept in zip(*columns, strict=True)
+        ]
+        head = f"{'shift':10}{'label':>7}{'probability':>13}{f'of {first}':>10}"
+        flips = sum(label != first for label in others)
+        told = f"flips: {flips} of {len(others)} shifts get another label than none"
+        return "\n".join([head, *lines, told])
+
+
+def measure(
+    model: str, picture: str, *, shifts: int, size: int, mode: str, blurred: bool
+) -> dict[str, Found]:
+    """Move a picture down and right, pixel by pixel, and watch a network.
+
+    Parameters
+    ----------
+    model : str
+        See :func:`named_model`.
+    picture : str
+        A file. The middle of it is scaled to what is needed.
+    shifts : int
+        The last shift.
+    size : int
+        Side of the window that the network sees.
+    mode : {"cropped", "circular", "zero"}
+        As for :func:`coordlib.probe.probe`.
+    blurred : bool
+        Whether to measure the network after ``coordlib.surgery.antialias``, too.
+
+    Returns
+    -------
+    dict of str to Found
+    """
+    network, prepare = named_model(model)
+    margin = shifts if mode == "cropped" else 0
+    x = prepare(read_picture(picture, size + 2 * margin))
+    networks = {model: (network.eval(), None)}
+    if blurred:
+        window = x[..., margin : margin + size, margin : margin + size]
+        networks[f"{model}, antialiased"] = antialias(network, example=window)
+    moves = [(d, d) for d in range(shifts + 1)]
+    return {
+        title: Found(
+            moves,
+            _scores(one, x, moves, size, mode),
+            probe_layers(one, x, moves[1:], mode=mode),
+            report,
+        )
+        for title, (one, report) in networks.items()
+    }
+
+
+@torch.no_grad()
+def _scores(
+    network: nn.Module, x: Tensor, moves: list[Shift], size: int, mode: str
+) -> Tensor | None:
+    found = []
+    for i, j in moves:
+        if mode == "cropped":
+            top, left = moves[-1][0] - i, moves[-1][1] - j
+            window = x[..., top : top + size, left : left + size]
+        else:
+            window = shift(x, (i, j), mode)
+        scores = network(window)
+        if not isinstance(scores, Tensor) or scores.ndim != 2:
+            return None
+        found.append(scores.softmax(1))
+    return torch.cat(found)
+
+
+def named_model(name: str) -> tuple[nn.Module, Prepare]:
+    """Make a network from its name, and what prepares a picture in [0, 1] for it.
+
+    Parameters
+    ----------
+    name : str
+        ``"package.module:callable"``, which is called without arguments, or is a
+        network already, and gets pictures as they are; its scores are those before
+        the softmax; or the name of a model in timm
+        or torchvision, which comes with its weights, mean and standard deviation.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, or it cannot be made.
+    """
+    if ":" in name:
+        return _imported(name), lambda x: x
+    libraries = {"timm": _from_timm, "torchvision": _from_torchvision}
+    there = [library for library in libraries if find_spec(library)]
+    if not there:
+        raise ValueError(
+            "MODEL must be package.module:callable, or a name that timm or torchvision "
+            f"know, of which none is installed; got {name}"
+        )
+    for library in there:
+        try:
+            found = libraries[library](name)
+        except Exception as error:  # weights that cannot be fetched, for one
+            raise ValueError(f"MODEL {name} cannot be made: {error}") from error
+        if found:
+            return found
+    raise ValueError(f"MODEL must be known to {' or '.join(there)}, got {name}")
+
+
+def _imported(name: str) -> nn.Module:
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"MODEL {name} cannot be imported: {error}") from error
+    if not isinstance(found, nn.Module):
+        try:
+            found = found()
+        except TypeError as error:
+            raise ValueError(
+                f"MODEL {name} must be callable without arguments: {error}"
+            ) from error
+    if not isinstance(found, nn.Module):
+        raise ValueError(
+            f"MODEL {name} must give a torch.nn.Module, got {type(found).__name__}"
+        )
+    return found
+
+
+def _from_timm(name: str) -> tuple[nn.Module, Prepare] | None:
+    timm = import_module("timm")
+    if not timm.is_model(name):
+        return None
+    model = timm.create_model(name, pretrained=True)
+    return model, _normaliser(model.pretrained_cfg["mean"], model.pretrained_cfg["std"])
+
+
+def _from_torchvision(name: str) -> tuple[nn.Module, Prepare] | None:
+    models = import_module("torchvision.models")
+    if name not in models.list_models():
+        return None
+    weights = models.get_model_weights(name).DEFAULT
+    usual = weights.transforms()
+    return models.get_model(name, weights=weights), _normaliser(usual.mean, usual.std)
+
+
+def _normaliser(mean: tuple[float, ...], std: tuple[float, ...]) -> Prepare:
+    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
+    return lambda x: (x - mean) / std
+
+
+def read_picture(path: str, side: int) -> Tensor:
+    """Read the middle of a picture.
+
+    Returns
+    -------
+    Tensor, shape (1, 3, side, side), in [0, 1]
+    """
+    with Image.open(path) as image:
+        whole = ImageOps.exif_transpose(image).convert("RGB")
+    square = ImageOps.fit(whole, (side, side), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1)[None] / 255
+
+
+def check_figure(out: str) -> None:
+    """Refuse a file that nothing can be drawn into."""
+    path = Path(out)
+    known = plt.figure().canvas.get_supported_filetypes()
+    plt.close()
+    if path.suffix[1:] not in known:
+        raise ValueError(f"--out must end in one of {', '.join(known)}, got {out}")
+    if not path.parent.is_dir():
+        raise ValueError(f"--out must be in a folder that is there, got {out}")
+
+
+def draw(found: Mapping[str, Found], out: str) -> None:
+    """Draw the probability of the first label, and below it the error by layer."""
+    use()
+    figure, axes = plt.subplots(len(found) + 1, figsize=(WIDTH, 2.8 * (len(found) + 1)))
+    for (title, one), line in zip(found.items(), ("-", "--"), strict=False):
+        if one.scores is not None:
+            label = f"{title}: {int(one.scores[0].argmax())}"
+            axes[0].plot([d for d, _ in one.shifts], one.kept, line, label=label)
+    axes[0].set(xlabel="pixels down and right", ylabel="probability", ylim=(0, 1.02))
+    if axes[0].lines:
+        axes[0].legend(title="of the label at no shift")
+    layer_errors({title: one.layers for title, one in found.items()}, axes=axes[1:])
+    top = max(ax.get_ylim()[1] for ax in axes[1:])
+    for ax in axes[1:]:
+        ax.set_ylim(top=top)
+    figure.savefig(out)
+    plt.close(figure)
