@@ -86,7 +86,7 @@ def task(samples: int, looked_at: int, keeps_weights: bool) -> Task:
         their maps.
     """
     base = pictures.task(samples)
-    shown = base.inputs[base.splits(0)["test"][1][:looked_at]]
+    shown = base.prepare(base.inputs[base.splits(0)["test"][1][:looked_at]])
 
     def examine(model: nn.Module) -> dict[str, float]:
         device = next(model.parameters()).device
