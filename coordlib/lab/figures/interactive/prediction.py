@@ -67,7 +67,9 @@ class Prediction(anywidget.AnyWidget):
             head = _question(question)
             if choices := question.get("choices"):
                 head += escape(f" ({'; '.join(choices)})")
-            body = f"<p>{_told(question)} {escape(question['because'])}</p>"
+            body = (
+                f"<p>{_told(question)} {escape(question['because'])}".rstrip() + "</p>"
+            )
         return (
             f'<details class="guess-folded" data-figure="{self.key}">'
             f"<summary>{head}</summary>{body}</details>"
