@@ -111,6 +111,14 @@ def test_a_question_takes_a_guess_on_its_slide(show):
     assert "You said: " in question.text_content()
 
 
+def test_networks_train_on_a_slide(show):
+    tab = show("coordconv")
+    turn_to(tab, "Watch it happen")
+    slide = tab.locator("section.present")
+    slide.get_by_role("button", name="One step").click()
+    slide.get_by_text("step 1").first.wait_for()
+
+
 def test_formulas_are_set_and_pictures_described(show):
     tab = show(CHAPTER)
     assert tab.locator("mjx-container").count() > 3
