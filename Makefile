@@ -16,7 +16,7 @@ BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_t
 # Tests that need nothing but coordlib: not those of the book and its tools.
 LIBRARY := tests/library tests/lab
 
-.PHONY: help book serve test library tracers colab gpu data notebooks seeds bench print links lighthouse package lint format lock newest address clean
+.PHONY: help book serve test library tracers colab gpu data notebooks seeds bench print slides links lighthouse package lint format lock newest address clean
 .DEFAULT_GOAL := help
 
 # Two processes on two cores: one thread each, in kernels too. The stored outputs
@@ -95,6 +95,9 @@ seeds: $(READY) ## Ask which asserts of a notebook hold with ten seeds (ONLY=boo
 
 print: book ## Print the whole book as one PDF, _build/where-is-it.pdf
 	@$(BIN)/python tools/pdf.py
+
+slides: $(READY) ## Make slides of the chapters in _build/slides (ONLY=book/x.ipynb for one)
+	@$(BIN)/python tools/slides.py $(ONLY)
 
 links: $(READY) ## Check that the addresses on the pages answer (needs the network)
 	$(BUILD) --builder linkcheck

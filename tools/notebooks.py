@@ -33,7 +33,7 @@ METADATA = {
 }
 # How the set-up cell writes the day of execution.
 DAY = r"\b\d{4}-\d\d-\d\d\b"
-CELL_METADATA = {"tags", "mystnb"}
+CELL_METADATA = {"tags", "mystnb", "slide"}
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

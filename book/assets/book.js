@@ -20,3 +20,41 @@ const reach = new ResizeObserver((entries) => {
     else target.removeAttribute("tabindex");
 });
 for (const table of document.querySelectorAll(".bd-article table")) reach.observe(table);
+
+// Each figure has an address of its own, and files that say whose it is.
+const beside = document.currentScript.src;
+const files = () => import(new URL("figure-files.js", beside));
+
+function figureTools(figure) {
+  const named = figure.querySelector(".caption-number")?.textContent.trim() ?? "this figure";
+  const tools = document.createElement("p");
+  tools.className = "figure-tools";
+  const told = document.createElement("span");
+  told.setAttribute("role", "status");
+  const add = (label, description, act) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = label;
+    button.setAttribute("aria-label", description);
+    button.addEventListener("click", () =>
+      act().then(
+        (words) => (told.textContent = words),
+        () => (told.textContent = "This did not work in this browser."),
+      ),
+    );
+    tools.append(button);
+  };
+  add("Copy link", `Copy link to ${named}`, async () => {
+    await navigator.clipboard.writeText(`${location.href.replace(/#.*/, "")}#${figure.id}`);
+    return "Copied.";
+  });
+  for (const kind of ["PNG", "SVG"])
+    add(kind, `${kind} of ${named}, CC BY 4.0`, async () => {
+      await (await files()).save(figure, kind);
+      return "Saved, with its licence inside.";
+    });
+  tools.append(told);
+  figure.querySelector("figcaption").append(tools);
+}
+
+for (const figure of document.querySelectorAll(".bd-article .cell_output figure[id]")) figureTools(figure);

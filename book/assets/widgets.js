@@ -44,16 +44,14 @@ function addStyle(text) {
   document.head.append(style);
 }
 
-async function show(view, models) {
-  const { model_id } = JSON.parse(view.textContent);
-  const state = models[model_id]?.state;
-  if (!state?._esm) throw new Error(`no figure ${model_id} is stored in this page`);
+async function show(place, state) {
+  if (!state?._esm) throw new Error("a figure of this page is not stored in it");
   addStyle(state._css);
   const url = URL.createObjectURL(new Blob([state._esm], { type: "text/javascript" }));
   const module = await import(url);
   URL.revokeObjectURL(url);
   const el = document.createElement("div");
-  view.after(el);
+  place.after(el);
   const model = new Model(state);
   await module.default.initialize?.({ model });
   await module.default.render({ model, el });
@@ -63,10 +61,14 @@ const stored = document.querySelector(STATE);
 if (stored) {
   const models = JSON.parse(stored.textContent).state;
   for (const view of document.querySelectorAll(VIEW))
-    show(view, models).catch((error) => {
+    show(view, models[JSON.parse(view.textContent).model_id]?.state).catch((error) => {
       console.error(error);
       const note = document.createElement("p");
       note.textContent = "This figure could not be shown in this browser.";
       view.after(note);
     });
+  // A folded answer makes room for the question that takes a guess.
+  const keyed = new Map(Object.values(models).map(({ state }) => [state.key, state]));
+  for (const folded of document.querySelectorAll("details[data-figure]"))
+    show(folded, keyed.get(folded.dataset.figure)).then(() => folded.remove(), console.error);
 }

@@ -56,6 +56,8 @@ def back(name):
     \"\"\"Give a figure these traits again.\"\"\"
     for n, value in stored(name).items():
         setattr(figures[name], n, value)"""
+QUESTION = """interactive.predict("Which?", choices=["this", "that"], answer="that")"""
+END = "interactive.score()"
 SECONDS = 300  # until torch is imported, on a machine that is very busy
 
 pytestmark = [pytest.mark.colab, pytest.mark.xdist_group("figures")]
@@ -67,8 +69,9 @@ def stored_states() -> dict[str, dict]:
     for path in sorted(BOOK.glob("*.ipynb")):
         widgets = nbformat.read(path, as_version=4).metadata.get("widgets", {})
         for model in widgets.get(WIDGET_STATE, {}).get("state", {}).values():
-            if kind := model["state"].get("_anywidget_id"):
-                found.setdefault(kind.rpartition(".")[2], model["state"])
+            kind = model["state"].get("_anywidget_id", "").rpartition(".")[2]
+            if kind in interactive.__all__:
+                found.setdefault(kind, model["state"])
     return found
 
 
@@ -87,7 +90,7 @@ def classic(tmp_path_factory) -> Iterator[str]:
     if not (COLAB / ".installed").exists():
         pytest.fail("there is no environment with Colab's versions: make colab")
     folder = tmp_path_factory.mktemp("classic")
-    cells = [START, *(f"again({name!r})" for name in STATES)]
+    cells = [START, *(f"again({name!r})" for name in STATES), QUESTION, END]
     nb = new_notebook(
         cells=[new_code_cell(cell) for cell in cells],
         metadata={"kernelspec": {"display_name": "Python 3", "name": "python3"}},
@@ -157,6 +160,7 @@ def page(browser, classic) -> Iterator:
     page.evaluate("() => Jupyter.notebook.kernel.widget_manager._loadFromKernel()")
     page.evaluate("() => Jupyter.notebook.execute_all_cells()")
     page.locator(".cf").nth(len(STATES) - 1).wait_for(timeout=1000 * SECONDS)
+    page.locator(".guess").nth(1).wait_for(timeout=1000 * SECONDS)
     yield page
     page.close()
     assert not wrong
@@ -219,6 +223,18 @@ def test_a_figure_and_the_kernel_hear_of_each_other(page, name):
     )
     width = cell.locator(".cf").bounding_box()["width"]
     assert width <= cell.locator(".output").bounding_box()["width"]
+
+
+def test_a_question_takes_a_guess_and_the_end_counts_it(page):
+    question, end = page.locator(".guess").nth(0), page.locator(".guess").nth(1)
+    # Where widgets are shown the folded answer is not.
+    assert page.locator(".guess-folded").count() == 0
+    question.get_by_label("that").check()
+    question.get_by_role("button").click()
+    assert "✓ Right" in question.locator(".guess-answer").text_content()
+    assert "You were right 1 of 1 times." in end.text_content()
+    end.get_by_role("button", name="Forget my answers").click()
+    assert question.get_by_label("that").is_enabled()
 
 
 def test_the_front_end_is_that_of_ipywidgets_7(page):

@@ -45,6 +45,16 @@ IN_WORDS = {
 }
 """What a table calls the arms."""
 
+ACCUSED = {
+    "the size": ("size",),
+    "the borders": ("borders", "kernel"),
+    "the data": ("three_quarters", "more_data"),
+    "the recipe": ("patience", "schedule", "initialisation", "weight_decay", "rate"),
+    "the inputs": ("raw_inputs",),
+    "the normalisation": ("momentum", "normalisation"),
+}
+"""Whom the arms put on trial."""
+
 
 def _arms() -> dict[str, dict]:
     accused = {

@@ -5,6 +5,9 @@ Its JavaScript lies beside its Python, under the same name; on the pages of the 
 same text is run by ``book/assets/widgets.js``. What a figure shows is a pure function
 of its traits, and the tests hold that function equal to coordlib's Python.
 
+`predict` asks for a guess before an answer, and `score` sets all guesses of a chapter
+beside what was measured.
+
 anywidget is needed here only: ``pip install coordlib[lab]``.
 """
 
@@ -25,6 +28,9 @@ from coordlib.lab.figures.interactive.painters_compare import PaintersCompare
 from coordlib.lab.figures.interactive.place_bias import PlaceBias
 from coordlib.lab.figures.interactive.played_games import PlayedGames
 from coordlib.lab.figures.interactive.pooling_1d import Pooling1D
+from coordlib.lab.figures.interactive.prediction import Prediction as Prediction
+from coordlib.lab.figures.interactive.prediction import predict as predict
+from coordlib.lab.figures.interactive.prediction import score as score
 from coordlib.lab.figures.interactive.race import Race
 from coordlib.lab.figures.interactive.sliding_kernel import SlidingKernel
 
