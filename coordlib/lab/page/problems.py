@@ -77,7 +77,7 @@ def draw(name: str, seed: int) -> Problem:
     TypeError, ValueError
         If there is no such problem, or the seed is no such integer.
     """
-    if name not in PROBLEMS:
+    if not isinstance(name, str) or name not in PROBLEMS:
         raise ValueError(f"name must be one of {', '.join(PROBLEMS)}, got {name!r}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise TypeError(f"seed must be an integer, got {seed!r}")

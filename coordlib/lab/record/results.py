@@ -20,7 +20,12 @@ import torch
 from torch import Tensor
 
 import coordlib
-from coordlib.arguments import check_choice, check_instance, check_number
+from coordlib.arguments import (
+    check_choice,
+    check_instance,
+    check_number,
+    check_tensor,
+)
 from coordlib.lab import files
 from coordlib.lab.files import replace_file
 from coordlib.lab.record import arrays
@@ -197,6 +202,9 @@ def save_weights(
     -------
     Path
     """
+    check_instance("weights", weights, dict, "tensors by name")
+    for tensor in weights.values():
+        check_tensor("weights", tensor, any_kind=True)
     file = weights_path(experiment, preset, where)
     arrays.save(file, weights, {"experiment": experiment, "preset": preset})
     return file
@@ -228,6 +236,7 @@ def load_weights(
     KeyError
         If there is no such network; the message lists those there are.
     """
+    check_instance("network", network, str, "a name")
     file = weights_path(experiment, preset, where)
     facts = {"experiment": experiment, "preset": preset}
     try:
@@ -242,7 +251,9 @@ def load_weights(
     split = [(*key.split("/", 1), value) for key, value in weights.items()]
     names = sorted({name for name, _, _ in split})
     if network not in names:
-        raise KeyError(f"no network {network!r}; there are {', '.join(names)}")
+        raise KeyError(
+            f"no network {network!r} (its arm and split); there are {', '.join(names)}"
+        )
     return {key: value for name, key, value in split if name == network}
 
 
