@@ -4,18 +4,23 @@ The list of ``test_hostile_calls``, continued.
 """
 # Long because it is a table: every public call with what may be given to it.
 
+import re
 import tempfile
 from collections import Counter
+from dataclasses import is_dataclass
+from importlib import import_module
+from inspect import signature
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import test_hostile_calls
 import torch
 import torch.nn.functional as F
 from hostile import Call, ends_of
 from torch import nn
 
-from coordlib.lab import experiments, models, page
+from coordlib.lab import experiments, files, models, page
 from coordlib.lab.data import games
 from coordlib.lab.data.photographs import photographs
 from coordlib.lab.measures import groups
@@ -350,6 +355,13 @@ def what_is_learned():
         {"kind": "batch-frozen", "channels": 8, "momentum": 0.1, "frozen_after": 3},
         {"kind": "choice", "channels": "count", "momentum": "share"}
         | {"frozen_after": "count"},
+        {"frozen_after": {"trillion"}},
+    )
+    yield Call(
+        "FreezingBatchNorm2d",
+        normalisation.FreezingBatchNorm2d,
+        {"channels": 8, "frozen_after": 3},
+        {"channels": "count", "frozen_after": "count"},
         {"frozen_after": {"trillion"}},
     )
     yield Call(
@@ -716,6 +728,29 @@ def the_pages():
         {"answer": "number"},
         {"answer": {"None", "zero", "negative", "infinite", "nan"}},
     )
+
+
+def is_a_call(thing):
+    """Whether it takes arguments, and is no record of what it is given."""
+    if isinstance(thing, type):
+        record = issubclass(thing, Exception | tuple) or is_dataclass(thing)
+        if record or getattr(thing, "_is_protocol", False):
+            return False
+    return bool(signature(thing).parameters)
+
+
+def test_every_name_of_the_reference_is_in_one_of_the_lists():
+    calls = [*test_hostile_calls.the_calls(), *the_calls()]
+    listed = {re.split("[ ,]", call.name)[0].rpartition(".")[2] for call in calls}
+    reference = (files.ROOT / "book" / "reference.md").read_text("utf-8")
+    missing = []
+    for name in re.findall(r"auto(?:function|class):: ([\w.]+)", reference):
+        module, _, last = name.rpartition(".")
+        if "figures" in name or last in listed:
+            continue  # figures are looked at, on their pages
+        if is_a_call(getattr(import_module(module), last)):
+            missing.append(name)
+    assert missing == []
 
 
 # What is not installed here, and what would have to be fetched.

@@ -29,8 +29,9 @@ class FreezingBatchNorm2d(nn.BatchNorm2d):
     """
 
     def __init__(self, channels: int, frozen_after: int, **options) -> None:
-        super().__init__(channels, **options)
+        check_integer("channels", channels, at_most=2**20)
         check_integer("frozen_after", frozen_after)
+        super().__init__(channels, **options)
         self.frozen_after = frozen_after
 
     def forward(self, x: Tensor) -> Tensor:
