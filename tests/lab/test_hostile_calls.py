@@ -253,7 +253,7 @@ def the_tools():
         measures.consistency,
         {"model": model, "images": x, **common, "seed": 0, "batch_size": 5},
         {"model": "callable", "images": "tensor", "max_shift": "taps"}
-        | {"pairs": "integer", "group": "integer", "mode": "choice"}
+        | {"pairs": "count", "group": "integer", "mode": "choice"}
         | {"seed": "integer", "batch_size": "integer"},
         {"group": {"None"}, "seed": {"zero", "negative"}},
     )
@@ -371,7 +371,7 @@ def the_tools():
         "walks",
         scenes.walks,
         {"starts": ends, "ends": ends, "frames": 3},
-        {"starts": "tensor", "ends": "tensor", "frames": "integer"},
+        {"starts": "tensor", "ends": "tensor", "frames": "count"},
     )
     yield Call(
         "examine",
@@ -379,7 +379,7 @@ def the_tools():
         {"decode": lambda z: signed[:1].expand(len(z), -1, -1, -1), "latents": ends}
         | {"size": 16, "pairs": 2, "frames": 3},
         {"decode": "callable", "latents": "tensor", "size": "integer"}
-        | {"pairs": "integer", "frames": "integer"},
+        | {"pairs": "count", "frames": "count"},
     )
 
     lit = torch.zeros(2, 1, 5, 5)
@@ -466,7 +466,7 @@ def the_models():
     some |= {"width": 0.1, "classes": 3}
     kinds = {"downsampling": "choice", "filter_size": "sizes", "width": "number"}
     kinds |= {"padding_mode": "choice", "classes": "integer", "channels": "integer"}
-    kinds |= {"depth": "integer", "growth": "integer", "bottleneck": "flag"}
+    kinds |= {"depth": "count", "growth": "integer", "bottleneck": "flag"}
     for name, more in {
         "VGG": {"depth": 11, "channels": 3},
         "ResNet": {"depth": 8, "channels": 3},
@@ -483,6 +483,7 @@ def the_models():
     def made(name, names=(), valid=None, torchs=(), **choices):
         base = {n: integers.get(n, False) for n in names} | choices
         kinds = {n: "flag" if n in flags else "integer" for n in names}
+        kinds |= {n: "count" for n in names if n in ("depth", "halvings")}
         kinds |= dict.fromkeys(choices, "choice")
         return Call(name, getattr(models, name), base, kinds, valid or {}, torchs)
 

@@ -42,7 +42,7 @@ class PositionNet(Stack):
     ) -> None:
         check_choice("padding_mode", padding_mode, PADDING_MODES)
         check_integer("width", width)
-        check_integer("depth", depth)
+        check_integer("depth", depth, at_most=2**12)
         layers: list[nn.Module] = []
         for inputs in [1] + [width] * (depth - 1):
             conv = nn.Conv2d(inputs, width, 3, padding=1, padding_mode=padding_mode)

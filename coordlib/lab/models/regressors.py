@@ -226,7 +226,7 @@ class CoordConvRegressor(nn.Module):
     ) -> None:
         super().__init__()
         check_choice("readout", readout, READOUTS)
-        check_integer("halvings", halvings, at_least=0)
+        check_integer("halvings", halvings, at_least=0, at_most=32)
         check_flag("rectifier", rectifier)
         check_flag("coordinates", coordinates)
         self.readout = readout

@@ -120,7 +120,8 @@ class UNet(nn.Module):
         super().__init__()
         check_choice("downsampling", downsampling, DOWNSAMPLINGS)
         check_choice("padding_mode", padding_mode, PADDING_MODES)
-        numbers = {"filter_size": filter_size, "width": width, "depth": depth}
+        check_integer("depth", depth, at_most=32)  # it doubles the width
+        numbers = {"filter_size": filter_size, "width": width}
         numbers |= {"channels": channels, "outputs": outputs}
         for name, value in numbers.items():
             check_integer(name, value)
