@@ -40,13 +40,13 @@ from coordlib.lab.record.halving import (
 )
 from coordlib.lab.record.sweep import Sweep, jobs, stacks
 from coordlib.lab.record.task import Task, made
+from coordlib.lab.training.checks import count_steps
 from coordlib.lab.training.course import Course, Recipes
 from coordlib.lab.training.device import denormals_flushed
 from coordlib.lab.training.loop import (
     Augment,
     Draw,
     Prepare,
-    count_steps,
     fit,
     shuffled,
 )

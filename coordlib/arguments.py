@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,63 @@ def check_positive(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
 
 
+def check_not_negative(name: str, value: Any) -> None:
+    """Refuse what is no finite number, and what is below 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    check_number(name, value)
+    if value < 0:
+        raise ValueError(f"{name} must not be negative, got {value!r}")
+    if value == float("inf"):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+
+
+def check_share(name: str, value: Any) -> None:
+    """Refuse what is no number from 0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    check_number(name, value)
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be from 0 to 1, got {value!r}")
+
+
+def check_pair(name: str, value: Any) -> None:
+    """Refuse what is not two numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise TypeError(f"{name} must be two numbers, got {value!r}")
+    for number in value:
+        check_number(name, number)
+
+
+def check_numbers(name: str, value: Any, *, finite: bool = False) -> np.ndarray:
+    """Give back one number after another as an array of floats; at least one.
+
+    Raises
+    ------
+    ValueError
+    """
+    try:
+        numbers = np.asarray(value)
+    except ValueError:  # rows of several lengths
+        numbers = np.empty(())
+    if numbers.ndim != 1 or not len(numbers) or numbers.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be numbers in a row, got {value!r}")
+    if finite and not np.isfinite(numbers).all():
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    return numbers.astype(float)
+
+
 def check_flag(name: str, value: Any) -> None:
     """Refuse what is neither True nor False.
 
@@ -76,6 +134,20 @@ def check_flag(name: str, value: Any) -> None:
     """
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
+def check_flags(name: str, value: Any) -> np.ndarray:
+    """Give back one flag after another as an array; at least one.
+
+    Raises
+    ------
+    ValueError
+    """
+    flags = np.asarray(value, dtype=object)
+    kinds = {type(flag) for flag in flags} if flags.ndim == 1 else set()
+    if not kinds or not kinds <= {bool, np.bool_}:
+        raise ValueError(f"{name} must be True or False in a row, got {value!r}")
+    return flags.astype(bool)
 
 
 def check_choice(name: str, value: Any, accepted: Collection[Any]) -> None:
@@ -165,6 +237,28 @@ def check_module(name: str, value: Any) -> None:
     TypeError
     """
     check_instance(name, value, nn.Module, "a torch.nn.Module")
+
+
+def check_generator(name: str, value: Any) -> None:
+    """Refuse what is no generator of torch.
+
+    Raises
+    ------
+    TypeError
+    """
+    check_instance(name, value, torch.Generator, "a torch.Generator")
+
+
+def check_path(name: str, value: Any) -> None:
+    """Refuse what names no file and no folder.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    check_instance(name, value, str | Path, "a path")
+    if value == "":
+        raise ValueError(f"{name} must be a path, got an empty one")
 
 
 def check_callable(name: str, value: Any) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -22,7 +21,7 @@ from coordlib.surgery._kinds import (
     per_axis,
     rank_of_pool,
 )
-from coordlib.surgery._names import check_model, copied, inside, join, put
+from coordlib.surgery._names import check_model, chosen, copied, inside, join, put
 from coordlib.surgery._places import Flow, Place, Target
 from coordlib.surgery._pools import blur, blurred_pool
 from coordlib.surgery._report import Change, Report, finish
@@ -37,8 +36,8 @@ def antialias(
     *,
     first_conv: bool = False,
     activations: tuple[type[nn.Module], ...] = (),
-    include: Sequence[str] = ("*",),
-    exclude: Sequence[str] = (),
+    include: Sequence[str | type[nn.Module]] = ("*",),
+    exclude: Sequence[str | type[nn.Module]] = (),
     min_channels: int = 1,
     example: Tensor | tuple | None = None,
 ) -> tuple[nn.Module, Report]:
@@ -72,11 +71,13 @@ def antialias(
     activations : tuple of types
         Classes of modules to be taken for pointwise nonlinearities, beside those of
         ``torch.nn``.
-    include, exclude : sequences of str
-        Patterns, as in :mod:`fnmatch`, for names in ``model.named_modules()``. Only
-        modules that a pattern of ``include`` fits and none of ``exclude`` are changed.
+    include, exclude : sequences of str or type
+        Names in ``model.named_modules()``, or patterns for them as in :mod:`fnmatch`
+        (``"layer1.*"``); or classes of modules, each with all that is in such a module.
+        Only what one of ``include`` chooses and none of ``exclude`` is changed.
     min_channels : int
-        Convolutions with fewer output channels stay. (A pool has no number of them.)
+        Convolutions with fewer output channels stay; pools too, with ``example``, for
+        only then is it known how many they have.
     example : Tensor or tuple, optional
         An input, or a tuple of the inputs. With it the original and the copy are called
         once, in evaluation, and the shapes of all their outputs compared.
@@ -99,7 +100,7 @@ def antialias(
         If ``model`` is not a module, ``filter_size`` or ``min_channels`` not an
         integer, or ``include`` or ``exclude`` a single string.
     ValueError
-        If an option is unknown or out of its range, a pattern fits no module, or there
+        If an option is unknown or out of its range, a choice fits no module, or there
         is nothing to change. With ``example``, if the shape of any output changes, but
         for those between a convolution and its blur.
 
@@ -142,19 +143,19 @@ def antialias(
     check_flag("first_conv", first_conv)
     check_sequence("activations", activations, type, "types")
     check_integer("min_channels", min_channels, at_least=1)
-    names = [name for name, _ in model.named_modules()]
     surgeon = _Antialias(
         copied(model),
         filter_size,
         padding_mode,
         tuple(activations),
-        _patterns("include", include, names),
-        _patterns("exclude", exclude, names),
+        chosen("include", include, model),
+        chosen("exclude", exclude, model),
         min_channels,
     )
     inputs = example if isinstance(example, tuple) else (example,)
     before = {} if example is None else output_shapes(surgeon.model, inputs)
     surgeon.like = _first_tensor(inputs)
+    surgeon.outputs = before
     with torch.device("cpu"):  # and then to where the model is, whatever the default
         surgeon.operate(first_conv)
     result = finish(surgeon.model, surgeon.changed, surgeon.unchanged, "to antialias")
@@ -168,19 +169,6 @@ def antialias(
             ) from error
         check_shapes(before, after, surgeon.dense)
     return result
-
-
-def _patterns(option: str, patterns: Any, names: list[str]) -> tuple[str, ...]:
-    if isinstance(patterns, str):
-        raise TypeError(f"{option} must be a sequence of patterns, got {patterns!r}")
-    check_sequence(option, patterns, str, "patterns")
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise ValueError(
-                f"{option} must hold patterns of names of modules, got {pattern!r}, "
-                "which fits none"
-            )
-    return tuple(patterns)
 
 
 def _first_tensor(values: tuple) -> Tensor | None:
@@ -208,8 +196,8 @@ class _Antialias:
         filter_size: int,
         padding_mode: str,
         activations: tuple[type[nn.Module], ...],
-        include: tuple[str, ...],
-        exclude: tuple[str, ...],
+        include: frozenset[str],
+        exclude: frozenset[str],
         min_channels: int,
     ) -> None:
         self.model = model
@@ -218,6 +206,7 @@ class _Antialias:
         self.include, self.exclude = include, exclude
         self.min_channels = min_channels
         self.like: Tensor | None = None  # for models without weights
+        self.outputs: dict[str, list[Any]] = {}  # shapes of an example's, if known
         self.changed: list[Change] = []
         self.unchanged: list[Change] = []
         self.dense: set[str] = set()  # modules between a convolution and its blur
@@ -258,11 +247,9 @@ class _Antialias:
         for index, name, conv, place, how in strided:
             stride = tuple(conv.stride)
             what = f"{type(conv).__name__} with stride {stride}"
-            reason = self._unwanted(name)
+            reason = self._unwanted(name, conv.out_channels)
             if index == 0 and not first_conv:
                 reason = "the first convolution; first_conv=True changes it"
-            elif conv.out_channels < self.min_channels:
-                reason = f"fewer channels than min_channels: {conv.out_channels}"
             if reason:
                 self.unchanged.append(Change(name, what, reason))
                 continue
@@ -274,13 +261,20 @@ class _Antialias:
             self.model = put(self.model, name, dense)
             yield _Conv(name, what, stride, place, how)
 
-    def _unwanted(self, name: str) -> str:
+    def _unwanted(self, name: str, channels: int | None) -> str:
         """Why a module is not to be changed; empty if it is."""
-        if any(fnmatchcase(name, pattern) for pattern in self.exclude):
+        if name in self.exclude:
             return "among those of exclude"
-        if not any(fnmatchcase(name, pattern) for pattern in self.include):
+        if name not in self.include:
             return "not among those of include"
+        if channels is not None and channels < self.min_channels:
+            return f"fewer channels than min_channels: {channels}"
         return ""
+
+    def _channels(self, name: str, rank: int) -> int | None:
+        """How many channels a pool has, if an example has shown it."""
+        shapes = [s for s in self.outputs.get(name, ()) if isinstance(s, tuple)]
+        return max((shape[-rank - 1] for shape in shapes), default=None)
 
     def _place(self, name: str, conv: Any) -> tuple[Place, str]:
         """Find the place of the blur that belongs to a convolution.
@@ -353,7 +347,7 @@ class _Antialias:
                 continue
             window = per_axis(module.kernel_size, rank)
             what = f"{type(module).__name__} with window {window}"
-            new = self._unwanted(name)
+            new = self._unwanted(name, self._channels(name, rank))
             if module._forward_hooks or module._forward_pre_hooks:
                 new = new or "it has hooks of its own, which a new layer would not have"
             new = new or blurred_pool(module, self.filter_size, self.padding_mode)

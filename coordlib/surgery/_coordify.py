@@ -104,7 +104,8 @@ def plain(model: nn.Module) -> tuple[nn.Module, Report]:
     -------
     model : nn.Module
         A copy in which each CoordConv whose coordinate weights are all zero is a
-        convolution of ``torch.nn`` again.
+        convolution of ``torch.nn`` again. A state dict of the original loads into it
+        too, if the coordinates are not used in it either.
     report : Report
         The layers that do use their coordinates are listed as unchanged.
 
@@ -127,6 +128,7 @@ def plain(model: nn.Module) -> tuple[nn.Module, Report]:
         try:
             if not obstacle:
                 able[name] = layer, bare_view(layer).to_conv()
+                able[name][1].register_load_state_dict_pre_hook(_accept_wide)
         except ValueError as error:
             obstacle = str(error)
         if obstacle:
@@ -215,3 +217,28 @@ def _accept_plain(
     plain_weight, _ = layer._split(layer.weight)
     if weight is not None and weight.shape == plain_weight.shape:
         state_dict[f"{prefix}weight"] = layer._widened(weight)
+
+
+def _accept_wide(
+    conv: Any,
+    state_dict: dict[str, Tensor],
+    prefix: str,
+    metadata: Any,
+    strict: bool,
+    missing: list[str],
+    unexpected: list[str],
+    errors: list[str],
+) -> None:
+    """Narrow the weight of a CoordConv that is loaded into a plain convolution."""
+    weight = state_dict.get(f"{prefix}weight")
+    for with_r in (False, True) if weight is not None else ():
+        layer = _WITH_COORDS[bare_type(conv)].from_conv(bare_view(conv), with_r)
+        if weight.shape != layer.weight.shape:
+            continue
+        on_input, on_coords = layer._split(weight)
+        if on_coords.any():
+            errors.append(
+                f"{prefix}weight uses coordinates, and a plain convolution has none"
+            )
+        else:
+            state_dict[f"{prefix}weight"] = on_input

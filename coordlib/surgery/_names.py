@@ -1,9 +1,13 @@
 """Modules of a network, by their names."""
 
 import copy
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import Tensor, nn
+
+from coordlib.arguments import check_sequence
 
 
 def check_model(model: Any) -> None:
@@ -36,6 +40,49 @@ def put(model: nn.Module, name: str, new: nn.Module) -> nn.Module:
             if child is old:
                 parent._modules[child_name] = new
     return model
+
+
+def chosen(option: str, choices: Any, model: nn.Module) -> frozenset[str]:
+    """The names of the modules that patterns of names, or classes, choose.
+
+    Parameters
+    ----------
+    option : str
+        What the choices are called, for errors.
+    choices : sequence of str or type
+        A pattern chooses the modules whose names it fits; a class those that are of
+        it, with all that is in them.
+    model : nn.Module
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are something else, or one of them chooses nothing.
+    """
+    what = "patterns of names, or classes of modules"
+    if isinstance(choices, str):
+        raise TypeError(f"{option} must be a sequence of {what}, got {choices!r}")
+    check_sequence(option, choices, str | type, what)
+    found: set[str] = set()
+    for choice in choices:
+        names = set(_of_one(choice, model))
+        if not names:
+            shown = choice if isinstance(choice, str) else choice.__name__
+            raise ValueError(
+                f"{option} must hold {what}, got {shown!r}, which fits none"
+            )
+        found |= names
+    return frozenset(found)
+
+
+def _of_one(choice: str | type, model: nn.Module) -> Iterator[str]:
+    for name, module in model.named_modules():
+        if isinstance(choice, str):
+            if fnmatchcase(name, choice):
+                yield name
+        elif isinstance(module, choice):
+            for inner, _ in module.named_modules():
+                yield join(name, inner)
 
 
 def join(prefix: str, name: str) -> str:

@@ -247,7 +247,7 @@ def test_what_was_seen_stays_when_a_game_goes_on(shape):
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        ("Walk", TypeError, "make must be a callable, got str"),
+        ("Walk", TypeError, "make must be callable, got str"),
         (lambda: Walk((8,)), ValueError, r"shape \(H, W, C\) or .* got \(8,\), uint8"),
         (lambda: Walk((4, 6), np.float32), ValueError, r"got \(4, 6\), float32"),
         (

@@ -1,24 +1,20 @@
 """Whatever is wrong with an argument, the error names the argument.
 
-Every public name has a valid call here. One argument at a time is replaced by what does
-not belong there: by its kind, see ``WRONG``, but for what an argument accepts, which
+Every public name has a valid call here, or in ``test_hostile_trainings``. One argument
+at a time is replaced by what does not belong there: by its kind, see ``hostile.WRONG``,
+but for what an argument accepts, which
 stands beside the call. What is only a record (``Probe``, ``Squares``, ``Claim``, ...)
 holds what it is given, and is no call.
 """
 # Long because it is a table: every public call with what may be given to it.
 
 import copy
-import math
-import re
 import tempfile
-import threading
-import warnings
 from collections import Counter
-from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 import torch
+from hostile import Call, ends_of, used
 from torch import nn
 
 import coordlib
@@ -32,155 +28,11 @@ from coordlib.lab.record import ledger, ledger_html, results
 from coordlib.lab.record.result import Result
 from coordlib.probe import lie_derivative, probe_moves
 
-SECONDS = 5
 AT_MOST = 0.01
 """The share of calls that may end in another way than with an error that names it."""
 CALLS_AT_LEAST = 850
 
 FOLDER = tempfile.TemporaryDirectory()
-ARRAY, PAIR = np.ones(3), torch.ones(2)
-_INTEGER = {
-    "None": None,
-    "string": "3",
-    "float": 2.5,
-    "nan": math.nan,
-    "complex": 1j,
-    "bool": True,
-    "dict": {},
-    "array": ARRAY,
-    "tensor": PAIR,
-    "huge": 10**30,
-}
-WRONG = {
-    "integer": _INTEGER | {"list": [2], "zero": 0, "negative": -3},
-    "sizes": _INTEGER
-    | {
-        "zero": 0,
-        "negative": -3,
-        "empty": (),
-        "many": (5,) * 7,
-        "zeros": (0, 0),
-        "negatives": (-4, -4),
-        "floats": (2.5, 2.5),
-        "strings": ("a", "b"),
-        "nested": [[4, 4]],
-    },
-    "taps": _INTEGER | {"zero": 0, "negative": -3, "thousands": 10**5},
-    "number": {
-        "None": None,
-        "string": "1",
-        "nan": math.nan,
-        "complex": 1j,
-        "list": [1.0],
-        "dict": {},
-        "array": ARRAY,
-        "tensor": PAIR,
-        "zero": 0.0,
-        "negative": -1.0,
-        "infinite": math.inf,
-    },
-    "flag": {
-        "None": None,
-        "string": "no",
-        "number": 2,
-        "nan": math.nan,
-        "list": [],
-        "array": ARRAY,
-        "tensor": PAIR,
-    },
-    "choice": {
-        "None": None,
-        "unknown": "nonsense",
-        "empty": "",
-        "number": 31,
-        "nan": math.nan,
-        "list": ["zeros"],
-        "dict": {},
-        "array": ARRAY,
-        "tensor": PAIR,
-    },
-    "dtype": {
-        "string": "float32",
-        "number": 3,
-        "integers": torch.int64,
-        "complex": torch.complex64,
-        "list": [],
-        "tensor": PAIR,
-    },
-    "device": {"unknown": "nowhere", "empty": "", "float": 2.5, "list": []},
-    "module": {
-        "None": None,
-        "string": "resnet",
-        "number": 3,
-        "class": nn.Linear,
-        "function": abs,
-        "tensor": PAIR,
-    },
-    "callable": {
-        "None": None,
-        "string": "f",
-        "number": 3,
-        "list": [],
-        "tensor": PAIR,
-        "returns none": lambda *_: None,
-    },
-    "list": {
-        "None": None,
-        "number": 3,
-        "float": 2.5,
-        "string": "abc",
-        "numbers": [1.5],
-        "nones": [None],
-    },
-    "text": {
-        "None": None,
-        "number": 3,
-        "bytes": b"name",
-        "list": [],
-        "tensor": PAIR,
-        "empty": "",
-    },
-    "path": {"number": 3, "float": 2.5, "list": [], "dict": {}, "tensor": PAIR},
-    "record": {"None": None, "string": "data", "number": 3, "list": [], "tensor": PAIR},
-}
-
-
-def wrong_tensors(valid):
-    """What does not belong where this tensor does."""
-    return {
-        "None": None,
-        "string": "tensor",
-        "number": 3.0,
-        "list": valid.tolist(),
-        "array": valid.numpy(),
-        "scalar": torch.ones((), dtype=valid.dtype),
-        "axes": valid[(None,) * 3],
-        "complex": valid.to(torch.complex64),
-        "bools": valid.bool(),
-    }
-
-
-@dataclass
-class Call:
-    """A valid call, the kind of each argument, and what else an argument accepts."""
-
-    name: str
-    function: object
-    base: dict
-    kinds: dict
-    valid: dict = field(default_factory=dict)
-    torchs: tuple = ()
-
-
-def used(kind, *forward):
-    """Make a layer from some arguments and call it with the others."""
-    forward = forward or ("input",)
-
-    def call(**given):
-        inputs = [given.pop(name) for name in forward]
-        return kind(**given)(*inputs)
-
-    return call
 
 
 def the_calls():
@@ -444,7 +296,7 @@ def the_tools():
         measures.consistency,
         {"model": model, "images": x, **common, "seed": 0, "batch_size": 5},
         {"model": "callable", "images": "tensor", "max_shift": "taps"}
-        | {"pairs": "integer", "group": "integer", "mode": "choice"}
+        | {"pairs": "count", "group": "integer", "mode": "choice"}
         | {"seed": "integer", "batch_size": "integer"},
         {"group": {"None"}, "seed": {"zero", "negative"}},
     )
@@ -562,7 +414,7 @@ def the_tools():
         "walks",
         scenes.walks,
         {"starts": ends, "ends": ends, "frames": 3},
-        {"starts": "tensor", "ends": "tensor", "frames": "integer"},
+        {"starts": "tensor", "ends": "tensor", "frames": "count"},
     )
     yield Call(
         "examine",
@@ -570,7 +422,7 @@ def the_tools():
         {"decode": lambda z: signed[:1].expand(len(z), -1, -1, -1), "latents": ends}
         | {"size": 16, "pairs": 2, "frames": 3},
         {"decode": "callable", "latents": "tensor", "size": "integer"}
-        | {"pairs": "integer", "frames": "integer"},
+        | {"pairs": "count", "frames": "count"},
     )
 
     lit = torch.zeros(2, 1, 5, 5)
@@ -657,7 +509,7 @@ def the_models():
     some |= {"width": 0.1, "classes": 3}
     kinds = {"downsampling": "choice", "filter_size": "sizes", "width": "number"}
     kinds |= {"padding_mode": "choice", "classes": "integer", "channels": "integer"}
-    kinds |= {"depth": "integer", "growth": "integer", "bottleneck": "flag"}
+    kinds |= {"depth": "count", "growth": "integer", "bottleneck": "flag"}
     for name, more in {
         "VGG": {"depth": 11, "channels": 3},
         "ResNet": {"depth": 8, "channels": 3},
@@ -674,6 +526,7 @@ def the_models():
     def made(name, names=(), valid=None, torchs=(), **choices):
         base = {n: integers.get(n, False) for n in names} | choices
         kinds = {n: "flag" if n in flags else "integer" for n in names}
+        kinds |= {n: "count" for n in names if n in ("depth", "halvings")}
         kinds |= dict.fromkeys(choices, "choice")
         return Call(name, getattr(models, name), base, kinds, valid or {}, torchs)
 
@@ -899,47 +752,9 @@ def the_data():
         yield Call(name, function, {"entries": entries}, {"entries": "list"})
 
 
-def wrong_values(call, argument):
-    kind = call.kinds[argument]
-    values = wrong_tensors(call.base[argument]) if kind == "tensor" else WRONG[kind]
-    fine = call.valid.get(argument, ())
-    return {label: value for label, value in values.items() if label not in fine}
-
-
-def outcome(function, arguments, argument):
-    """Call with a limit of time; say how it ended, and with which words."""
-    said = []
-
-    def run():
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                said.append(("silent", repr(function(**arguments))[:60]))
-        except Exception as error:
-            clear = isinstance(error, TypeError | ValueError)
-            named = re.search(rf"\b{argument}\b", str(error))
-            how = "named" if clear and named else "unnamed" if clear else "other"
-            said.append((how, f"{type(error).__name__}: {str(error)[:90]}"))
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(SECONDS)
-    return said[0] if said else ("hangs", f"for more than {SECONDS} s")
-
-
 @pytest.fixture(scope="module")
 def ends():
-    """Every hostile call with its end."""
-    found = []
-    for call in the_calls():
-        for argument in call.kinds:
-            for label, value in wrong_values(call, argument).items():
-                arguments = call.base | {argument: value}
-                how, words = outcome(call.function, arguments, argument)
-                if argument in call.torchs and how in ("unnamed", "other"):
-                    how = "torch's own"
-                found.append((call.name, argument, label, how, words))
-    return found
+    return ends_of(the_calls())
 
 
 # A layer that was made on the CPU is for the CPU; numpy makes no array of what is not.

@@ -346,7 +346,7 @@ def test_pixel_cross_entropy_treats_pixels_as_classes():
         ({"steps": None, "epochs": float("nan")}, ValueError, "epochs must be"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
         ({"lr": 0}, ValueError, "lr must be positive"),
-        ({"lr": float("nan")}, ValueError, "lr must be positive"),
+        ({"lr": float("nan")}, ValueError, "lr must be a number"),
         ({"weight_decay": -1}, ValueError, "weight_decay must not be negative"),
         ({"schedule": "step"}, ValueError, "schedule must be one of"),
         ({"method": "sgdm"}, ValueError, "method must be one of 'adam', 'sgd'"),

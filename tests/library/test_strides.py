@@ -1,5 +1,4 @@
 """Strides: surgery loses none, wherever the nonlinearity and the pool may stand."""
-# Long because all that is said of one thing stands in one place.
 
 import pytest
 import torch
@@ -366,54 +365,6 @@ def test_no_blur_lives_in_a_hook():
             m for m in blurred.modules() if m._forward_hooks or m._forward_pre_hooks
         ]
         assert not hooks
-
-
-# Choosing
-
-
-def names_changed(**options):
-    net = nn.Sequential(
-        *(nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.Conv2d(8, 16, 3, 2), nn.ReLU()),
-        *(nn.Conv2d(16, 32, 3, 2), nn.ReLU(), nn.MaxPool2d(2)),
-    )
-    report = antialias(net, first_conv=True, **options)[1]
-    return [change.name for change in report.changed], report
-
-
-def test_only_what_is_included_and_not_excluded_is_changed():
-    assert names_changed()[0] == ["0", "2", "4", "6"]
-    assert names_changed(include=["[24]"])[0] == ["2", "4"]
-    assert names_changed(exclude=["2", "6"])[0] == ["0", "4"]
-    changed, report = names_changed(include=["[24]"], exclude=["4"])
-    assert changed == ["2"]
-    assert [entry.how for entry in report.unchanged] == [
-        "not among those of include",
-        "among those of exclude",
-        "not among those of include",
-    ]
-
-
-def test_convolutions_of_few_channels_stay():
-    changed, report = names_changed(min_channels=16)
-    assert changed == ["2", "4", "6"]
-    assert report.unchanged[0].how == "fewer channels than min_channels: 8"
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        (
-            {"include": "0"},
-            TypeError,
-            "include must be a sequence of patterns, got '0'",
-        ),
-        ({"exclude": ["0", "x*"]}, ValueError, "exclude must hold .* got 'x\\*'"),
-        ({"min_channels": 0}, ValueError, "min_channels must be at least 1"),
-    ],
-)
-def test_choices_that_make_no_sense_are_refused(options, error, message):
-    with pytest.raises(error, match=message):
-        names_changed(**options)
 
 
 def test_blurs_of_this_and_other_libraries_are_called_blurs():

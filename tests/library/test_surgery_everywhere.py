@@ -1,5 +1,4 @@
 """Surgery on any device and type, with other tools before it and after it."""
-# Long because all that is said of one thing stands in one place.
 
 import copy
 import pickle
@@ -327,44 +326,6 @@ def test_where_not_all_that_share_a_weight_can_change_none_does():
 
     with pytest.raises(ValueError, match="its weight is also the weight of up"):
         coordify(Both(), "all")
-
-
-# Checkpoints
-
-
-@every_net
-@pytest.mark.parametrize("with_r", [False, True])
-def test_a_plain_checkpoint_loads_into_a_network_that_sees(name, with_r):
-    net, other = made(name), made(name)
-    with torch.no_grad():
-        for parameter in other.parameters():
-            parameter.add_(0.1)
-    state = other.state_dict()
-    changed = seeing(net, with_r=with_r)
-    changed.load_state_dict(state)
-    assert_close(changed(pictures()), other(pictures()))
-    assert {k: v.shape for k, v in state.items()} == {
-        k: v.shape for k, v in other.state_dict().items()
-    }
-    for operated in (seeing(blurred(net)), blurred(seeing(net))):
-        operated.load_state_dict(state, assign=True)
-        assert_close(operated(pictures()), blurred(other)(pictures()))
-    again = pickle.loads(pickle.dumps(copy.deepcopy(changed)))
-    again.load_state_dict(net.state_dict())
-    assert_close(again(pictures()), net(pictures()))
-    assert_close(changed(pictures()), other(pictures()))
-
-
-def test_a_plain_checkpoint_forgets_what_the_coordinates_had_learnt():
-    net = nn.Sequential(nn.ConvTranspose2d(4, 6, 3, 2, groups=2))
-    changed, x = seeing(net), torch.rand(1, 4, 5, 5)
-    with torch.no_grad():
-        changed[0].weight.add_(1)
-    changed.load_state_dict(net.state_dict())
-    assert torch.equal(changed(x), net(x))
-    wrong = nn.Sequential(nn.ConvTranspose2d(4, 6, 5, 2, groups=2))
-    with pytest.raises(RuntimeError, match="size mismatch for 0"):
-        changed.load_state_dict(wrong.state_dict())
 
 
 # Layers of this library

@@ -283,7 +283,7 @@ def non_maximum_suppression(
     LongTensor, shape (N, keep)
         Which were taken, best first; -1 where nothing was left, or nothing was there.
     """
-    check_integer("keep", keep)
+    check_integer("keep", keep, at_most=2**16)
     check_number("threshold", threshold)
     check_tensor("boxes", boxes)
     check_tensor("scores", scores)

@@ -13,7 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coordlib.arguments import check_choice, check_integer
+from coordlib.arguments import (
+    check_callable,
+    check_choice,
+    check_instance,
+    check_integer,
+    check_seed,
+    check_tensor,
+)
 from coordlib.lab.data.seeds import SEED_STEP
 
 __all__ = [
@@ -72,6 +79,17 @@ class Games(Protocol):
         """
 
 
+MOST_GAMES = 2**20
+"""Side by side; no machine has room for more."""
+
+
+def check_games(games: Games) -> None:
+    """Refuse what cannot be played as :class:`Games` are."""
+    needed = ("count", "shape", "actions", "objects", "reset", "step")
+    if isinstance(games, type) or not all(hasattr(games, name) for name in needed):
+        raise TypeError(f"games must be Games, got {games!r}")
+
+
 class Catch:
     """A ball falls, one row a step; a paddle of one pixel may move and wait for it.
 
@@ -91,8 +109,9 @@ class Catch:
     objects = ("ball", "paddle")
 
     def __init__(self, count: int, seed: int = 0, size: int = 10) -> None:
-        self.count = check_integer("count", count)
-        self.size = check_integer("size", size, at_least=2)
+        self.count = check_integer("count", count, at_most=MOST_GAMES)
+        self.size = check_integer("size", size, at_least=2, at_most=2**10)
+        check_seed("seed", seed)
         self.shape = (2, size, size)
         self._generator = torch.Generator().manual_seed(seed)
         self._row = torch.zeros(count, dtype=torch.long)
@@ -181,7 +200,8 @@ class MinAtarGames(_OneAfterAnother):
 
     def __init__(self, name: str, count: int, seed: int = 0) -> None:
         check_choice("name", name, MINATAR)
-        self.count = check_integer("count", count)
+        self.count = check_integer("count", count, at_most=MOST_GAMES)
+        _check_game_seed(seed)
         try:
             from minatar import Environment
         except ModuleNotFoundError:
@@ -238,7 +258,11 @@ class AtariGames:
     objects = ()
 
     def __init__(self, name: str, count: int, seed: int = 0) -> None:
-        self.count = check_integer("count", count)
+        check_instance("name", name, str, "a text")
+        if not name:
+            raise ValueError("name must be that of a game, got an empty one")
+        self.count = check_integer("count", count, at_most=MOST_GAMES)
+        _check_game_seed(seed)
         try:
             from ale_py.vector_env import AtariVectorEnv
             from gymnasium.vector import AutoresetMode
@@ -296,10 +320,14 @@ class GymnasiumGames(_OneAfterAnother):
     objects = ()
 
     def __init__(self, make: Callable[[], Any], count: int, seed: int = 0) -> None:
-        if not callable(make):
-            raise TypeError(f"make must be a callable, got {type(make).__name__}")
-        self.count = check_integer("count", count)
+        check_callable("make", make)
+        self.count = check_integer("count", count, at_most=MOST_GAMES)
+        _check_game_seed(seed, at_least=0)  # as gymnasium wants it
         self._games = [make() for _ in range(count)]
+        if not hasattr(self._games[0], "observation_space"):
+            raise TypeError(
+                f"make must give an environment, got {type(self._games[0]).__name__}"
+            )
         # Only once: the games that follow are drawn by the environments.
         self._seeds: list[int | None] = [seed * SEED_STEP + k for k in range(count)]
         space = self._games[0].observation_space
@@ -366,6 +394,7 @@ def open_games(name: str, count: int, seed: int = 0) -> Games:
     ValueError
         If there is no such game.
     """
+    check_instance("name", name, str, "a text")
     if name.startswith("atari-"):
         return AtariGames(name.removeprefix("atari-"), count, seed)
     check_choice("name", name, ("catch", *MINATAR))
@@ -387,11 +416,22 @@ def board(observations: Tensor) -> Tensor:
     Tensor, shape (N, H, W), uint8
         0 where nothing is, else 1 and the last channel whose thing is there.
     """
+    check_tensor("observations", observations, 4, any_kind=True)
+    if observations.is_complex():
+        raise TypeError(f"observations must be real, got {observations.dtype}")
     numbers = torch.arange(1, observations.shape[1] + 1, device=observations.device)
     return ((observations != 0) * numbers[:, None, None]).amax(1).to(torch.uint8)
 
 
+def _check_game_seed(seed: int, at_least: int = -(2**40)) -> None:
+    # Every game has a seed of its own, some millions further.
+    check_integer("seed", seed, at_least=at_least, at_most=2**40)
+
+
 def _check_actions(actions: Tensor, games: Games) -> None:
+    check_tensor("actions", actions)
+    if actions.is_floating_point():
+        raise TypeError(f"actions must be integers, got {actions.dtype}")
     if actions.shape != (games.count,):
         raise ValueError(
             f"actions must have shape ({games.count},), got {tuple(actions.shape)}"

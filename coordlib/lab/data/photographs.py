@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coordlib.arguments import check_choice
+from coordlib.arguments import check_choice, check_integer
 from coordlib.lab.data.archives import collection, files, from_archive, installed, pip
 from coordlib.lab.data.cache import Route, download
 
@@ -69,22 +69,30 @@ def photographs(source: str, index: Iterable[int] | None = None) -> Photographs:
 
     Raises
     ------
-    ValueError
-        If the source is unknown.
+    TypeError, ValueError
+        If the source is unknown, or the index holds no places.
     MissingDataError
         If it is not in the cache and no route leads to it, or what came is not it.
     ModuleNotFoundError
         If Pillow is missing, which reads the files.
     """
     check_choice("source", source, SOURCES)
+    if index is not None:
+        index = _places(index)
     found = sorted(files(SOURCES[source]).items())
     labels = [_label(source, k, name) for k, (name, _) in enumerate(found)]
-    chosen = range(len(found)) if index is None else list(index)
+    chosen = range(len(found)) if index is None else index
     return Photographs(
         tuple(found[k][0].rsplit(".", 1)[0] for k in chosen),
         torch.stack([_decode(found[k][1]) for k in chosen]),
         None if None in labels else torch.tensor([labels[k] for k in chosen]),
     )
+
+
+def _places(index: Iterable[int]) -> list[int]:
+    if isinstance(index, str) or not isinstance(index, Iterable):
+        raise TypeError(f"index must be integers, or None, got {index!r}")
+    return [check_integer("index", place, at_least=0) for place in index]
 
 
 def _label(source: str, order: int, name: str) -> int | None:

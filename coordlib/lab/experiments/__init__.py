@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from coordlib.arguments import check_instance
 from coordlib.lab.record import results
 from coordlib.lab.record.experiment import KEPT_SEED, Experiment, options
 from coordlib.lab.record.result import Result
@@ -87,9 +88,16 @@ NAMES = tuple(MODULES)
 
 
 def find(name: str) -> Experiment:
-    """Give an experiment by its name."""
+    """Give an experiment by its name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is none of that name.
+    """
+    check_instance("name", name, str, "a text")
     if name not in MODULES:
-        like = get_close_matches(str(name), NAMES)
+        like = get_close_matches(name, NAMES)
         meant = f"; did you mean {' or '.join(like)}?" if like else ""
         there = f"; there are {', '.join(NAMES)}" if not like else ""
         raise ValueError(f"no experiment {name!r}{meant}{there}")
@@ -137,6 +145,8 @@ def best_network(name: str, arm: str, split: str, where: Where = None) -> nn.Mod
     KeyError
         If no such network is kept; the message lists those that are.
     """
+    for argument, value in (("arm", arm), ("split", split)):
+        check_instance(argument, value, str, "a name")
     experiment = find(name)
     if not isinstance(experiment, Sweep) or experiment.contest is None:
         raise ValueError(f"{name} is no sweep of networks: there is no best one")

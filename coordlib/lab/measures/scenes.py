@@ -244,7 +244,7 @@ def walks(starts: Tensor, ends: Tensor, frames: int) -> Tensor:
     """
     check_tensor("starts", starts, axes=2)
     check_tensor("ends", ends, axes=2)
-    check_integer("frames", frames, at_least=2)
+    check_integer("frames", frames, at_least=2, at_most=10**6)
     share = torch.linspace(0, 1, frames, device=starts.device)[:, None]
     return starts[:, None] + share * (ends - starts)[:, None]
 
@@ -294,8 +294,8 @@ def examine(
     check_callable("decode", decode)
     check_tensor("latents", latents, axes=2)
     radius(size)  # refuses what is no size
-    check_integer("pairs", pairs)
-    check_integer("frames", frames, at_least=2)
+    check_integer("pairs", pairs, at_most=10**6)
+    check_integer("frames", frames, at_least=2, at_most=10**6)
     pictures = _decoded(decode, latents)
     scenes = look(pictures)
     good = right(scenes, size).all(1)

@@ -185,7 +185,7 @@ def _draw(
 ) -> list[list]:
     """Draw pairs of shifts, or of places of a window, for every group of pictures."""
     check_seed("seed", seed)
-    check_integer("pairs", pairs)
+    check_integer("pairs", pairs, at_most=10**6)
     generator = torch.Generator().manual_seed(seed)
     if window is None:
         check_integer("max_shift", max_shift)

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice, check_integer
+from coordlib.arguments import check_choice, check_flag, check_integer
 from coordlib.lab.models.common import Stack, he_normal_
 from coordlib.layers import BlurPool2d, CoordConv2d, PolyphasePool2d
 
@@ -42,7 +42,7 @@ class PositionNet(Stack):
     ) -> None:
         check_choice("padding_mode", padding_mode, PADDING_MODES)
         check_integer("width", width)
-        check_integer("depth", depth)
+        check_integer("depth", depth, at_most=2**12)
         layers: list[nn.Module] = []
         for inputs in [1] + [width] * (depth - 1):
             conv = nn.Conv2d(inputs, width, 3, padding=1, padding_mode=padding_mode)
@@ -155,6 +155,8 @@ class WhatAndWhere(nn.Sequential):
     ) -> None:
         check_choice("downsampling", downsampling, ("plain", "blur", "polyphase"))
         check_choice("padding_mode", padding_mode, ("zeros", "reflect", "circular"))
+        check_flag("coordinates", coordinates)
+        check_integer("width", width, at_most=2**12)
         blur_mode = "replicate" if padding_mode == "zeros" else padding_mode
         stride = 2 if downsampling == "plain" else 1
 

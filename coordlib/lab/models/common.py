@@ -28,6 +28,7 @@ def he_normal_(module: nn.Module) -> nn.Module:
     nn.Module
         The same module.
     """
+    check_module("module", module)
     for layer in module.modules():
         weight = getattr(layer, "weight", None)
         if not isinstance(weight, nn.Parameter) or weight.ndim < 2:

@@ -13,7 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice, check_flag
+from coordlib.arguments import (
+    check_choice,
+    check_flag,
+    check_floating,
+    check_generator,
+    check_integer,
+)
 from coordlib.lab.data.boxes import (
     anchors,
     box_iou,
@@ -156,6 +162,13 @@ def moved(outputs: Tensor, clipped: bool = False) -> Tensor:
     -------
     Tensor, shape (N, 1521, 4)
     """
+    check_floating("outputs", outputs)
+    if outputs.ndim != 3 or outputs.shape[1:] != (len(ANCHORS), 6):
+        raise ValueError(
+            f"outputs must be of shape (N, {len(ANCHORS)}, 6), got "
+            f"{tuple(outputs.shape)}"
+        )
+    check_flag("clipped", clipped)
     boxes = decode(outputs[..., :4], _anchors_beside(outputs))
     return clip(boxes, (SIZE, SIZE)) if clipped else boxes
 
@@ -257,6 +270,15 @@ def sample_boxes(
     ----------
     Liu et al., 2018; ``BoxSampler`` in the released code.
     """
+    _check_pairs(boxes, truth)
+    check_floating("chances", chances, 3)
+    count, laid, things = *boxes.shape[:2], truth.shape[1]
+    if chances.shape != (count, laid, things + 1):
+        raise ValueError(
+            f"chances must be of shape {(count, laid, things + 1)}, got "
+            f"{tuple(chances.shape)}"
+        )
+    check_integer("each", each, at_most=laid)
     overlap = box_iou(boxes, truth)
     found, closest, within = _found(boxes, overlap)
     none = ((overlap < NEGATIVE) & within & ~closest).all(-1)
@@ -265,7 +287,6 @@ def sample_boxes(
         best, index = torch.where(among, chances, -1.0).topk(each, 1)
         return index, best >= 0
 
-    things = truth.shape[1]
     pair, is_positive = draw(found.flatten(1), chances[..., :things].flatten(1))
     negative, is_negative = draw(none, chances[..., things])
     return Sample(pair // things, pair % things, is_positive, negative, is_negative)
@@ -293,9 +314,25 @@ def positive_overlap(boxes: Tensor, truth: Tensor) -> Tensor:
     ----------
     Liu et al., 2018; ``pos_box_iou`` in the released code.
     """
+    _check_pairs(boxes, truth)
     overlap = box_iou(boxes, truth)
     found, _, _ = _found(boxes, overlap)
     return _mean(overlap.flatten(1), found.flatten(1))
+
+
+def _check_pairs(boxes: Tensor, truth: Tensor) -> None:
+    """Refuse what are no boxes of pictures, and no things on them."""
+    for name, value in (("boxes", boxes), ("truth", truth)):
+        check_floating(name, value, 3)
+        if value.shape[-1] != 4 or 0 in value.shape[1:]:
+            raise ValueError(
+                f"{name} must be of shape (N, at least 1, 4), got {tuple(value.shape)}"
+            )
+    if len(boxes) != len(truth):
+        raise ValueError(
+            f"boxes and truth must be of as many pictures, got {len(boxes)} and "
+            f"{len(truth)}"
+        )
 
 
 def _found(boxes: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -321,6 +358,8 @@ def draw_chances(truth: Tensor, generator: torch.Generator) -> tuple[Tensor, Ten
     truth : Tensor, shape (N, B, 4)
     chances : Tensor, shape (N, 1521, B + 1)
     """
+    check_floating("truth", truth, 3)
+    check_generator("generator", generator)
     shape = len(truth), len(ANCHORS), truth.shape[1] + 1
     return truth, torch.rand(shape, generator=generator).to(truth.device)
 
@@ -348,6 +387,10 @@ def detection_loss(
     Tensor, a single number
         The mean over the pictures.
     """
+    if not isinstance(targets, tuple | list) or len(targets) != 2:
+        raise TypeError(f"targets must be things and chances, got {targets!r}")
+    for part in targets:
+        check_floating("targets", part)
     truth, chances = targets
     sample = sample_boxes(moved(outputs, clipped).detach(), truth, chances)
 

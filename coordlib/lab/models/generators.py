@@ -15,7 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice, check_flag, check_integer
+from coordlib.arguments import (
+    check_choice,
+    check_flag,
+    check_floating,
+    check_generator,
+    check_integer,
+)
 from coordlib.lab.models.common import Stack, he_normal_
 from coordlib.lab.models.detector import ConstantConv2d
 from coordlib.lab.models.handmade import Tile
@@ -328,6 +334,8 @@ def with_noise(pictures: Tensor, generator: torch.Generator) -> Tensor:
     -------
     Tensor, shape (N, C + 1, H, W)
     """
+    check_floating("pictures", pictures, 4)
+    check_generator("generator", generator)
     count, _, height, width = pictures.shape
     noise = torch.randn(count, 1, height, width, generator=generator)
     return torch.cat([pictures, noise.to(pictures.device)], 1)
@@ -350,7 +358,17 @@ def evidence_bound(answer: tuple[Tensor, Tensor, Tensor], pictures: Tensor) -> T
     Tensor, a single number
         The mean over the pictures.
     """
+    if not isinstance(answer, tuple | list) or len(answer) != 3:
+        raise TypeError(f"answer must be three tensors, got {answer!r}")
+    for part in answer:
+        check_floating("answer", part)
+    check_floating("pictures", pictures, 4)
     logits, mean, log_variance = answer
+    if logits.shape != pictures.shape:
+        raise ValueError(
+            f"pictures must be of the shape of the answer, {tuple(logits.shape)}, got "
+            f"{tuple(pictures.shape)}"
+        )
     rebuilt = F.binary_cross_entropy_with_logits(
         logits, (pictures + 1) / 2, reduction="sum"
     )

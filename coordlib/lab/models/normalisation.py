@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice, check_integer
+from coordlib.arguments import check_choice, check_integer, check_share
 
 __all__ = ["NORMALISATIONS", "FreezingBatchNorm2d", "normalisation_layer"]
 
@@ -29,8 +29,9 @@ class FreezingBatchNorm2d(nn.BatchNorm2d):
     """
 
     def __init__(self, channels: int, frozen_after: int, **options) -> None:
-        super().__init__(channels, **options)
+        check_integer("channels", channels, at_most=2**20)
         check_integer("frozen_after", frozen_after)
+        super().__init__(channels, **options)
         self.frozen_after = frozen_after
 
     def forward(self, x: Tensor) -> Tensor:
@@ -73,10 +74,12 @@ def normalisation_layer(
     frozen_after : int, optional
         For "batch-frozen", and only for it.
     """
-    check_choice("normalisation", kind, NORMALISATIONS)
+    check_choice("kind", kind, NORMALISATIONS)
+    check_integer("channels", channels, at_most=2**20)
+    check_share("momentum", momentum)
     if (kind == "batch-frozen") != (frozen_after is not None):
         raise ValueError(
-            f"frozen_after goes with normalisation 'batch-frozen', and with no other; "
+            f"frozen_after goes with 'batch-frozen' as normalisation, and no other; "
             f"got {frozen_after!r} with {kind!r}"
         )
     statistics = {"eps": 1e-5, "momentum": momentum}

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice, check_flag, check_integer
+from coordlib.arguments import check_choice, check_flag, check_integer, check_module
 from coordlib.lab.models.common import Stack, he_normal_
 from coordlib.lab.models.handmade import GlobalSum
 from coordlib.lab.models.normalisation import NORMALISATIONS, normalisation_layer
@@ -50,6 +50,7 @@ def from_fractions(regressor: nn.Module) -> nn.Sequential:
     nn.Sequential
         Gives unit coordinates.
     """
+    check_module("regressor", regressor)
     return nn.Sequential(regressor, Stretch())
 
 
@@ -225,7 +226,7 @@ class CoordConvRegressor(nn.Module):
     ) -> None:
         super().__init__()
         check_choice("readout", readout, READOUTS)
-        check_integer("halvings", halvings, at_least=0)
+        check_integer("halvings", halvings, at_least=0, at_most=32)
         check_flag("rectifier", rectifier)
         check_flag("coordinates", coordinates)
         self.readout = readout

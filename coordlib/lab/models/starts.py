@@ -3,9 +3,13 @@
 import torch
 from torch import nn
 
+from coordlib.arguments import check_instance, check_module, check_seed
+
 
 def forget(network: nn.Sequential, seed: int) -> nn.Sequential:
     """Draw all weights anew, in place, as torch does for new layers."""
+    check_instance("network", network, nn.Sequential, "a torch.nn.Sequential")
+    check_seed("seed", seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for layer in network:
@@ -17,6 +21,8 @@ def forget(network: nn.Sequential, seed: int) -> nn.Sequential:
 @torch.no_grad()
 def disturb(network: nn.Module, seed: int) -> nn.Module:
     """Change every weight by 10 %, up or down, more or less, in place."""
+    check_module("network", network)
+    check_seed("seed", seed)
     generator = torch.Generator().manual_seed(seed)
     for weight in network.parameters():
         change = torch.randn(weight.shape, generator=generator)

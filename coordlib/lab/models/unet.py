@@ -21,7 +21,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice, check_integer
+from coordlib.arguments import check_choice, check_integer, check_tensor
 from coordlib.lab.models.common import he_normal_
 from coordlib.layers import BlurPool2d, PolyphasePool2d
 
@@ -51,11 +51,18 @@ def spread(x: Tensor, phase: Tensor | None = None) -> Tensor:
     >>> spread(torch.tensor([[[[1.0, 2.0]]]])).tolist()
     [[[[1.0, 0.0, 2.0, 0.0], [0.0, 0.0, 0.0, 0.0]]]]
     """
+    check_tensor("x", x, 4, any_kind=True)
     count, channels, height, width = x.shape
     blocks = x.new_zeros(count, 2, 2, channels, height, width)
     if phase is None:
         blocks[:, 0, 0] = x
     else:
+        check_tensor("phase", phase)
+        if phase.is_floating_point() or phase.shape != (count, 2):
+            raise ValueError(
+                f"phase must be two integers for each of {count} pictures, got "
+                f"{phase.dtype} of shape {tuple(phase.shape)}"
+            )
         blocks[torch.arange(count, device=x.device), phase[:, 0], phase[:, 1]] = x
     wide = blocks.permute(0, 3, 4, 1, 5, 2)
     return wide.reshape(count, channels, 2 * height, 2 * width)
@@ -113,7 +120,8 @@ class UNet(nn.Module):
         super().__init__()
         check_choice("downsampling", downsampling, DOWNSAMPLINGS)
         check_choice("padding_mode", padding_mode, PADDING_MODES)
-        numbers = {"filter_size": filter_size, "width": width, "depth": depth}
+        check_integer("depth", depth, at_most=32)  # it doubles the width
+        numbers = {"filter_size": filter_size, "width": width}
         numbers |= {"channels": channels, "outputs": outputs}
         for name, value in numbers.items():
             check_integer(name, value)

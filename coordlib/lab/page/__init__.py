@@ -5,6 +5,7 @@ from datetime import date
 from html import escape
 from typing import Any
 
+from coordlib.arguments import check_callable, check_instance, check_sequence
 from coordlib.lab.record import ledger, results
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.result import Result
@@ -42,6 +43,7 @@ def about() -> None:
 
 def read(name: str) -> Result:
     """Give the largest result of an experiment, and print what it is."""
+    check_instance("name", name, str, "a text")
     result = results.best(name)
     if result is None:
         raise ValueError(f"{name} was not measured: '{results.command(name)}'")
@@ -51,8 +53,18 @@ def read(name: str) -> Result:
 
 
 def verdicts(*claims: str) -> Html:
-    """Show the rows of the ledger with these ids."""
-    return Html(ledger.to_html([e for e in ledger.ledger() if e.claim.id in claims]))
+    """Show the rows of the ledger with these ids.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such row.
+    """
+    check_sequence("claims", claims, str, "ids")
+    entries = ledger.ledger()
+    if unknown := set(claims) - {entry.claim.id for entry in entries}:
+        raise ValueError(f"claims must be ids of the ledger, got {sorted(unknown)}")
+    return Html(ledger.to_html([e for e in entries if e.claim.id in claims]))
 
 
 def check(
@@ -69,6 +81,9 @@ def check(
     hint : str or callable
         What to say of a wrong answer; a callable takes it.
     """
+    check_callable("is_right", is_right)
+    if not callable(hint):
+        check_instance("hint", hint, str, "a text or a function")
     if answer is None:
         print("Not answered yet.")
     elif is_right(answer):
@@ -79,6 +94,9 @@ def check(
 
 def table(caption: str, head: list[str], rows: list[list]) -> Html:
     """Show a table with a caption; the first cell of a row is its heading."""
+    check_instance("caption", caption, str, "a text")
+    check_sequence("head", head, str, "names")
+    check_sequence("rows", rows, list | tuple, "rows")
     top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "".join(
         f'<tr><th scope="row">{escape(str(first))}</th>'

@@ -38,13 +38,13 @@ def best_device(request: str | torch.device = "auto") -> torch.device:
         device = torch.device(request)
     except RuntimeError:
         raise ValueError(
-            f"request must be one of {accepted}; got {request!r}"
+            f"request must be a device, one of {accepted}; got {request!r}"
         ) from None
     count = present.get(device.type, 0)
     if (device.index or 0) >= count:
         raise ValueError(
-            f"request {str(request)!r} is not on this machine, which has "
-            f"{count} {device.type} device(s); accepted: {accepted}"
+            f"request must be a device, {str(request)!r} is not on this machine, "
+            f"which has {count} {device.type} device(s); accepted: {accepted}"
         )
     return device
 

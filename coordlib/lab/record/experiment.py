@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from coordlib.arguments import check_instance
 from coordlib.lab.record import results
 from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.result import Result, Row
@@ -79,6 +80,7 @@ class Experiment:
 
     def config(self, preset: str) -> dict:
         """The configuration of a preset."""
+        check_instance("preset", preset, str, "the name of a size")
         if preset == "decisive" and preset not in self.presets:
             preset = "cpu"
         if preset not in self.presets:

@@ -9,6 +9,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from coordlib.arguments import (
+    check_choice,
+    check_integer,
+    check_not_negative,
+    check_positive,
+)
+
 
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Where the mean lies, by Student's t along the last axis.
@@ -55,6 +62,9 @@ def detectable(spread: float, seeds: int, arms: int = 1) -> float:
     """
     from scipy.stats import t
 
+    check_not_negative("spread", spread)
+    check_integer("seeds", seeds, at_least=2)
+    check_choice("arms", arms, (1, 2))
     freedom = arms * (seeds - 1)
     both = t.ppf(0.975, freedom) + t.ppf(0.8, freedom)
     return float(both * spread * math.sqrt(arms / seeds))
@@ -67,7 +77,12 @@ def needed(spread: float, delta: float, arms: int = 1) -> int:
     """
     from scipy.stats import norm
 
+    check_not_negative("spread", spread)
+    check_positive("delta", delta)
+    check_choice("arms", arms, (1, 2))
     both = norm.ppf(0.975) + norm.ppf(0.8)
+    if both * spread > 1e9 * delta:
+        raise ValueError(f"delta must not vanish beside spread {spread}, got {delta}")
     # Student's t asks for a few more than the normal distribution; so count from there.
     seeds = max(2, math.ceil(arms * (both * spread / delta) ** 2))
     while detectable(spread, seeds, arms) > delta:

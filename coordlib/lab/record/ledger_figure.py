@@ -8,6 +8,7 @@ from html import escape
 
 import numpy as np
 
+from coordlib.arguments import check_instance, check_sequence
 from coordlib.lab.record import verdicts
 from coordlib.lab.record.claims import Clause
 from coordlib.lab.record.judging import Entry
@@ -42,6 +43,7 @@ def row_figure(entry: Entry) -> str:
     0 is none and 1 is delta; shares and bounds from 0 to 1. Empty where nothing was
     measured that can be drawn.
     """
+    check_instance("entry", entry, Entry, "an Entry")
     drawn = [
         (clause, entry.judged.clauses[clause.name])
         for clause in (entry.claim.reading.clauses if entry.claim.reading else ())
@@ -77,6 +79,7 @@ def overview(entries: list[Entry]) -> str:
     Effects in units of the smallest that matters, on a scale that is linear near 0 and
     logarithmic far from it. Each row leads to its place on the page.
     """
+    check_sequence("entries", entries, Entry, "entries")
     height = len(entries) * LINE + 2 * AXIS
     parts = [
         f'<rect x="{_far(0):.1f}" y="{AXIS}" width="{_far(1) - _far(0):.1f}" height="'

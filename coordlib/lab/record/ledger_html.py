@@ -81,6 +81,9 @@ def download(text: str, name: str, kind: str) -> str:
     """A link that gives a text as a file, from the page itself."""
     for what, value in (("text", text), ("name", name), ("kind", kind)):
         check_instance(what, value, str, "a text")
+    for what, value in (("name", name), ("kind", kind)):
+        if not value:
+            raise ValueError(f"{what} must not be empty")
     data = quote(text, safe=" {}[]:,'/()=.+-_~!*;@$&?")
     return f'<a download="{name}" href="data:{kind};charset=utf-8,{data}">{name}</a>'
 

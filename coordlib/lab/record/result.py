@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from coordlib.arguments import check_instance
+from coordlib.arguments import (
+    check_instance,
+    check_integer,
+    check_number,
+    check_numbers,
+    check_sequence,
+)
 from coordlib.lab.record import intervals
 
 Row = dict[str, Any]
@@ -33,6 +39,7 @@ def rows(metrics: Mapping[str, float], **axes: Any) -> list[Row]:
     >>> rows({"test_iou": 0.9}, arm="coordconv")
     [{'arm': 'coordconv', 'metric': 'test_iou', 'value': 0.9}]
     """
+    check_instance("metrics", metrics, Mapping, "numbers by name")
     return [axes | {"metric": name, "value": v} for name, v in metrics.items()]
 
 
@@ -69,9 +76,20 @@ class Result:
         return sorted({row["seed"] for row in self.rows})
 
     def add(self, seed: int, measured: list[Row]) -> None:
-        """Take the rows of a seed in."""
+        """Take the rows of a seed in.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no rows, there is none, or two are alike.
+        """
+        check_integer("seed", seed, at_least=0)
+        check_sequence("measured", measured, Mapping, "rows")
         if not measured:
-            raise ValueError(f"{self.experiment} measured nothing for seed {seed}")
+            raise ValueError(
+                f"measured must hold rows: {self.experiment} measured nothing for "
+                f"seed {seed}"
+            )
         taken = set()
         for row in measured:
             axes = {k: _plain(k, v) for k, v in row.items() if k != "value"}
@@ -79,6 +97,9 @@ class Result:
             if (key := tuple(sorted(axes.items()))) in taken:
                 raise ValueError(f"{self.experiment} measured {axes} twice")
             taken.add(key)
+            check_number("value", row.get("value"))
+            if not math.isfinite(row["value"]):
+                raise ValueError(f"value must be finite, got {row['value']} of {axes}")
             self.rows.append({"seed": seed} | axes | {"value": row["value"]})
 
     def join(self, other: "Result") -> None:
@@ -89,6 +110,7 @@ class Result:
         ValueError
             If it is of another experiment or configuration.
         """
+        check_instance("other", other, Result, "a Result")
         mine, its = ((r.experiment, r.preset, r.config) for r in (self, other))
         if mine != its:
             raise ValueError(
@@ -111,7 +133,9 @@ class Result:
         KeyError
             If no row has an axis of that name.
         """
-        for name in wanted:
+        for name, value in wanted.items():
+            if not isinstance(value, str | bool | int | float | np.generic | None):
+                raise TypeError(f"{name} must be text or a number, got {value!r}")
             if self.rows and not any(name in row for row in self.rows):
                 axes = dict.fromkeys(axis for row in self.rows for axis in row)
                 raise KeyError(
@@ -140,6 +164,7 @@ class Result:
             If no row, or more than one a seed, has these values; the message lists
             what there is.
         """
+        check_instance("metric", metric, str, "a name")
         found = self.select(metric=metric, **axes)
         alike = all(_axes(row) == _axes(found[0]) for row in found)
         if found and alike and sorted(row["seed"] for row in found) == self.seeds:
@@ -181,6 +206,7 @@ class Result:
 
 def spread(values: np.ndarray) -> float:
     """The standard deviation of some values, one a seed; 0 for a single one."""
+    values = check_numbers("values", values)
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
@@ -189,6 +215,7 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
     Without end in both directions for a single seed; a point where all are equal.
     """
+    values = check_numbers("values", values)
     if len(values) == 1:
         return -math.inf, math.inf
     low, high = intervals.interval(values)

@@ -8,7 +8,7 @@ import json
 import math
 import shlex
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import chain, count
@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import Tensor
 
-from coordlib.arguments import check_choice, check_instance
+from coordlib.arguments import check_choice, check_instance, check_sequence
 from coordlib.lab import files
 from coordlib.lab.files import replace_file
 from coordlib.lab.record import arrays
@@ -209,13 +209,13 @@ def save(result: Result, where: Where = None) -> Path:
 
 
 def save_weights(
-    kept: Iterable[Kept], experiment: str, preset: str, where: Where = None
+    kept: Sequence[Kept], experiment: str, preset: str, where: Where = None
 ) -> Path:
     """Write the weights of the best networks, or other tensors, beside their result.
 
     Parameters
     ----------
-    kept : iterable of Kept
+    kept : sequence of Kept
         Each with its axes, for a network the arm and the split.
     experiment, preset : str
     where : str or Path, optional
@@ -224,6 +224,7 @@ def save_weights(
     -------
     Path
     """
+    check_sequence("kept", kept, Kept, "tensors with their axes")
     file = weights_path(experiment, preset, where)
     arrays.save(file, kept, {"experiment": experiment, "preset": preset})
     return file

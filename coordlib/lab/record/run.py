@@ -4,7 +4,12 @@ import json
 import shutil
 from collections.abc import Callable, Iterable
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import (
+    check_callable,
+    check_flag,
+    check_instance,
+    check_integer,
+)
 from coordlib.lab.files import noting
 from coordlib.lab.record import results
 from coordlib.lab.record.device import best_device
@@ -62,15 +67,20 @@ def run(
     OSError
         If the folder cannot be written, is nearly full, or another process is at it.
     """
+    check_instance("experiment", experiment, Experiment, "an Experiment")
+    seeds = _seeds(seeds)
+    check_callable("report", report)
+    check_flag("progress", progress)
+    check_flag("force", force)
+    if dask is not None:
+        check_instance("dask", dask, str, "an address")
     # As a file holds it: what goes on from one is then what began without.
     config = json.loads(json.dumps(experiment.config(preset), sort_keys=True))
-    if dask and not experiment.spreads:
+    if dask is not None and not experiment.spreads:
         raise ValueError(
-            f"{experiment.name} is no sweep: there is nothing to spread over Dask"
+            f"{experiment.name} is no sweep: there is nothing to spread over Dask "
+            f"(dask={dask!r})"
         )
-    seeds = [check_integer("seeds", seed, at_least=0) for seed in seeds]
-    if not seeds:
-        raise ValueError("seeds must hold at least one seed, got none")
     results.check_writable(where)
     chosen = best_device(device)
     name = f"{experiment.name} {preset}"
@@ -104,6 +114,15 @@ def run(
             report(f"{name} seed {seed}: {seconds:.1f} s")
         shutil.rmtree(folder, ignore_errors=True)
     return result
+
+
+def _seeds(seeds: Iterable[int]) -> list[int]:
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        raise TypeError(f"seeds must be integers, got {seeds!r}")
+    found = [check_integer("seeds", seed, at_least=0) for seed in seeds]
+    if not found:
+        raise ValueError("seeds must hold at least one seed, got none")
+    return found
 
 
 def _begun(name: str, preset: str, config: dict, where: Where) -> Result:

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from math import inf, isfinite, isnan
@@ -13,13 +13,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from coordlib.arguments import (
+    check_callable,
+    check_instance,
+    check_module,
+    check_sequence,
+    check_tensor,
+)
 from coordlib.lab.files import note, noting
 from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.experiment import options
 from coordlib.lab.record.result import Row, rows
 from coordlib.lab.record.results import device_name
-from coordlib.lab.training.loop import Augment, Draw, History, Loss, Prepare
+from coordlib.lab.training.loop import (
+    Augment,
+    Draw,
+    History,
+    Loss,
+    Prepare,
+    checked,
+)
 from coordlib.lab.training.stacked import fit_many
 
 RECIPE = ("lr", "weight_decay")
@@ -249,11 +263,16 @@ def all_outputs(
     -------
     Tensor, shape (N, ...)
     """
+    check_module("model", model)
+    check_tensor("inputs", inputs, any_kind=True)
+    if prepare is not None:
+        check_callable("prepare", prepare)
     device = next(model.parameters()).device
     # An accelerator wants much at once, and to be waited for once only.
     parts = inputs.split(64 if device.type == "cpu" else 512)
     ready = (part.to(device) for part in parts)
-    ready = map(prepare, ready) if prepare else ready
+    if prepare is not None:
+        ready = (checked("prepare", prepare(part)) for part in ready)
     return torch.cat([model(part) for part in ready]).cpu()
 
 
@@ -263,6 +282,8 @@ def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
 
 def best_run(contest: Contest, runs: list[Run], **which: Any) -> Run:
     """The best on test positions among the runs that have these values."""
+    check_instance("contest", contest, Contest, "a Contest")
+    check_sequence("runs", runs, Mapping, "runs")
     fitting = [r for r in runs if all(r[k] == v for k, v in which.items())]
     if not fitting:
         wanted = ", ".join(f"{k} {v!r}" for k, v in which.items())
@@ -317,6 +338,8 @@ def best_rows(
     **renamed : str
         The same, each under another name.
     """
+    check_instance("arms", arms, Mapping, "arms by name")
+    check_sequence("runs", runs, Mapping, "runs")
     keys = dict(zip(names, names, strict=True)) | renamed
     return [
         row

@@ -31,9 +31,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from coordlib.arguments import (
+    check_flags,
     check_instance,
     check_integer,
     check_number,
+    check_numbers,
+    check_pair,
     check_positive,
 )
 from coordlib.lab.record.intervals import (
@@ -236,7 +239,7 @@ def bound(
     Verdict
     """
     values, few = _checked(values, 1, seeds)
-    reached = float(np.max(_finite("trained", trained)))
+    reached = float(np.max(check_numbers("trained", trained, finite=True)))
     check_integer("cases", cases)
     check_integer("runs", runs)
     check_integer("grid", grid)
@@ -269,7 +272,7 @@ def always(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
     Supported if at least 8 of 10 do, contradicted if at most 2 do; of more seeds the
     same shares.
     """
-    reached = _yes_or_no(reached)
+    reached = _yes_or_no(reached, seeds)
     k, n = int(reached.sum()), len(reached)
     points, because, most = tuple(map(float, reached)), _share(k, n), max(seeds, 10)
     if n < most:
@@ -281,7 +284,7 @@ def always(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
 
 def some(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
     """Whether some training gets there: one is enough, none in ten is against it."""
-    reached = _yes_or_no(reached)
+    reached = _yes_or_no(reached, seeds)
     k, n = int(reached.sum()), len(reached)
     verdict = SUPPORTED if k else CONTRADICTED if n >= max(seeds, 10) else UNDECIDED
     found = Verdict(verdict, _share(k, n), tuple(map(float, reached)), k / n)
@@ -303,7 +306,8 @@ def figure(values: Sequence[float], claimed: float) -> str:
     Apart from the direction, and from whether the effect matters. Fewer than five
     seeds would let almost any figure pass: *too few seeds*.
     """
-    values = _finite("values", values)
+    values = check_numbers("values", values, finite=True)
+    check_number("claimed", claimed)
     if len(values) < LEAST_SEEDS:
         return "too few seeds"
     # Numbers that are all the same have an interval without width, but for rounding.
@@ -374,33 +378,27 @@ def together(verdicts: Mapping[str, Verdict]) -> tuple[str, str]:
     The weakest: contradicted if a clause is, otherwise undecided if one is, and
     supported only if all are.
     """
+    check_instance("verdicts", verdicts, Mapping, "verdicts by clause")
+    if not verdicts or not all(isinstance(v, Verdict) for v in verdicts.values()):
+        raise TypeError(f"verdicts must hold a Verdict for each clause, got {verdicts}")
     name = min(verdicts, key=lambda name: _WEAKEST.index(verdicts[name].verdict))
     return verdicts[name].verdict, name
-
-
-def _finite(name: str, values: Sequence[float]) -> np.ndarray:
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-        raise ValueError(f"{name} must be finite, one number a seed, got {values}")
-    return values
 
 
 def _checked(
     values: Sequence[float], delta: float, seeds: int
 ) -> tuple[np.ndarray, bool]:
     """The values in an order of their own, and whether they are too few to decide."""
-    values = _finite("values", values)
+    values = check_numbers("values", values, finite=True)
     check_positive("delta", delta)
     check_integer("seeds", seeds, at_least=LEAST_SEEDS)
     # Sorted, so that not even rounding depends on the order of the seeds.
     return np.sort(values), len(values) < seeds
 
 
-def _yes_or_no(reached: Sequence[bool]) -> np.ndarray:
-    reached = np.asarray(reached)
-    if reached.ndim != 1 or not len(reached) or reached.dtype != bool:
-        raise ValueError(f"reached must be true or false for each seed, got {reached}")
-    return np.sort(reached)
+def _yes_or_no(reached: Sequence[bool], seeds: int) -> np.ndarray:
+    check_integer("seeds", seeds)
+    return np.sort(check_flags("reached", reached))
 
 
 def _share(k: int, n: int) -> str:
@@ -434,6 +432,8 @@ def _outcome(
     at_least: int = LEAST_SEEDS,
 ) -> Verdict:
     """A verdict with what is known of its numbers."""
+    if possible is not None:
+        check_pair("possible", possible)
     ends = None
     if len(values) >= LEAST_SEEDS:
         low, high = map(float, interval(values))

@@ -6,10 +6,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_integer, check_not_negative
 from coordlib.lab.data.games import Games
 from coordlib.lab.data.seeds import step_generator
-from coordlib.lab.training.playing import GamesInPlay, PlayHistory
+from coordlib.lab.training.checks import check_keeping
+from coordlib.lab.training.playing import GamesInPlay, PlayHistory, check_learner
 from coordlib.lab.training.resume import Resumable
 from coordlib.lab.training.schedules import measuring_steps
 
@@ -78,7 +79,7 @@ def actor_critic(
     Raises
     ------
     TypeError, ValueError
-        If ``frames``, ``rollout`` or ``measures`` is no positive integer.
+        If an argument is of another kind or out of its range: the message names it.
     CheckpointError
         If the checkpoint is damaged or belongs to another training.
 
@@ -86,7 +87,11 @@ def actor_critic(
     ----------
     Mnih et al., 2016, "Asynchronous methods for deep reinforcement learning".
     """
+    check_learner(model, games, lr, discount, clip, seed)
+    check_not_negative("entropy", entropy)
+    check_not_negative("value_weight", value_weight)
     check_integer("measures", measures)
+    check_keeping(checkpoint, progress)
     device = next(model.parameters()).device
     optimizer = torch.optim.RMSprop(model.parameters(), lr, alpha=0.99, eps=1e-5)
     playing = GamesInPlay(games, frames, rollout, clip_rewards)

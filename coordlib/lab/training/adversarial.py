@@ -7,9 +7,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import (
+    check_floating,
+    check_generator,
+    check_integer,
+    check_module,
+    check_pair,
+    check_positive,
+)
 from coordlib.lab.data.seeds import step_generator
 from coordlib.lab.training.captured import Captured
+from coordlib.lab.training.checks import (
+    MOST_STEPS,
+    check_betas,
+    check_keeping,
+    check_training_seed,
+)
 from coordlib.lab.training.loop import LOSS_CHECK_STEPS, check_finite
 from coordlib.lab.training.resume import Resumable
 
@@ -48,6 +61,9 @@ def draw_latents(count: int, latent: int, generator: torch.Generator) -> Tensor:
     -------
     Tensor, shape (count, latent)
     """
+    check_integer("count", count, at_most=2**30)
+    check_integer("latent", latent, at_most=2**20)
+    check_generator("generator", generator)
     return 2 * torch.rand(count, latent, generator=generator) - 1
 
 
@@ -103,7 +119,7 @@ def fit_gan(
     Raises
     ------
     TypeError, ValueError
-        If a count is no positive integer, or there is no picture.
+        If an argument is of another kind or out of its range, or there is no picture.
     CheckpointError
         If the checkpoint is damaged or belongs to another training.
     FloatingPointError
@@ -118,7 +134,15 @@ def fit_gan(
     counts = {"steps": steps, "batch_size": batch_size}
     counts |= {"generator_steps": generator_steps}
     for name, value in counts.items():
-        check_integer(name, value)
+        check_integer(name, value, at_most=MOST_STEPS)
+    _check_networks(generator, discriminator)
+    check_pair("lr", lr)
+    for rate in lr:
+        check_positive("lr", rate)
+    check_betas(betas)
+    check_training_seed(seed)
+    check_keeping(checkpoint, progress)
+    check_floating("pictures", pictures, axes=4)
     if not len(pictures):
         raise ValueError("pictures is empty")
     device = next(generator.parameters()).device
@@ -168,6 +192,13 @@ def _adam(network: nn.Module, lr: float, betas: tuple) -> torch.optim.Adam:
     # To be captured it must count its steps on the device.
     on_cuda = next(network.parameters()).is_cuda
     return torch.optim.Adam(network.parameters(), lr, betas, capturable=on_cuda)
+
+
+def _check_networks(generator: nn.Module, discriminator: nn.Module) -> None:
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        check_module(name, network)
+    if not isinstance(getattr(generator, "latent", None), int):
+        raise TypeError("generator must say how many numbers it takes, as .latent")
 
 
 def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

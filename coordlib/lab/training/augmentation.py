@@ -7,6 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from coordlib.arguments import check_callable, check_integer
 from coordlib.lab.data.seeds import SEED_STEP
 
 __all__ = ["DRAWN_STEPS", "OnDevice"]
@@ -33,6 +34,10 @@ class OnDevice:
 
     numbers: int
     change: Callable[[Tensor, Tensor], Tensor]
+
+    def __post_init__(self) -> None:
+        check_integer("numbers", self.numbers, at_most=2**20)
+        check_callable("change", self.change)
 
     def block(self, seed: int, step: int, count: int, device: torch.device) -> Tensor:
         """The numbers of the steps from one on, shape (DRAWN_STEPS, count, numbers).

@@ -14,7 +14,14 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as tree
 
 from coordlib.lab.training.augmentation import DRAWN_STEPS, OnDevice
-from coordlib.lab.training.loop import Augment, Draw, Prepare, prepared, shuffled
+from coordlib.lab.training.loop import (
+    Augment,
+    Draw,
+    Prepare,
+    checked,
+    prepared,
+    shuffled,
+)
 
 __all__ = ["PRECISIONS", "Course", "Recipes"]
 
@@ -195,7 +202,7 @@ class Course:
         """
         flat = order.flatten()
         x, y = self.inputs[flat], self.targets[flat]
-        x = x if self.prepare is None else self.prepare(x)
+        x = x if self.prepare is None else checked("prepare", self.prepare(x))
         for drawn in numbers:
             x = self.augment.change(x, drawn.flatten(0, 1))
         if self.shared:

@@ -6,6 +6,8 @@ from time import perf_counter, process_time
 
 import torch
 
+from coordlib.arguments import check_instance
+
 __all__ = ["denormals_flushed", "device_seconds"]
 
 
@@ -16,6 +18,7 @@ def device_seconds(device: torch.device) -> float:
     machine is shared. On an accelerator it is wall time, once the work that was
     queued there is done.
     """
+    check_instance("device", device, torch.device, "a torch.device")
     if device.type == "cpu":
         return process_time()
     # By its own module where there is one: torch.accelerator came with torch 2.6.

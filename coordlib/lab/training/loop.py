@@ -2,16 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_choice, check_integer
+from coordlib.arguments import check_callable, check_instance, check_integer
 from coordlib.lab.data.seeds import step_generator
 from coordlib.lab.training.augmentation import OnDevice
+from coordlib.lab.training.checks import (
+    check_keeping,
+    check_method,
+    check_network,
+    check_samples,
+    check_ways,
+    count_steps,
+)
 from coordlib.lab.training.device import denormals_flushed
 from coordlib.lab.training.resume import Resumable
 from coordlib.lab.training.schedules import (
@@ -22,7 +29,6 @@ from coordlib.lab.training.schedules import (
 
 __all__ = ["History", "fit"]
 
-METHODS = ("adam", "sgd")
 LOSS_CHECK_STEPS = 64  # looking at a loss makes an accelerator wait
 
 Loss = Callable[[Tensor, Any], Tensor]
@@ -159,13 +165,12 @@ def fit(
 
     Raises
     ------
-    TypeError
-        If ``model`` is not a module, ``inputs`` or ``targets`` not a tensor, or
-        ``seed``, ``steps``, ``batch_size`` or ``measures`` not an integer.
-    ValueError
-        If not exactly one of ``steps`` and ``epochs`` is given, a number is not
-        positive, the tensors differ in length or are empty, the model has no
-        parameters, ``schedule`` is unknown, or the loss is not a single number.
+    TypeError, ValueError
+        If an argument is of another kind or out of its range: the message names it.
+        If not exactly one of ``steps`` and ``epochs`` is given, they make more than
+        10**8 steps, the tensors differ in length or are empty, the model has no
+        parameters, or what ``loss``, ``prepare``, ``augment``, ``measure`` or
+        ``schedule`` gives is not what it should.
     CheckpointError
         If the checkpoint is damaged or belongs to another training.
     FloatingPointError
@@ -173,8 +178,12 @@ def fit(
     """
     check_network(model, lr, weight_decay)
     check_samples(inputs, targets, seed)
+    check_ways(loss, prepare, augment, draw, callback)
+    check_keeping(checkpoint, progress)
+    if measure is not None:
+        check_callable("measure", measure)
     check_integer("measures", measures)
-    check_method(method, momentum)
+    check_method(method, momentum, betas)
     steps, batch_size = count_steps(len(inputs), steps, epochs, batch_size)
     factors = schedule_factors(schedule, steps)
     device = next(model.parameters()).device
@@ -248,14 +257,23 @@ def prepared(
     draw: Draw | None,
 ) -> tuple[Tensor, Any]:
     """The samples of a step, augmented, and with what is drawn for their targets."""
-    x = x if prepare is None else prepare(x)
+    if prepare is not None:
+        x = checked("prepare", prepare(x))
     if isinstance(augment, OnDevice):
         x, augment = augment(x, seed, step), None
     if augment is None and draw is None:
         return x, y
     generator = step_generator(seed, step)
-    x = x if augment is None else augment(x, generator)
+    if augment is not None:
+        x = checked("augment", augment(x, generator))
     return x, y if draw is None else draw(y, generator)
+
+
+def checked(name: str, batch: Tensor) -> Tensor:
+    """Refuse what is made of a batch and is no tensor."""
+    if not isinstance(batch, Tensor):
+        raise TypeError(f"{name} must give a tensor, got {type(batch).__name__}")
+    return batch
 
 
 def shuffled(count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
@@ -282,13 +300,6 @@ def make_optimizer(
     if method == "adam":
         return torch.optim.Adam(groups, betas=betas)
     return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=True)
-
-
-def check_method(method: str, momentum: float) -> None:
-    """Refuse an unknown method, and a momentum that never ends or never begins."""
-    check_choice("method", method, METHODS)
-    if not 0 < momentum < 1:
-        raise ValueError(f"momentum must be between 0 and 1, got {momentum!r}")
 
 
 def method_facts(method: str, momentum: float) -> dict[str, Any]:
@@ -319,11 +330,14 @@ def measured(model: nn.Module, measure: Measure) -> dict[str, float]:
     model.eval()
     numbers = measure(model)
     model.train()
+    check_instance("measure", numbers, dict, "a function that gives numbers by name")
     return numbers
 
 
 def single_number(value: Tensor) -> Tensor:
     """Refuse a loss that is no single number."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"loss must give a tensor, got {type(value).__name__}")
     if value.numel() != 1:
         raise ValueError(
             f"loss must give a single number, got a tensor of shape "
@@ -342,43 +356,3 @@ def check_finite(losses: Tensor) -> None:
             f"the loss is {losses[step, which].item()} at step {step + 1}: try a "
             f"smaller lr, or look for values in the data that are not finite"
         )
-
-
-def check_network(model: nn.Module, lr: float, weight_decay: float) -> None:
-    """Refuse what cannot be trained, and rates that nothing is trained with."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
-    if not any(p.requires_grad for p in model.parameters()):
-        raise ValueError("model has no parameters to train")
-    if not lr > 0:
-        raise ValueError(f"lr must be positive, got {lr!r}")
-    if not weight_decay >= 0:
-        raise ValueError(f"weight_decay must not be negative, got {weight_decay!r}")
-
-
-def check_samples(inputs: Tensor, targets: Tensor, seed: int) -> None:
-    """Refuse samples that do not belong together, and a seed that is none."""
-    for name, value in (("inputs", inputs), ("targets", targets)):
-        if not isinstance(value, Tensor):
-            raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
-    if len(inputs) != len(targets) or len(inputs) == 0:
-        raise ValueError(
-            f"inputs and targets must hold the same number of samples, at least one; "
-            f"got {len(inputs)} and {len(targets)}"
-        )
-    if type(seed) is not int:
-        raise TypeError(f"seed must be an integer, got {seed!r}")
-
-
-def count_steps(
-    samples: int, steps: int | None, epochs: float | None, batch_size: int
-) -> tuple[int, int]:
-    """Give how many steps to take, and how many samples in each."""
-    if (steps is None) == (epochs is None):
-        raise ValueError("give either steps or epochs")
-    batch_size = min(check_integer("batch_size", batch_size), samples)
-    if steps is not None:
-        return check_integer("steps", steps), batch_size
-    if not epochs > 0:
-        raise ValueError(f"epochs must be positive, got {epochs!r}")
-    return ceil(epochs * samples / batch_size), batch_size

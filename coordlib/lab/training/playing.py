@@ -16,8 +16,18 @@ from math import ceil
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_integer
-from coordlib.lab.data.games import Games, board
+from coordlib.arguments import (
+    check_callable,
+    check_flag,
+    check_integer,
+    check_module,
+    check_not_negative,
+    check_number,
+    check_seed,
+    check_share,
+)
+from coordlib.lab.data.games import Games, board, check_games
+from coordlib.lab.training.checks import check_training_seed
 
 __all__ = [
     "PlayHistory",
@@ -27,6 +37,9 @@ __all__ = [
     "random_policy",
     "sampling_policy",
 ]
+
+MOST_FRAMES = 10**9
+"""More would take years."""
 
 Policy = Callable[[Tensor], Tensor]
 """From what is seen, (N, C, H, W), to actions, (N,)."""
@@ -99,8 +112,17 @@ def play(policy: Policy, games: Games, *, limit: int = 3000, keep: int = 0) -> P
     Returns
     -------
     Played
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another kind or out of its range, or the policy gives no
+        action for each game.
     """
+    check_callable("policy", policy)
+    check_games(games)
     check_integer("limit", limit)
+    check_integer("keep", keep, at_least=0)
     seen = games.reset()
     going = torch.ones(games.count, dtype=torch.bool)
     returns = torch.zeros(games.count)
@@ -109,7 +131,12 @@ def play(policy: Policy, games: Games, *, limit: int = 3000, keep: int = 0) -> P
     for step in range(limit):
         if step < keep:
             pictures.append(board(seen) if games.objects else seen[:, -1])
-        seen, rewards, ended = games.step(policy(seen))
+        actions = policy(seen)
+        if not isinstance(actions, Tensor):
+            raise TypeError(
+                f"policy must give a tensor of actions, got {type(actions).__name__}"
+            )
+        seen, rewards, ended = games.step(actions)
         rewards = rewards * going
         if step < keep:
             paid.append(rewards)
@@ -129,13 +156,15 @@ def play(policy: Policy, games: Games, *, limit: int = 3000, keep: int = 0) -> P
 
 def random_policy(actions: int, seed: int = 0) -> Policy:
     """Choose among the actions at random, each as likely as the others."""
-    generator = torch.Generator().manual_seed(seed)
+    check_integer("actions", actions)
+    generator = _generator(seed)
     return lambda seen: torch.randint(actions, (len(seen),), generator=generator)
 
 
 def sampling_policy(model: nn.Module, seed: int = 0) -> Policy:
     """Draw actions as likely as an actor-critic finds them."""
-    generator = torch.Generator().manual_seed(seed)
+    check_player(model)
+    generator = _generator(seed)
     device = next(model.parameters()).device
 
     def choose(seen: Tensor) -> Tensor:
@@ -149,9 +178,42 @@ def epsilon_greedy_policy(
     model: nn.Module, seed: int = 0, epsilon: float = 0.05
 ) -> Policy:
     """Take the action of the highest value, and with a chance of epsilon any."""
-    generator = torch.Generator().manual_seed(seed)
+    check_player(model)
+    check_share("epsilon", epsilon)
+    generator = _generator(seed)
     device = next(model.parameters()).device
     return lambda seen: epsilon_greedy(model(seen.to(device)).cpu(), epsilon, generator)
+
+
+def _generator(seed: int) -> torch.Generator:
+    check_seed("seed", seed)
+    return torch.Generator().manual_seed(seed)
+
+
+def check_player(model: nn.Module) -> None:
+    """Refuse what is no network, or one that has no parameters."""
+    check_module("model", model)
+    if next(model.parameters(), None) is None:
+        raise ValueError("model has no parameters to play by")
+
+
+def check_learner(
+    model: nn.Module,
+    games: Games,
+    lr: float,
+    discount: float,
+    clip: float,
+    seed: int,
+) -> None:
+    """Refuse what nothing can learn to play with."""
+    check_player(model)
+    check_games(games)
+    check_not_negative("lr", lr)  # at 0 nothing is learned, as a control wants it
+    check_share("discount", discount)
+    check_number("clip", clip)
+    if not clip > 0:
+        raise ValueError(f"clip must be positive, got {clip!r}")
+    check_training_seed(seed)
 
 
 def epsilon_greedy(
@@ -210,8 +272,10 @@ class GamesInPlay:
         clip_rewards: bool,
         watch: Callable[..., None] | None = None,
     ) -> None:
-        check_integer("frames", frames)
-        check_integer("rollout", rollout)
+        check_integer("frames", frames, at_most=MOST_FRAMES)
+        # An update of more steps than there are to be would go on past the end.
+        check_integer("rollout", rollout, at_most=frames)
+        check_flag("clip_rewards", clip_rewards)
         self.games = games
         self.updates = ceil(frames / (rollout * games.count))
         self.clip_rewards = clip_rewards

@@ -7,14 +7,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coordlib.arguments import check_integer
+from coordlib.arguments import check_integer, check_share
 from coordlib.lab.data.games import Games
 from coordlib.lab.data.seeds import step_generator
-from coordlib.lab.training.playing import GamesInPlay, PlayHistory, epsilon_greedy
+from coordlib.lab.training.checks import check_keeping
+from coordlib.lab.training.playing import (
+    GamesInPlay,
+    PlayHistory,
+    check_learner,
+    epsilon_greedy,
+)
 from coordlib.lab.training.resume import Resumable
 from coordlib.lab.training.schedules import measuring_steps
 
 __all__ = ["q_learning"]
+
+MOST_MEMORY = 10**8  # frames; of the smallest games some 20 GB
 
 
 def q_learning(
@@ -76,8 +84,8 @@ def q_learning(
     Raises
     ------
     TypeError, ValueError
-        If a number that counts something is no positive integer, or the memory holds
-        no more than ``n_step`` steps of each game.
+        If an argument is of another kind or out of its range: the message names it.
+        If the memory holds no more than ``n_step`` steps of each game.
     CheckpointError
         If the checkpoint is damaged or belongs to another training.
 
@@ -89,13 +97,19 @@ def q_learning(
     """
     counts = {"rollout": rollout, "batch_size": batch_size, "memory": memory}
     counts |= {"n_step": n_step, "target_interval": target_interval}
+    check_learner(model, games, lr, discount, clip, seed)
     for name, value in (counts | {"measures": measures}).items():
         check_integer(name, value)
+    check_integer("memory", memory, at_most=MOST_MEMORY)
+    check_integer("batch_size", batch_size, at_most=MOST_MEMORY)
+    check_share("epsilon", epsilon)
+    check_keeping(checkpoint, progress)
     device = next(model.parameters()).device
     target = deepcopy(model)
     optimizer = torch.optim.Adam(model.parameters(), lr)
     replay = ReplayMemory(games, memory, n_step, discount)
     playing = GamesInPlay(games, frames, rollout, clip_rewards, replay.add)
+    check_integer("warmup", warmup, at_least=0, at_most=frames)
     updates, curve = playing.updates, []
     # Each game has its own epsilon.
     places = torch.arange(games.count) / max(games.count - 1, 1)
@@ -154,8 +168,8 @@ class ReplayMemory:
         self.room = frames // games.count
         if self.room <= n_step:
             raise ValueError(
-                f"memory must hold more than {n_step} steps of {games.count} games, "
-                f"got {frames} frames"
+                f"memory must hold more than {n_step} steps of {games.count} games "
+                f"(n_step), got {frames} frames"
             )
         size = (self.room, games.count)
         self.seen = torch.zeros(*size, *games.shape, dtype=torch.uint8)

@@ -1,7 +1,10 @@
 """Schedules: how the learning rate moves, and at which steps to measure."""
 
 from collections.abc import Callable
-from math import cos, pi
+from math import cos, isfinite, pi
+from numbers import Real
+
+from coordlib.arguments import check_choice
 
 __all__ = [
     "SCHEDULES",
@@ -30,6 +33,11 @@ def schedule_factor(
     Returns
     -------
     callable
+
+    Raises
+    ------
+    ValueError
+        If there is no such schedule.
     """
 
     def slope(start: float, end: float, part: float) -> float:
@@ -49,10 +57,7 @@ def schedule_factor(
         "cosine": lambda done: slope(1, 0, done),
         "steps": lambda done: 0.1 ** min(int(5 * done), 4),
     }
-    if schedule not in known:
-        raise ValueError(
-            f"schedule must be one of {SCHEDULES} or a function, got {schedule!r}"
-        )
+    check_choice("schedule", schedule, SCHEDULES)
     return known[schedule]
 
 
@@ -61,7 +66,11 @@ def schedule_factors(
 ) -> list[float]:
     """What multiplies the learning rate at each step; see :func:`schedule_factor`."""
     factor = schedule_factor(schedule)
-    return [factor(step / max(steps - 1, 1)) for step in range(steps)]
+    factors = [factor(step / max(steps - 1, 1)) for step in range(steps)]
+    for value in factors:
+        if not isinstance(value, Real) or not isfinite(value):
+            raise ValueError(f"schedule must give finite numbers, got {value!r}")
+    return factors
 
 
 def schedule_name(schedule: str | Callable[[float], float]) -> str:
@@ -71,4 +80,6 @@ def schedule_name(schedule: str | Callable[[float], float]) -> str:
 
 def measuring_steps(steps: int, measures: int) -> set[int]:
     """At which steps to measure, evenly over a training, its end included."""
+    # No more than once a step, however often was asked for.
+    measures = min(measures, steps)
     return {round(steps * k / measures) for k in range(1, measures + 1)}

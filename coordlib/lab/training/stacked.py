@@ -1,6 +1,7 @@
 """Many networks of one shape, trained side by side in one pass."""
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,21 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from coordlib.arguments import check_choice, check_integer
+from coordlib.arguments import (
+    check_callable,
+    check_choice,
+    check_integer,
+    check_sequence,
+)
 from coordlib.lab.training.captured import Captured
+from coordlib.lab.training.checks import (
+    check_keeping,
+    check_method,
+    check_network,
+    check_samples,
+    check_ways,
+    count_steps,
+)
 from coordlib.lab.training.course import PRECISIONS, Course, Recipes
 from coordlib.lab.training.device import denormals_flushed
 from coordlib.lab.training.loop import (
@@ -19,10 +33,6 @@ from coordlib.lab.training.loop import (
     Loss,
     Measure,
     Prepare,
-    check_method,
-    check_network,
-    check_samples,
-    count_steps,
     drawn_batches,
     make_optimizer,
     measured,
@@ -114,14 +124,20 @@ schedule, prepare, augment, draw, measures, checkpoint, progress
         shape or in the size of their batches, or there is not one ``lr``,
         ``weight_decay``, ``samples``, ``seed`` and ``measure`` for each.
     """
+    check_sequence("models", models, nn.Module, "modules")
     models = list(models)
     seeds = _one_each("seed", models, seed)
     look = _one_each("measure", models, measure)
     _check_networks(models, lr, weight_decay)
     chosen = _chosen(models, samples, inputs, targets, seeds)
+    check_ways(loss, prepare, augment, draw, callback)
+    check_keeping(checkpoint, progress)
+    for own in look:
+        if own is not None:
+            check_callable("measure", own)
     check_integer("measures", measures)
     check_choice("precision", precision, PRECISIONS)
-    check_method(method, momentum)
+    check_method(method, momentum, betas)
     lengths, batch_size = _lengths(chosen, steps, epochs, batch_size)
     device = next(models[0].parameters()).device
     course = Course(
@@ -326,7 +342,8 @@ def _chosen(
         check_samples(inputs, targets, seed)
     if samples is None:
         return [torch.arange(len(inputs))] * len(models)
-    if len(samples) != len(models) or not all(len(own) for own in samples):
+    check_sequence("samples", samples, Tensor, "tensors")
+    if len(samples) != len(models) or not all(own.numel() for own in samples):
         raise ValueError(
             f"samples must be one tensor of at least one index for each of "
             f"{len(models)} models, got {[len(own) for own in samples]}"
@@ -351,6 +368,8 @@ def _lengths(
 def _check_networks(
     models: list[nn.Module], lr: Sequence[float], weight_decay: Sequence[float]
 ) -> None:
+    for name, each in (("lr", lr), ("weight_decay", weight_decay)):
+        check_sequence(name, each, Real, "numbers")
     if not models or not len(models) == len(lr) == len(weight_decay):
         raise ValueError(
             f"give one lr and one weight_decay for each of at least one model, got "

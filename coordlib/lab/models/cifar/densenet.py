@@ -52,7 +52,7 @@ class DenseNet(nn.Module):
     ) -> None:
         super().__init__()
         way = Way(downsampling, filter_size, padding_mode)
-        check_integer("depth", depth)
+        check_integer("depth", depth, at_most=2**12)
         check_flag("bottleneck", bottleneck)
         step = 6 if bottleneck else 3
         if depth < step + 4 or (depth - 4) % step:

@@ -47,7 +47,7 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         way = Way(downsampling, filter_size, padding_mode)
-        check_integer("depth", depth)
+        check_integer("depth", depth, at_most=2**12)
         if depth < 8 or depth % 6 != 2:
             raise ValueError(f"depth must be 6 n + 2 with n at least 1, got {depth}")
         check_integer("classes", classes)
