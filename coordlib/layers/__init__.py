@@ -10,6 +10,11 @@ from coordlib.layers.blurpool import (
     MaxBlurPool3d,
     binomial_filter,
 )
+from coordlib.layers.blurupsample import (
+    BlurUpsample1d,
+    BlurUpsample2d,
+    BlurUpsample3d,
+)
 from coordlib.layers.coordconv import (
     CoordConv1d,
     CoordConv2d,
@@ -32,6 +37,9 @@ __all__ = [
     "BlurPool1d",
     "BlurPool2d",
     "BlurPool3d",
+    "BlurUpsample1d",
+    "BlurUpsample2d",
+    "BlurUpsample3d",
     "CoordConv1d",
     "CoordConv2d",
     "CoordConv3d",

@@ -202,18 +202,24 @@ def the_layers():
     """List the layers, each called once when it is made."""
     for rank in 1, 2, 3:
         x = torch.rand(2, 4, *[6] * rank)
-        yield Call(
-            f"BlurPool{rank}d",
-            used(getattr(layers, f"BlurPool{rank}d")),
-            {"channels": 4, "filter_size": 3, "stride": 2, "padding_mode": "reflect"}
-            | HANDED_ON
-            | {"input": x},
-            {"channels": "integer", "filter_size": "taps", "stride": "sizes"}
-            | {"padding_mode": "choice", "input": "tensor"}
-            | MADE_OF,
-            {"channels": {"None"}},
-            ("device",),
-        )
+        for kind in "BlurPool", "BlurUpsample":
+            yield Call(
+                f"{kind}{rank}d",
+                used(getattr(layers, f"{kind}{rank}d")),
+                {
+                    "channels": 4,
+                    "filter_size": 3,
+                    "stride": 2,
+                    "padding_mode": "reflect",
+                }
+                | HANDED_ON
+                | {"input": x},
+                {"channels": "integer", "filter_size": "taps", "stride": "sizes"}
+                | {"padding_mode": "choice", "input": "tensor"}
+                | MADE_OF,
+                {"channels": {"None"}},
+                ("device",),
+            )
         yield Call(
             f"MaxBlurPool{rank}d",
             used(getattr(layers, f"MaxBlurPool{rank}d")),

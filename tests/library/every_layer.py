@@ -19,6 +19,7 @@ def rows():
         conv = getattr(layers, f"CoordConv{rank}d")
         transpose = getattr(layers, f"CoordConvTranspose{rank}d")
         blur = getattr(layers, f"BlurPool{rank}d")
+        upsample = getattr(layers, f"BlurUpsample{rank}d")
         max_blur = getattr(layers, f"MaxBlurPool{rank}d")
         options = {"stride": 2, "padding": 1, "with_r": True, "groups": 2}
         yield f"CoordConv{rank}d-strided", rank, conv, (CHANNELS, 6, 3), options
@@ -29,6 +30,7 @@ def rows():
             same = {"padding": "same", **options}
             yield f"CoordConv{rank}d-{mode}", rank, conv, (CHANNELS, 6, 3), same
             yield f"BlurPool{rank}d-{mode}", rank, blur, (), options
+            yield f"BlurUpsample{rank}d-{mode}", rank, upsample, (), options
             yield f"MaxBlurPool{rank}d-{mode}", rank, max_blur, (3,), same
         yield f"BlurPool{rank}d-channels", rank, blur, (CHANNELS, 4, 3), {}
         pad = {"kernel_size": 3, "stride": 2, "dilation": 1}
