@@ -29,7 +29,14 @@ from coordlib.layers.encodings import (
     SinusoidalEncoding,
 )
 from coordlib.layers.padding import SamePad
-from coordlib.layers.polyphase import PolyphasePool1d, PolyphasePool2d, PolyphasePool3d
+from coordlib.layers.polyphase import (
+    PolyphasePool1d,
+    PolyphasePool2d,
+    PolyphasePool3d,
+    PolyphaseUpsample1d,
+    PolyphaseUpsample2d,
+    PolyphaseUpsample3d,
+)
 from coordlib.layers.softargmax import SoftArgmax1d, SoftArgmax2d, SoftArgmax3d
 
 __all__ = [
@@ -54,6 +61,9 @@ __all__ = [
     "PolyphasePool1d",
     "PolyphasePool2d",
     "PolyphasePool3d",
+    "PolyphaseUpsample1d",
+    "PolyphaseUpsample2d",
+    "PolyphaseUpsample3d",
     "SamePad",
     "SinusoidalEncoding",
     "SoftArgmax1d",

@@ -2,7 +2,8 @@
 
 Keeping every s-th pixel can start at any of s phases along each axis. Starting always
 at the same one is what breaks equivariance. Starting where the image itself says (at
-the phase whose pixels have the largest norm) makes the choice shift with the image.
+the phase whose pixels have the largest norm) makes the choice shift with the image. And
+upsampling to the grid that was chosen on the way down puts everything back in place.
 """
 
 import math
@@ -14,7 +15,14 @@ from torch import Tensor, fx, nn
 from coordlib.arguments import check_choice, check_flag
 from coordlib.layers._arguments import check_input, per_axis
 
-__all__ = ["PolyphasePool1d", "PolyphasePool2d", "PolyphasePool3d"]
+__all__ = [
+    "PolyphasePool1d",
+    "PolyphasePool2d",
+    "PolyphasePool3d",
+    "PolyphaseUpsample1d",
+    "PolyphaseUpsample2d",
+    "PolyphaseUpsample3d",
+]
 
 
 class _PolyphasePool(nn.Module):
@@ -79,21 +87,31 @@ def _given(
     parts: Tensor, sample: Tensor, phase: Tensor, stride: tuple[int, ...]
 ) -> Tensor:
     """The components of the phases that somebody handed in."""
-    if phase.dtype != torch.long or phase.shape != (parts.shape[0], len(stride)):
+    index = _index(phase, parts.shape[0], stride)
+    try:
+        return parts[(sample, *index)]
+    except IndexError:
+        raise _out_of_bounds(stride) from None
+
+
+def _index(phase: Tensor, samples: int, stride: tuple[int, ...]) -> list[Tensor]:
+    """A phase as an index, one tensor an axis."""
+    fits = torch.jit.is_tracing() or phase.shape == (samples, len(stride))
+    if phase.dtype != torch.long or not fits:
         raise ValueError(
-            f"phase must be a long tensor of shape {(parts.shape[0], len(stride))}, "
+            f"phase must be a long tensor of shape {(samples, len(stride))}, "
             f"got {phase.dtype} of shape {tuple(phase.shape)}"
         )
     # A negative index would count from the end. Beyond the stride, torch refuses it.
     axes = zip(phase.unbind(1), stride, strict=True)
-    index = [axis.where(axis >= 0, s) for axis, s in axes]
-    try:
-        return parts[(sample, *index)]
-    except IndexError:
-        raise IndexError(
-            "phase is out of bounds: it must be from 0 to stride - 1 along each axis "
-            f"for stride {stride}"
-        ) from None
+    return [axis.where(axis >= 0, s) for axis, s in axes]
+
+
+def _out_of_bounds(stride: tuple[int, ...]) -> IndexError:
+    return IndexError(
+        "phase is out of bounds: it must be from 0 to stride - 1 along each axis "
+        f"for stride {stride}"
+    )
 
 
 def _components(input: Tensor, stride: tuple[int, ...]) -> Tensor:
@@ -214,5 +232,102 @@ class PolyphasePool2d(_PolyphasePool):
 
 class PolyphasePool3d(_PolyphasePool):
     """Adaptive polyphase sampling of a volume; see :class:`PolyphasePool2d`."""
+
+    rank = 3
+
+
+class _PolyphaseUpsample(nn.Module):
+    rank: ClassVar[int]
+
+    def __init__(self, stride: int | tuple[int, ...] = 2) -> None:
+        super().__init__()
+        self.stride = per_axis("stride", stride, self.rank)
+
+    def forward(self, input: Tensor, phase: Tensor | None = None) -> Tensor:
+        return _polyphase_upsample(input, phase, self.stride)
+
+    def extra_repr(self) -> str:
+        return f"stride={self.stride}"
+
+
+@fx.wrap
+def _polyphase_upsample(
+    input: Tensor, phase: Tensor | None, stride: tuple[int, ...]
+) -> Tensor:
+    rank = len(stride)
+    check_input(input, rank)
+    if input.ndim == rank + 1:
+        phase = None if phase is None else phase.unsqueeze(0)
+        return _polyphase_upsample(input.unsqueeze(0), phase, stride).squeeze(0)
+    samples, channels, *size = input.shape
+    if phase is None:
+        phase = torch.zeros(samples, rank, dtype=torch.long, device=input.device)
+    index = _index(phase, samples, stride)
+    sample = torch.arange(samples, device=input.device)
+    parts = input.new_zeros(samples, *stride, channels, *size)
+    try:
+        parts = parts.index_put((sample, *index), input)
+    except IndexError:
+        raise _out_of_bounds(stride) from None
+    for axis in reversed(range(rank)):
+        # Move the last phase from the front behind its axis; join the two.
+        parts = parts.movedim(1 + axis, 3 + 2 * axis)
+        parts = parts.flatten(2 + 2 * axis, 3 + 2 * axis)
+    return parts
+
+
+class PolyphaseUpsample1d(_PolyphaseUpsample):
+    """Put samples back on the grid they came from; see :class:`PolyphaseUpsample2d`."""
+
+    rank = 1
+
+
+class PolyphaseUpsample2d(_PolyphaseUpsample):
+    """Put pixels back on the grid that :class:`PolyphasePool2d` took them from.
+
+    Everywhere else are zeros, so follow it with a convolution, or with
+    ``BlurPool2d(stride=1)``. A network that halves by one and doubles by the other is
+    equivariant to *every* circular shift, for a picture that moves takes its grid with
+    it; upsampling always to the same grid loses that.
+
+    Parameters
+    ----------
+    stride : int or tuple of int, default 2
+        How many pixels come of one, per axis if a tuple: the stride of the pooling.
+
+    Raises
+    ------
+    TypeError
+        If ``stride`` is not made of integers. In forward: if the input is not floating
+        point.
+    ValueError
+        If ``stride`` is below 1. In forward: if the input has another number of axes,
+        or ``phase`` another shape or type.
+    IndexError
+        In forward: if ``phase`` is negative or not below ``stride``.
+
+    Notes
+    -----
+    ``(N, C, H, W)`` to ``(N, C, stride * H, stride * W)``, or unbatched ``(C, H, W)``.
+
+    ``forward(input, phase=None)``: the phase is ``(N, 2)`` from 0 to ``stride - 1``
+    (row, column), as ``PolyphasePool2d(return_phase=True)`` returns it. Left out it is
+    0, the first pixel of each block.
+
+    Chaman and Dokmanić, "Truly shift-equivariant convolutional neural networks with
+    adaptive polyphase upsampling" (2021).
+
+    Examples
+    --------
+    >>> pool, upsample = PolyphasePool1d(return_phase=True), PolyphaseUpsample1d()
+    >>> upsample(*pool(torch.tensor([[3.0, 1.0, 4.0, 2.0]])))
+    tensor([[3., 0., 4., 0.]])
+    """
+
+    rank = 2
+
+
+class PolyphaseUpsample3d(_PolyphaseUpsample):
+    """Put voxels back on the grid they came from; see :class:`PolyphaseUpsample2d`."""
 
     rank = 3

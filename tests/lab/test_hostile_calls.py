@@ -239,6 +239,14 @@ def the_layers():
             | {"input": "tensor"},
             {"norm": {"infinite"}},
         )
+        phase = torch.zeros(2, rank, dtype=torch.long)
+        yield Call(
+            f"PolyphaseUpsample{rank}d",
+            used(getattr(layers, f"PolyphaseUpsample{rank}d"), "input", "phase"),
+            {"stride": 2, "input": x, "phase": phase},
+            {"stride": "sizes", "input": "tensor", "phase": "tensor"},
+            {"phase": {"None"}},
+        )
         yield Call(
             f"SoftArgmax{rank}d",
             used(getattr(layers, f"SoftArgmax{rank}d")),

@@ -12,7 +12,7 @@ CHANNELS = 4
 def rows():
     """Name each layer, and say how to make it and for how many axes it is."""
     for rank in 1, 2, 3:
-        for kind in ["AddCoords", "SoftArgmax", "PolyphasePool"]:
+        for kind in ["AddCoords", "SoftArgmax", "PolyphasePool", "PolyphaseUpsample"]:
             name = kind if kind == "AddCoords" else f"{kind}{rank}d"
             yield f"{name}-{rank}", rank, getattr(layers, name), (), {}
         yield f"AddCoords-{rank}-r", rank, layers.AddCoords, (True,), {}

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_integer
 from coordlib.lab.models.common import he_normal_
-from coordlib.layers import BlurPool2d, PolyphasePool2d
+from coordlib.layers import BlurPool2d, PolyphasePool2d, PolyphaseUpsample2d
 
 __all__ = ["DOWNSAMPLINGS", "UNet", "spread"]
 
@@ -51,14 +51,7 @@ def spread(x: Tensor, phase: Tensor | None = None) -> Tensor:
     >>> spread(torch.tensor([[[[1.0, 2.0]]]])).tolist()
     [[[[1.0, 0.0, 2.0, 0.0], [0.0, 0.0, 0.0, 0.0]]]]
     """
-    count, channels, height, width = x.shape
-    blocks = x.new_zeros(count, 2, 2, channels, height, width)
-    if phase is None:
-        blocks[:, 0, 0] = x
-    else:
-        blocks[torch.arange(count, device=x.device), phase[:, 0], phase[:, 1]] = x
-    wide = blocks.permute(0, 3, 4, 1, 5, 2)
-    return wide.reshape(count, channels, 2 * height, 2 * width)
+    return PolyphaseUpsample2d()(x, phase)
 
 
 class UNet(nn.Module):
