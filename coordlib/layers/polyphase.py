@@ -10,10 +10,12 @@ import math
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from coordlib.arguments import check_choice, check_flag
 from coordlib.layers._arguments import check_input, per_axis
+from coordlib.layers._pooling import flat
 
 __all__ = [
     "PolyphasePool1d",
@@ -34,21 +36,27 @@ class _PolyphasePool(nn.Module):
         norm: float = 2,
         *,
         return_phase: bool = False,
+        ceil_mode: bool = False,
     ) -> None:
         super().__init__()
         self.stride = per_axis("stride", stride, self.rank)
         check_choice("norm", norm, (1, 2, math.inf))
         check_flag("return_phase", return_phase)
+        check_flag("ceil_mode", ceil_mode)
         self.norm = norm
         self.return_phase = return_phase
+        self.ceil_mode = ceil_mode
 
     def forward(
         self, input: Tensor, phase: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
-        return _polyphase_pool(input, phase, self.stride, self.norm, self.return_phase)
+        return _polyphase_pool(
+            input, phase, self.stride, self.norm, self.return_phase, self.ceil_mode
+        )
 
     def extra_repr(self) -> str:
-        return f"stride={self.stride}, norm={self.norm}"
+        ceil = ", ceil_mode=True" if self.ceil_mode else ""
+        return f"stride={self.stride}, norm={self.norm}{ceil}"
 
 
 @fx.wrap
@@ -58,14 +66,20 @@ def _polyphase_pool(
     stride: tuple[int, ...],
     norm: float,
     return_phase: bool,
+    ceil_mode: bool,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    check_input(input, len(stride))
-    if input.ndim == len(stride) + 1:
-        given = None if phase is None else phase.unsqueeze(0)
-        output, phase = _pool(input.unsqueeze(0), given, stride, norm)
+    rank = len(stride)
+    check_input(input, rank)
+    single = input.ndim == rank + 1
+    if single:
+        input = input.unsqueeze(0)
+        phase = None if phase is None else phase.unsqueeze(0)
+    if ceil_mode:
+        ends = [-n % s for n, s in zip(input.shape[2:], stride, strict=True)]
+        input = F.pad(input, flat([0] * rank, ends), mode="replicate")
+    output, phase = _pool(input, phase, stride, norm)
+    if single:
         output, phase = output.squeeze(0), phase.squeeze(0)
-    else:
-        output, phase = _pool(input, phase, stride, norm)
     return (output, phase) if return_phase else output
 
 
@@ -124,7 +138,7 @@ def _components(input: Tensor, stride: tuple[int, ...]) -> Tensor:
         raise ValueError(
             f"input size {tuple(size)} must be divisible by stride {stride}: "
             "otherwise a circular shift does not permute the phases; "
-            "crop or pad the input"
+            "crop or pad the input, or choose ceil_mode"
         )
     for axis, s in enumerate(stride):
         # Split the axis into (n / s, s); move the phase to the front.
@@ -171,12 +185,12 @@ class PolyphasePool1d(_PolyphasePool):
 class PolyphasePool2d(_PolyphasePool):
     """Keep every ``stride``-th pixel, starting where the result has the largest norm.
 
-    It refuses sizes that the stride does not divide, so an odd one at a stride of 2:
-    crop or pad before. Drop-in for ``x[..., ::2, ::2]``. Of the ``stride ** 2`` ways to
-    subsample an image (its polyphase components) each sample keeps the one with the
-    largest norm over all channels. Follow a dense layer with it, for example
-    ``MaxPool2d(2, stride=1)``, and put a ``BlurPool2d(stride=1)`` in between to alias
-    less as well.
+    It refuses sizes that the stride does not divide, so an odd one at a stride of 2,
+    unless ``ceil_mode`` fills them up. Drop-in for ``x[..., ::2, ::2]``. Of the
+    ``stride ** 2`` ways to subsample an image (its polyphase components) each sample
+    keeps the one with the largest norm over all channels. Follow a dense layer with it,
+    for example ``MaxPool2d(2, stride=1)``, and put a ``BlurPool2d(stride=1)`` in
+    between to alias less as well.
 
     Parameters
     ----------
@@ -186,6 +200,10 @@ class PolyphasePool2d(_PolyphasePool):
         The norm that is compared; ``inf`` compares the largest magnitudes.
     return_phase : bool, default False
         Whether forward returns ``(output, phase)``.
+    ceil_mode : bool, default False
+        Whether to repeat the last row and column until the stride divides the size, so
+        that 7 pixels become 4, as behind a strided convolution. For what is still
+        exact then see below.
 
     Raises
     ------
@@ -194,14 +212,15 @@ class PolyphasePool2d(_PolyphasePool):
         point.
     ValueError
         If ``stride`` is below 1 or ``norm`` unknown. In forward: if the input has
-        another number of axes or a size that ``stride`` does not divide, or ``phase``
-        has another shape or type.
+        another number of axes or, without ``ceil_mode``, a size that ``stride`` does
+        not divide, or ``phase`` has another shape or type.
     IndexError
         In forward: if ``phase`` is negative or not below ``stride``.
 
     Notes
     -----
-    ``(N, C, H, W)`` to ``(N, C, H / stride, W / stride)``, or unbatched ``(C, H, W)``.
+    ``(N, C, H, W)`` to ``(N, C, H / stride, W / stride)``, rounded up, or unbatched
+    ``(C, H, W)``.
 
     ``forward(input, phase=None)``: the phase chosen, ``(N, 2)`` from 0 to
     ``stride - 1`` (row, column), may be handed to the layer of a parallel branch, which

@@ -234,9 +234,10 @@ def the_layers():
         yield Call(
             f"PolyphasePool{rank}d",
             used(getattr(layers, f"PolyphasePool{rank}d")),
-            {"stride": 2, "norm": 2, "return_phase": False, "input": x},
+            {"stride": 2, "norm": 2, "return_phase": False, "ceil_mode": False}
+            | {"input": x},
             {"stride": "sizes", "norm": "number", "return_phase": "flag"}
-            | {"input": "tensor"},
+            | {"ceil_mode": "flag", "input": "tensor"},
             {"norm": {"infinite"}},
         )
         phase = torch.zeros(2, rank, dtype=torch.long)

@@ -16,6 +16,8 @@ def rows():
             name = kind if kind == "AddCoords" else f"{kind}{rank}d"
             yield f"{name}-{rank}", rank, getattr(layers, name), (), {}
         yield f"AddCoords-{rank}-r", rank, layers.AddCoords, (True,), {}
+        pool, options = getattr(layers, f"PolyphasePool{rank}d"), {"ceil_mode": True}
+        yield f"PolyphasePool{rank}d-ceil", rank, pool, (3,), options
         conv = getattr(layers, f"CoordConv{rank}d")
         transpose = getattr(layers, f"CoordConvTranspose{rank}d")
         blur = getattr(layers, f"BlurPool{rank}d")

@@ -150,6 +150,65 @@ def test_what_cannot_be_told_apart_takes_the_first_phase():
         assert torch.equal(output, constant[..., ::2, ::2])
 
 
+# Sizes that the stride does not divide
+
+
+@given(st.data())
+def test_in_ceil_mode_the_last_line_is_repeated_until_the_stride_divides(data):
+    rank = data.draw(st.integers(1, 3))
+    stride = data.draw(st.tuples(*[st.integers(1, 3)] * rank))
+    size = data.draw(st.tuples(*[st.integers(1, 7)] * rank))
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, *size)
+    ends = [(0, -n % s) for n, s in zip(size, stride, strict=True)]
+    filled = torch.from_numpy(np.pad(x.numpy(), [(0, 0), (0, 0), *ends], "edge"))
+    expected = POOLS[rank - 1](stride, return_phase=True)(filled)
+    found = POOLS[rank - 1](stride, return_phase=True, ceil_mode=True)(x)
+    assert all(map(torch.equal, found, expected))
+    assert found[0].shape[2:] == tuple(
+        math.ceil(n / s) for n, s in zip(size, stride, strict=True)
+    )
+
+
+@given(st.tuples(*[st.integers(0, 4)] * 2), st.tuples(*[st.integers(0, 3)] * 2))
+def test_in_ceil_mode_shifts_on_a_background_are_exact(before, after):
+    """Something of 4 x 5 pixels in 9 x 9, never on the last row or column."""
+    torch.manual_seed(0)
+    thing = torch.randn(2, 3, 4, 5)
+    pool = PolyphasePool2d(return_phase=True, ceil_mode=True)
+
+    def pooled(i, j):
+        x = torch.full((2, 3, 9, 9), 0.5)
+        x[..., i : i + 4, j : j + 5] = thing
+        return pool(x)
+
+    before = before[0], min(before[1], 3)
+    (one, phase), (other, new_phase) = pooled(*before), pooled(*after)
+    by = torch.tensor(after) - torch.tensor(before)
+    for sample in range(2):
+        total = phase[sample] + by
+        steps = total.div(2, rounding_mode="floor").tolist()
+        assert torch.equal(other[sample], one[sample].roll(steps, (1, 2)))
+        assert torch.equal(new_phase[sample], total % 2)
+
+
+def test_on_an_odd_ring_no_circular_shift_is_kept_for_all_pictures():
+    torch.manual_seed(0)
+    x, pool = torch.randn(9, 1, 7), PolyphasePool1d(ceil_mode=True)
+    for by in range(1, 7):
+        moved = pool(x.roll(by, -1))
+        kept = [(moved == pool(x).roll(steps, -1)).all(-1) for steps in range(4)]
+        assert not torch.stack(kept).any(0).all()
+
+
+def test_a_network_that_halves_224_pixels_to_the_end_needs_no_cropping():
+    x, sizes = torch.randn(1, 2, 224, 224), []
+    for _ in range(6):
+        x = PolyphasePool2d(ceil_mode=True)(x)
+        sizes.append(x.shape[-1])
+    assert sizes == [112, 56, 28, 14, 7, 4]
+
+
 # And back again
 
 
@@ -300,6 +359,7 @@ def test_it_compiles_and_exports_once_for_all_sizes():
 
 def test_the_representation_shows_the_options():
     assert repr(PolyphasePool2d()) == "PolyphasePool2d(stride=(2, 2), norm=2)"
+    assert "norm=2, ceil_mode=True" in repr(PolyphasePool1d(ceil_mode=True))
 
 
 # Bad input
