@@ -9,8 +9,10 @@ under shifts that are not multiples of the stride; it does not make it equivaria
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from coordlib.arguments import check_flag
 from coordlib.layers import _pooling
 from coordlib.layers._arguments import check_input, per_axis
 from coordlib.layers._blur import (
@@ -129,10 +131,13 @@ class _MaxBlurPool(nn.Module):
         filter_size: int | tuple[int, ...] = 3,
         padding_mode: str = "reflect",
         channels: int | None = None,
+        ceil_mode: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        check_flag("ceil_mode", ceil_mode)
+        self.ceil_mode = ceil_mode
         self.kernel_size = per_axis("kernel_size", kernel_size, self.rank)
         check_mode(padding_mode)
         if padding is None:
@@ -160,12 +165,21 @@ class _MaxBlurPool(nn.Module):
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        circular = self.blur.padding_mode == "circular"
-        dense = _dense_max(input, self.kernel_size, self.before, self.after, circular)
+        # The size that padding "same" keeps is rounded up as it is.
+        ceil = self.ceil_mode and self.padding != "same"
+        dense = _dense_max(
+            input,
+            self.kernel_size,
+            self.before,
+            self.after,
+            self.blur.padding_mode == "circular",
+            self.blur.stride if ceil else None,
+        )
         return self.blur(dense)
 
     def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, padding={self.padding!r}"
+        ceil = ", ceil_mode=True" if self.ceil_mode else ""
+        return f"kernel_size={self.kernel_size}, padding={self.padding!r}{ceil}"
 
 
 class MaxBlurPool1d(_MaxBlurPool):
@@ -204,6 +218,10 @@ class MaxBlurPool2d(_MaxBlurPool):
         exactly with circular shifts by multiples of the stride.
     channels : int, optional
         Number of channels to insist on, which saves a few microseconds a call.
+    ceil_mode : bool, default False
+        Whether to round sizes up, as in ``torch.nn.MaxPool2d``: a last window that
+        begins inside the picture counts, though it ends beyond. With ``"same"`` sizes
+        are rounded up anyway.
     device, dtype : optional
         Of the filter, as in ``torch.nn``.
 
@@ -219,10 +237,10 @@ class MaxBlurPool2d(_MaxBlurPool):
     Notes
     -----
     ``(N, C, H, W)`` or unbatched ``(C, H, W)``. The output has
-    ``ceil((H + 2 * padding - kernel_size + 1) / stride)`` rows, or ``ceil(H / stride)``
-    for ``padding="same"``; columns likewise. For even H, stride 2 and a window of 2
-    both are H / 2, as in ``torch.nn.MaxPool2d``. So is the gradient: among equal
-    values the first of a window gets it, row by row.
+    ``(H + 2 * padding - kernel_size) // stride + 1`` rows, as that of
+    ``torch.nn.MaxPool2d``, or ``ceil(H / stride)`` for ``padding="same"``; columns
+    likewise. As in torch is the gradient, too: among equal values the first of a
+    window gets it, row by row.
 
     Zhang, "Making convolutional networks shift-invariant again" (2019), section 3.
 
@@ -269,9 +287,32 @@ def _dense_max(
     before: tuple[int, ...],
     after: tuple[int, ...],
     circular: bool,
+    ceil: tuple[int, ...] | None,
 ) -> Tensor:
     check_input(input, len(window))
+    if ceil is not None:
+        input = _filled_up(input, window, before, ceil)
     # Beyond the border there is nothing that a maximum could find, unless the image
     # wraps around.
     check_border(input, after, "circular" if circular else "zeros")
     return _pooling.dense_max(input, window, before, after, circular)
+
+
+def _filled_up(
+    input: Tensor,
+    window: tuple[int, ...],
+    padding: tuple[int, ...],
+    stride: tuple[int, ...],
+) -> Tensor:
+    """Add what a last window lacks, where it begins inside the picture."""
+    size = input.shape[-len(window) :]
+    lacking: list[int] = []
+    for n, k, p, s in zip(size, window, padding, stride, strict=True):
+        more = -(n + 2 * p - k) % s
+        if s > k - p:
+            # It would begin beyond unless more < k - p: a factor of 1 there, else 0. A
+            # condition, a tracer would answer once for all.
+            more = more * ((s + k - p - 1 - more) // s)
+        lacking.append(more)
+    pads = _pooling.flat([0] * len(window), lacking)
+    return F.pad(input, pads, value=-torch.inf)

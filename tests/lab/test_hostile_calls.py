@@ -224,10 +224,11 @@ def the_layers():
             f"MaxBlurPool{rank}d",
             used(getattr(layers, f"MaxBlurPool{rank}d")),
             {"kernel_size": 3, "stride": 2, "padding": 1, "filter_size": 3}
-            | {"padding_mode": "reflect", "channels": 4, "input": x},
+            | {"padding_mode": "reflect", "channels": 4, "ceil_mode": False}
+            | {"input": x},
             {"kernel_size": "sizes", "stride": "sizes", "padding": "sizes"}
             | {"filter_size": "taps", "padding_mode": "choice"}
-            | {"channels": "integer", "input": "tensor"},
+            | {"channels": "integer", "ceil_mode": "flag", "input": "tensor"},
             {"channels": {"None"}, "padding": {"None", "zero"}}
             | ({"padding": {"None", "zero", "zeros"}} if rank == 2 else {}),
         )

@@ -34,6 +34,8 @@ def rows():
             yield f"BlurPool{rank}d-{mode}", rank, blur, (), options
             yield f"BlurUpsample{rank}d-{mode}", rank, upsample, (), options
             yield f"MaxBlurPool{rank}d-{mode}", rank, max_blur, (3,), same
+        ceil = {"padding": 1, "ceil_mode": True}
+        yield f"MaxBlurPool{rank}d-ceil", rank, max_blur, (3, 3), ceil
         yield f"BlurPool{rank}d-channels", rank, blur, (CHANNELS, 4, 3), {}
         pad = {"kernel_size": 3, "stride": 2, "dilation": 1}
         pad = {name: (value,) * rank for name, value in pad.items()}
