@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 import coordlib
-from coordlib import grid, layers, surgery
+from coordlib import grid, heatmaps, layers, surgery
 from coordlib.lab import data, measures, models
 from coordlib.lab.data import boxes, corruptions, perturbations
 from coordlib.lab.data.shapes import draw, radius, shapes
@@ -252,8 +252,9 @@ def the_layers():
         yield Call(
             f"SoftArgmax{rank}d",
             used(getattr(layers, f"SoftArgmax{rank}d")),
-            {"temperature": 1.0, "unit": True, "input": x},
-            {"temperature": "number", "unit": "flag", "input": "tensor"},
+            {"temperature": 1.0, "unit": True, "normalised": False, "input": x},
+            {"temperature": "number", "unit": "flag", "normalised": "flag"}
+            | {"input": "tensor"},
         )
         for transpose in "", "Transpose":
             name = f"CoordConv{transpose}{rank}d"
@@ -353,6 +354,26 @@ def the_tools():
             {argument: "tensor", "size": "sizes"},
             {argument: {"axes"}},
         )
+    heat, wanted = torch.full((2, 3, 4, 4), 1 / 16), torch.zeros(2, 3, 2)
+    yield Call(
+        "render_gaussian",
+        heatmaps.render_gaussian,
+        {"coordinates": wanted, "size": (8, 8), "sigma": 1.0, "unit": True},
+        {"coordinates": "tensor", "size": "sizes", "sigma": "number", "unit": "flag"},
+        {"coordinates": {"axes"}},
+    )
+    yield Call(
+        "js_divergence",
+        heatmaps.js_divergence,
+        {"heat": heat, "coordinates": wanted, "sigma": 1.0, "unit": True},
+        {"heat": "tensor", "coordinates": "tensor", "sigma": "number", "unit": "flag"},
+    )
+    yield Call(
+        "variance_penalty",
+        heatmaps.variance_penalty,
+        {"heat": heat, "sigma": 1.0},
+        {"heat": "tensor", "sigma": "number"},
+    )
     yield Call(
         "index_grid",
         grid.index_grid,

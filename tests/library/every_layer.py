@@ -40,6 +40,8 @@ def rows():
         pad = {"kernel_size": 3, "stride": 2, "dilation": 1}
         pad = {name: (value,) * rank for name, value in pad.items()}
         yield f"SamePad-{rank}", rank, layers.SamePad, (), pad
+        soft = getattr(layers, f"SoftArgmax{rank}d")
+        yield f"SoftArgmax{rank}d-normalised", rank, soft, (), {"normalised": True}
     yield "SoftArgmax2d-temperatures", 2, layers.SoftArgmax2d, (torch.ones(4),), {}
     for kind in layers.FourierFeatures, layers.SinusoidalEncoding:
         yield kind.__name__, 0, kind, (), {}
