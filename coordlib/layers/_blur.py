@@ -61,6 +61,29 @@ def binomial_filter(
     return torch.tensor(row, dtype=dtype, device=device)
 
 
+def blur_options(
+    rank: int,
+    filter_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...],
+    padding_mode: str,
+) -> tuple[tuple[int, ...], tuple[int, ...], list[int]]:
+    """Check the options of a blur; give its size, its stride and how far it reaches."""
+    size = per_axis("filter_size", filter_size, rank)
+    _check_taps("filter_size", max(size))
+    check_mode(padding_mode)
+    reach = _pooling.flat([(k - 1) // 2 for k in size], [k // 2 for k in size])
+    return size, per_axis("stride", stride, rank), reach
+
+
+def blur_kernel(size: tuple[int, ...]) -> Tensor:
+    """The outer product of one row of Pascal's triangle an axis, ``(1, 1, *size)``."""
+    double = {"dtype": torch.float64, "device": "cpu"}
+    kernel = torch.ones(1, 1, **double)
+    for taps in size:
+        kernel = kernel.unsqueeze(-1) * binomial_filter(taps, **double)
+    return kernel
+
+
 class Blur(nn.Module):
     """The options of a layer that blurs, and its filter."""
 
@@ -80,10 +103,9 @@ class Blur(nn.Module):
         if channels is not None:
             check_integer("channels", channels, at_least=1)
         self.channels = channels
-        self.filter_size = per_axis("filter_size", filter_size, self.rank)
-        _check_taps("filter_size", max(self.filter_size))
-        self.stride = per_axis("stride", stride, self.rank)
-        self.padding_mode = check_mode(padding_mode)
+        options = blur_options(self.rank, filter_size, stride, padding_mode)
+        self.filter_size, self.stride, self._pads = options
+        self.padding_mode = padding_mode
         # A buffer, so that it moves with the model and no initialisation of weights
         # finds it; not persistent, so that state dicts stay those of the plain network.
         if dtype is not None:
@@ -92,23 +114,14 @@ class Blur(nn.Module):
         kernel = torch.empty(shape, device=device, dtype=dtype)
         self.register_buffer("kernel", kernel, persistent=False)
         self.reset_parameters()
-        before = [(k - 1) // 2 for k in self.filter_size]
-        after = [k // 2 for k in self.filter_size]
-        self._pads = _pooling.flat(before, after)
 
     def reset_parameters(self) -> None:
-        """Write the filter: the outer product of one row of Pascal's triangle an axis.
-
-        A layer made on the meta device does so by itself as soon as it has memory.
-        """
+        """Write the filter; a layer made on the meta device does so by itself."""
         if not self.kernel.is_floating_point():
             raise TypeError(
                 f"dtype must be a floating point type, got {self.kernel.dtype}"
             )
-        double = {"dtype": torch.float64, "device": "cpu"}
-        kernel = torch.ones(1, 1, **double)
-        for size in self.filter_size:
-            kernel = kernel.unsqueeze(-1) * binomial_filter(size, **double)
+        kernel = blur_kernel(self.filter_size)
         with torch.no_grad():
             self.kernel.copy_(kernel.expand_as(self.kernel))
 
@@ -159,6 +172,5 @@ def _check_taps(name: str, size: int) -> None:
         raise ValueError(f"{name} must be at most {_MOST_TAPS}, got {size}")
 
 
-def check_mode(mode: str) -> str:
+def check_mode(mode: str) -> None:
     check_choice("padding_mode", mode, _PAD_MODES)
-    return mode

@@ -6,7 +6,7 @@ low-pass filter in between takes the detail out. Blurring makes the output chang
 under shifts that are not multiples of the stride; it does not make it equivariant.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -36,7 +36,7 @@ __all__ = [
 
 class _BlurPool(Blur):
     def forward(self, input: Tensor) -> Tensor:
-        return _blur_pool(
+        return blur_pool(
             input,
             self.kernel,
             self.channels,
@@ -138,28 +138,8 @@ class _MaxBlurPool(nn.Module):
         super().__init__()
         check_flag("ceil_mode", ceil_mode)
         self.ceil_mode = ceil_mode
-        self.kernel_size = per_axis("kernel_size", kernel_size, self.rank)
-        check_mode(padding_mode)
-        if padding is None:
-            padding = "same" if padding_mode == "circular" else 0
-        if isinstance(padding, str):
-            if padding != "same":
-                raise ValueError(
-                    f"padding must be 'same', an int or a tuple, got {padding!r}"
-                )
-            self.before = tuple((k - 1) // 2 for k in self.kernel_size)
-            self.after = tuple(k // 2 for k in self.kernel_size)
-        else:
-            self.before = per_axis("padding", padding, self.rank, at_least=0)
-            self.after = self.before
-            if any(
-                2 * p > k for p, k in zip(self.before, self.kernel_size, strict=True)
-            ):
-                raise ValueError(
-                    "padding must be at most half of kernel_size, "
-                    f"got {padding} for {self.kernel_size}"
-                )
-        self.padding = padding
+        options = max_options(self.rank, kernel_size, padding, padding_mode)
+        self.kernel_size, self.padding, self.before, self.after = options
         self.blur = self.blurpool(
             channels, filter_size, stride, padding_mode, device, dtype
         )
@@ -167,7 +147,7 @@ class _MaxBlurPool(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         # The size that padding "same" keeps is rounded up as it is.
         ceil = self.ceil_mode and self.padding != "same"
-        dense = _dense_max(
+        dense = dense_max(
             input,
             self.kernel_size,
             self.before,
@@ -261,8 +241,34 @@ class MaxBlurPool3d(_MaxBlurPool):
     blurpool = BlurPool3d
 
 
+def max_options(
+    rank: int,
+    kernel_size: int | tuple[int, ...],
+    padding: int | tuple[int, ...] | str | None,
+    padding_mode: str,
+) -> tuple[tuple[int, ...], Any, tuple[int, ...], tuple[int, ...]]:
+    """Check the options of a maximum; give window, padding, and pads at both ends."""
+    window = per_axis("kernel_size", kernel_size, rank)
+    check_mode(padding_mode)
+    if padding is None:
+        padding = "same" if padding_mode == "circular" else 0
+    if isinstance(padding, str):
+        if padding != "same":
+            raise ValueError(
+                f"padding must be 'same', an int or a tuple, got {padding!r}"
+            )
+        before = tuple((k - 1) // 2 for k in window)
+        return window, padding, before, tuple(k // 2 for k in window)
+    pads = per_axis("padding", padding, rank, at_least=0)
+    if any(2 * p > k for p, k in zip(pads, window, strict=True)):
+        raise ValueError(
+            f"padding must be at most half of kernel_size, got {padding} for {window}"
+        )
+    return window, padding, pads, pads
+
+
 @fx.wrap
-def _blur_pool(
+def blur_pool(
     input: Tensor,
     kernel: Tensor,
     channels: int | None,
@@ -281,7 +287,7 @@ def _blur_pool(
 
 
 @fx.wrap
-def _dense_max(
+def dense_max(
     input: Tensor,
     window: tuple[int, ...],
     before: tuple[int, ...],

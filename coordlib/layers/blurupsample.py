@@ -25,7 +25,7 @@ class _BlurUpsample(Blur):
         self.kernel *= math.prod(self.stride)
 
     def forward(self, input: Tensor) -> Tensor:
-        return _blur_upsample(
+        return blur_upsample(
             input,
             self.kernel,
             self.channels,
@@ -36,7 +36,7 @@ class _BlurUpsample(Blur):
 
 
 @fx.wrap
-def _blur_upsample(
+def blur_upsample(
     input: Tensor,
     kernel: Tensor,
     channels: int | None,

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_choice, check_flag
+from coordlib.arguments import check_choice, check_flag, check_tensor
 from coordlib.layers._arguments import check_input, per_axis
 from coordlib.layers._pooling import flat
 
@@ -40,9 +40,7 @@ class _PolyphasePool(nn.Module):
     ) -> None:
         super().__init__()
         self.stride = per_axis("stride", stride, self.rank)
-        check_choice("norm", norm, (1, 2, math.inf))
-        check_flag("return_phase", return_phase)
-        check_flag("ceil_mode", ceil_mode)
+        check_options(norm, return_phase, ceil_mode)
         self.norm = norm
         self.return_phase = return_phase
         self.ceil_mode = ceil_mode
@@ -50,7 +48,7 @@ class _PolyphasePool(nn.Module):
     def forward(
         self, input: Tensor, phase: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
-        return _polyphase_pool(
+        return polyphase_pool(
             input, phase, self.stride, self.norm, self.return_phase, self.ceil_mode
         )
 
@@ -59,8 +57,14 @@ class _PolyphasePool(nn.Module):
         return f"stride={self.stride}, norm={self.norm}{ceil}"
 
 
+def check_options(norm: float, return_phase: bool, ceil_mode: bool) -> None:
+    check_choice("norm", norm, (1, 2, math.inf))
+    check_flag("return_phase", return_phase)
+    check_flag("ceil_mode", ceil_mode)
+
+
 @fx.wrap
-def _polyphase_pool(
+def polyphase_pool(
     input: Tensor,
     phase: Tensor | None,
     stride: tuple[int, ...],
@@ -72,8 +76,7 @@ def _polyphase_pool(
     check_input(input, rank)
     single = input.ndim == rank + 1
     if single:
-        input = input.unsqueeze(0)
-        phase = None if phase is None else phase.unsqueeze(0)
+        input, phase = _batch_of_one(input, phase)
     if ceil_mode:
         ends = [-n % s for n, s in zip(input.shape[2:], stride, strict=True)]
         input = F.pad(input, flat([0] * rank, ends), mode="replicate")
@@ -81,6 +84,13 @@ def _polyphase_pool(
     if single:
         output, phase = output.squeeze(0), phase.squeeze(0)
     return (output, phase) if return_phase else output
+
+
+def _batch_of_one(input: Tensor, phase: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    if phase is not None:
+        check_tensor("phase", phase, any_kind=True)
+        phase = phase.unsqueeze(0)
+    return input.unsqueeze(0), phase
 
 
 def _pool(
@@ -110,6 +120,7 @@ def _given(
 
 def _index(phase: Tensor, samples: int, stride: tuple[int, ...]) -> list[Tensor]:
     """A phase as an index, one tensor an axis."""
+    check_tensor("phase", phase, any_kind=True)
     fits = torch.jit.is_tracing() or phase.shape == (samples, len(stride))
     if phase.dtype != torch.long or not fits:
         raise ValueError(
@@ -263,21 +274,20 @@ class _PolyphaseUpsample(nn.Module):
         self.stride = per_axis("stride", stride, self.rank)
 
     def forward(self, input: Tensor, phase: Tensor | None = None) -> Tensor:
-        return _polyphase_upsample(input, phase, self.stride)
+        return polyphase_upsample(input, phase, self.stride)
 
     def extra_repr(self) -> str:
         return f"stride={self.stride}"
 
 
 @fx.wrap
-def _polyphase_upsample(
+def polyphase_upsample(
     input: Tensor, phase: Tensor | None, stride: tuple[int, ...]
 ) -> Tensor:
     rank = len(stride)
     check_input(input, rank)
     if input.ndim == rank + 1:
-        phase = None if phase is None else phase.unsqueeze(0)
-        return _polyphase_upsample(input.unsqueeze(0), phase, stride).squeeze(0)
+        return polyphase_upsample(*_batch_of_one(input, phase), stride).squeeze(0)
     samples, channels, *size = input.shape
     if phase is None:
         phase = torch.zeros(samples, rank, dtype=torch.long, device=input.device)

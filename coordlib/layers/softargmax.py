@@ -27,17 +27,11 @@ class _SoftArgmax(nn.Module):
         normalised: bool = False,
     ) -> None:
         super().__init__()
-        _check_temperature(temperature)
-        check_flag("unit", unit)
-        check_flag("normalised", normalised)
-        if normalised and (isinstance(temperature, Tensor) or temperature != 1):
-            raise ValueError(
-                "temperature must be left out where the input is normalised, "
-                f"got {temperature}"
-            )
-        if isinstance(temperature, Tensor) and not isinstance(
-            temperature, nn.Parameter
-        ):
+        check_options(temperature, unit, normalised)
+        if isinstance(temperature, Tensor) and not temperature.is_meta:
+            _check_values(*temperature.tolist())
+        learned = isinstance(temperature, nn.Parameter)
+        if isinstance(temperature, Tensor) and not learned:
             temperature = temperature.detach().clone()
             self.register_buffer("temperature", temperature, persistent=False)
         else:
@@ -46,7 +40,7 @@ class _SoftArgmax(nn.Module):
         self.normalised = normalised
 
     def forward(self, input: Tensor) -> Tensor:
-        return _soft_argmax(
+        return soft_argmax(
             input, self.temperature, self.unit, self.normalised, self.rank
         )
 
@@ -60,7 +54,7 @@ class _SoftArgmax(nn.Module):
 
 
 @fx.wrap
-def _soft_argmax(
+def soft_argmax(
     input: Tensor,
     temperature: float | Tensor,
     unit: bool,
@@ -101,22 +95,32 @@ def along(density: Tensor, axis: int, rank: int, unit: bool) -> tuple[Tensor, Te
     return marginal, torch.arange(n, dtype=dtype, device=device)
 
 
-def _check_temperature(temperature: float | Tensor) -> None:
+def check_options(temperature: float | Tensor, unit: bool, normalised: bool) -> None:
+    """Refuse what is wrong, but for the values of a tensor, which may not be known."""
     if isinstance(temperature, Tensor):
         if temperature.ndim != 1 or not temperature.is_floating_point():
             raise ValueError(
                 "temperature must be a number or a floating point tensor of shape "
                 f"(C,), got {temperature.dtype} of shape {tuple(temperature.shape)}"
             )
-        values = temperature.tolist() if not temperature.is_meta else []
     elif isinstance(temperature, Real) and not isinstance(temperature, bool):
-        values = [temperature]
+        _check_values(temperature)
     else:
         raise TypeError(
             f"temperature must be a number or a tensor, got {temperature!r}"
         )
-    for value in values:
-        if not (value > 0 and math.isfinite(value)):
+    check_flag("unit", unit)
+    check_flag("normalised", normalised)
+    if normalised and (isinstance(temperature, Tensor) or temperature != 1):
+        raise ValueError(
+            "temperature must be left out where the input is normalised, "
+            f"got {temperature}"
+        )
+
+
+def _check_values(*temperatures: float) -> None:
+    for value in temperatures:
+        if not 0 < value < math.inf:
             raise ValueError(f"temperature must be positive, got {value}")
         if value < _LEAST:
             raise ValueError(f"temperature must be at least {_LEAST}, got {value}")

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 import coordlib
-from coordlib import grid, heatmaps, layers, surgery
+from coordlib import functional, grid, heatmaps, layers, surgery
 from coordlib.lab import data, measures, models
 from coordlib.lab.data import boxes, corruptions, perturbations
 from coordlib.lab.data.shapes import draw, radius, shapes
@@ -185,6 +185,7 @@ def used(kind, *forward):
 def the_calls():
     """List every public call."""
     yield from the_layers()
+    yield from the_functions()
     yield from the_tools()
     yield from the_models()
     yield from the_data()
@@ -323,6 +324,34 @@ def the_layers():
         {"size": "taps", "dtype": "dtype", "device": "device"},
         torchs=("device",),
     )
+
+
+def the_functions():
+    """List the layers as functions."""
+    blur = {"filter_size": 3, "stride": 2, "padding_mode": "reflect"}
+    poly = {"norm": 2, "return_phase": False, "ceil_mode": False}
+    soft = {"temperature": 1.0, "unit": True, "normalised": False}
+    phase = torch.zeros(2, 2, dtype=torch.long)
+    for name, base in {
+        "add_coords": {"with_r": False},
+        "blur_pool": blur,
+        "blur_upsample": blur,
+        "max_blur_pool": {"kernel_size": 2, "ceil_mode": False} | blur,
+        "polyphase_pool": {"stride": 2, "phase": phase} | poly,
+        "polyphase_upsample": {"stride": 2, "phase": phase},
+        "soft_argmax": soft,
+    }.items():
+        kinds = {"filter_size": "taps", "stride": "sizes", "padding_mode": "choice"}
+        kinds |= {"kernel_size": "sizes", "phase": "tensor", "norm": "number"}
+        kinds |= {"temperature": "number"}
+        yield Call(
+            f"functional.{name}",
+            getattr(functional, name),
+            base | {"input": torch.rand(2, 4, 6, 6)},
+            {option: kinds.get(option, "flag") for option in base}
+            | {"input": "tensor"},
+            {"phase": {"None"}, "norm": {"infinite"}},
+        )
 
 
 def the_tools():

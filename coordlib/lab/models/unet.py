@@ -22,8 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_integer
+from coordlib.functional import polyphase_upsample
 from coordlib.lab.models.common import he_normal_
-from coordlib.layers import BlurPool2d, PolyphasePool2d, PolyphaseUpsample2d
+from coordlib.layers import BlurPool2d, PolyphasePool2d
 
 __all__ = ["DOWNSAMPLINGS", "UNet", "spread"]
 
@@ -51,7 +52,7 @@ def spread(x: Tensor, phase: Tensor | None = None) -> Tensor:
     >>> spread(torch.tensor([[[[1.0, 2.0]]]])).tolist()
     [[[[1.0, 0.0, 2.0, 0.0], [0.0, 0.0, 0.0, 0.0]]]]
     """
-    return PolyphaseUpsample2d()(x, phase)
+    return polyphase_upsample(x, phase)
 
 
 class UNet(nn.Module):
