@@ -10,6 +10,11 @@ from coordlib.layers.blurpool import (
     MaxBlurPool3d,
     binomial_filter,
 )
+from coordlib.layers.blurupsample import (
+    BlurUpsample1d,
+    BlurUpsample2d,
+    BlurUpsample3d,
+)
 from coordlib.layers.coordconv import (
     CoordConv1d,
     CoordConv2d,
@@ -24,7 +29,14 @@ from coordlib.layers.encodings import (
     SinusoidalEncoding,
 )
 from coordlib.layers.padding import SamePad
-from coordlib.layers.polyphase import PolyphasePool1d, PolyphasePool2d, PolyphasePool3d
+from coordlib.layers.polyphase import (
+    PolyphasePool1d,
+    PolyphasePool2d,
+    PolyphasePool3d,
+    PolyphaseUpsample1d,
+    PolyphaseUpsample2d,
+    PolyphaseUpsample3d,
+)
 from coordlib.layers.softargmax import SoftArgmax1d, SoftArgmax2d, SoftArgmax3d
 
 __all__ = [
@@ -32,6 +44,9 @@ __all__ = [
     "BlurPool1d",
     "BlurPool2d",
     "BlurPool3d",
+    "BlurUpsample1d",
+    "BlurUpsample2d",
+    "BlurUpsample3d",
     "CoordConv1d",
     "CoordConv2d",
     "CoordConv3d",
@@ -46,6 +61,9 @@ __all__ = [
     "PolyphasePool1d",
     "PolyphasePool2d",
     "PolyphasePool3d",
+    "PolyphaseUpsample1d",
+    "PolyphaseUpsample2d",
+    "PolyphaseUpsample3d",
     "SamePad",
     "SinusoidalEncoding",
     "SoftArgmax1d",

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["blur", "dense_max", "flat"]
+__all__ = ["blur", "dense_max", "flat", "number_of_channels", "pad"]
 
 # Below, the calls themselves cost more than what they do.
 _LEAST = 2**16
@@ -53,7 +53,9 @@ def flat(before: Sequence[int], after: Sequence[int]) -> list[int]:
     return [p for pair in zip(before[::-1], after[::-1], strict=True) for p in pair]
 
 
-def _pad(input: Tensor, pads: list[int], mode: str, value: float | None) -> Tensor:
+def pad(
+    input: Tensor, pads: list[int], mode: str, value: float | None = None
+) -> Tensor:
     """Pad the last axes, in a mode by the name that torch.nn has for it."""
     if not any(pads):
         return input
@@ -103,7 +105,7 @@ def dense_max(
     alone = not fast and not circular and before == after
     if not alone:
         mode, value = ("circular", None) if circular else ("zeros", -math.inf)
-        input = _pad(input, flat(before, after), mode, value)
+        input = pad(input, flat(before, after), mode, value)
     if fast:
         return _DenseMax.apply(input, rank, _steps(window))
     padding = before if alone else (0,) * rank
@@ -140,7 +142,7 @@ def _number(length: Tensor) -> int:
 def _padded_filter(
     input: Tensor, kernel: Tensor, stride: tuple, pads: list[int], mode: str
 ) -> Tensor:
-    return _filter(_pad(input, pads, mode, None), kernel, stride, 0)
+    return _filter(pad(input, pads, mode), kernel, stride, 0)
 
 
 @dataclass(frozen=True)

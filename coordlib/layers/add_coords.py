@@ -47,14 +47,14 @@ class AddCoords(nn.Module):
         self.with_r = with_r
 
     def forward(self, input: Tensor) -> Tensor:
-        return _with_coordinates(input, self.with_r)
+        return with_coordinates(input, self.with_r)
 
     def extra_repr(self) -> str:
         return f"with_r={self.with_r}"
 
 
 @fx.wrap
-def _with_coordinates(input: Tensor, with_r: bool) -> Tensor:
+def with_coordinates(input: Tensor, with_r: bool) -> Tensor:
     check_tensor("input", input, any_kind=True)
     if input.ndim not in (3, 4, 5):
         raise ValueError(

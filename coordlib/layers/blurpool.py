@@ -6,16 +6,22 @@ low-pass filter in between takes the detail out. Blurring makes the output chang
 under shifts that are not multiples of the stride; it does not make it equivariant.
 """
 
-import math
-from collections.abc import Callable
-from typing import ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_choice, check_dtype
+from coordlib.arguments import check_flag
 from coordlib.layers import _pooling
-from coordlib.layers._arguments import check_input, check_integer, per_axis
+from coordlib.layers._arguments import check_input, per_axis
+from coordlib.layers._blur import (
+    Blur,
+    binomial_filter,
+    check_border,
+    check_channels,
+    check_mode,
+)
 
 __all__ = [
     "BlurPool1d",
@@ -27,127 +33,16 @@ __all__ = [
     "binomial_filter",
 ]
 
-# Far beyond any use, and soon computed; the numbers of a longer row would not be.
-_MOST_TAPS = 1024
-_PAD_MODES = ("reflect", "replicate", "zeros", "circular")
 
-
-def binomial_filter(
-    size: int,
-    *,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str | None = None,
-) -> Tensor:
-    """A row of Pascal's triangle, scaled to sum 1: the low-pass filter of BlurPool.
-
-    Parameters
-    ----------
-    size : int
-        Number of taps, from 1 to 1024: 1 is no blur, 2 the box ``[1, 1] / 2``, 3 the
-        triangle ``[1, 2, 1] / 4``, 5 ``[1, 4, 6, 4, 1] / 16``.
-    dtype : torch.dtype, default torch.float32
-        A floating point type.
-    device : torch.device or str, optional
-        Where the result lives.
-
-    Returns
-    -------
-    Tensor
-        Shape ``(size,)``.
-
-    Raises
-    ------
-    TypeError
-        If ``size`` is not an integer, or ``dtype`` not floating point.
-    ValueError
-        If ``size`` is below 1 or above 1024.
-
-    Notes
-    -----
-    Zhang, "Making convolutional networks shift-invariant again" (2019), section 3.
-
-    Examples
-    --------
-    >>> binomial_filter(3)
-    tensor([0.2500, 0.5000, 0.2500])
-    """
-    _check_taps("size", check_integer("size", size, at_least=1))
-    check_dtype("dtype", dtype)
-    row = [math.comb(size - 1, k) / 2 ** (size - 1) for k in range(size)]
-    return torch.tensor(row, dtype=dtype, device=device)
-
-
-class _BlurPool(nn.Module):
-    rank: ClassVar[int]
-    kernel: Tensor
-
-    def __init__(
-        self,
-        channels: int | None = None,
-        filter_size: int | tuple[int, ...] = 3,
-        stride: int | tuple[int, ...] = 2,
-        padding_mode: str = "reflect",
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__()
-        if channels is not None:
-            check_integer("channels", channels, at_least=1)
-        self.channels = channels
-        self.filter_size = per_axis("filter_size", filter_size, self.rank)
-        _check_taps("filter_size", max(self.filter_size))
-        self.stride = per_axis("stride", stride, self.rank)
-        self.padding_mode = _check_mode(padding_mode)
-        # A buffer, so that it moves with the model and no initialisation of weights
-        # finds it; not persistent, so that state dicts stay those of the plain network.
-        if dtype is not None:
-            check_dtype("dtype", dtype)
-        shape = channels or 1, 1, *self.filter_size
-        kernel = torch.empty(shape, device=device, dtype=dtype)
-        self.register_buffer("kernel", kernel, persistent=False)
-        self.reset_parameters()
-        before = [(k - 1) // 2 for k in self.filter_size]
-        after = [k // 2 for k in self.filter_size]
-        self._pads = _pooling.flat(before, after)
-
-    def reset_parameters(self) -> None:
-        """Write the filter: the outer product of one row of Pascal's triangle an axis.
-
-        A layer made on the meta device does so by itself as soon as it has memory.
-        """
-        if not self.kernel.is_floating_point():
-            raise TypeError(
-                f"dtype must be a floating point type, got {self.kernel.dtype}"
-            )
-        double = {"dtype": torch.float64, "device": "cpu"}
-        kernel = torch.ones(1, 1, **double)
-        for size in self.filter_size:
-            kernel = kernel.unsqueeze(-1) * binomial_filter(size, **double)
-        with torch.no_grad():
-            self.kernel.copy_(kernel.expand_as(self.kernel))
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        was_meta = self.kernel.is_meta
-        super()._apply(fn, recurse)
-        if was_meta and not self.kernel.is_meta:  # no state dict will bring the filter
-            self.reset_parameters()
-        return self
-
+class _BlurPool(Blur):
     def forward(self, input: Tensor) -> Tensor:
-        return _blur_pool(
+        return blur_pool(
             input,
             self.kernel,
             self.channels,
             self.stride,
             self._pads,
             self.padding_mode,
-        )
-
-    def extra_repr(self) -> str:
-        channels = "" if self.channels is None else f"{self.channels}, "
-        return (
-            f"{channels}filter_size={self.filter_size}, stride={self.stride}, "
-            f"padding_mode={self.padding_mode!r}"
         )
 
 
@@ -236,43 +131,35 @@ class _MaxBlurPool(nn.Module):
         filter_size: int | tuple[int, ...] = 3,
         padding_mode: str = "reflect",
         channels: int | None = None,
+        ceil_mode: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.kernel_size = per_axis("kernel_size", kernel_size, self.rank)
-        _check_mode(padding_mode)
-        if padding is None:
-            padding = "same" if padding_mode == "circular" else 0
-        if isinstance(padding, str):
-            if padding != "same":
-                raise ValueError(
-                    f"padding must be 'same', an int or a tuple, got {padding!r}"
-                )
-            self.before = tuple((k - 1) // 2 for k in self.kernel_size)
-            self.after = tuple(k // 2 for k in self.kernel_size)
-        else:
-            self.before = per_axis("padding", padding, self.rank, at_least=0)
-            self.after = self.before
-            if any(
-                2 * p > k for p, k in zip(self.before, self.kernel_size, strict=True)
-            ):
-                raise ValueError(
-                    "padding must be at most half of kernel_size, "
-                    f"got {padding} for {self.kernel_size}"
-                )
-        self.padding = padding
+        check_flag("ceil_mode", ceil_mode)
+        self.ceil_mode = ceil_mode
+        options = max_options(self.rank, kernel_size, padding, padding_mode)
+        self.kernel_size, self.padding, self.before, self.after = options
         self.blur = self.blurpool(
             channels, filter_size, stride, padding_mode, device, dtype
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        circular = self.blur.padding_mode == "circular"
-        dense = _dense_max(input, self.kernel_size, self.before, self.after, circular)
+        # The size that padding "same" keeps is rounded up as it is.
+        ceil = self.ceil_mode and self.padding != "same"
+        dense = dense_max(
+            input,
+            self.kernel_size,
+            self.before,
+            self.after,
+            self.blur.padding_mode == "circular",
+            self.blur.stride if ceil else None,
+        )
         return self.blur(dense)
 
     def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, padding={self.padding!r}"
+        ceil = ", ceil_mode=True" if self.ceil_mode else ""
+        return f"kernel_size={self.kernel_size}, padding={self.padding!r}{ceil}"
 
 
 class MaxBlurPool1d(_MaxBlurPool):
@@ -311,6 +198,10 @@ class MaxBlurPool2d(_MaxBlurPool):
         exactly with circular shifts by multiples of the stride.
     channels : int, optional
         Number of channels to insist on, which saves a few microseconds a call.
+    ceil_mode : bool, default False
+        Whether to round sizes up, as in ``torch.nn.MaxPool2d``: a last window that
+        begins inside the picture counts, though it ends beyond. With ``"same"`` sizes
+        are rounded up anyway.
     device, dtype : optional
         Of the filter, as in ``torch.nn``.
 
@@ -326,10 +217,10 @@ class MaxBlurPool2d(_MaxBlurPool):
     Notes
     -----
     ``(N, C, H, W)`` or unbatched ``(C, H, W)``. The output has
-    ``ceil((H + 2 * padding - kernel_size + 1) / stride)`` rows, or ``ceil(H / stride)``
-    for ``padding="same"``; columns likewise. For even H, stride 2 and a window of 2
-    both are H / 2, as in ``torch.nn.MaxPool2d``. So is the gradient: among equal
-    values the first of a window gets it, row by row.
+    ``(H + 2 * padding - kernel_size) // stride + 1`` rows, as that of
+    ``torch.nn.MaxPool2d``, or ``ceil(H / stride)`` for ``padding="same"``; columns
+    likewise. As in torch is the gradient, too: among equal values the first of a
+    window gets it, row by row.
 
     Zhang, "Making convolutional networks shift-invariant again" (2019), section 3.
 
@@ -350,8 +241,34 @@ class MaxBlurPool3d(_MaxBlurPool):
     blurpool = BlurPool3d
 
 
+def max_options(
+    rank: int,
+    kernel_size: int | tuple[int, ...],
+    padding: int | tuple[int, ...] | str | None,
+    padding_mode: str,
+) -> tuple[tuple[int, ...], Any, tuple[int, ...], tuple[int, ...]]:
+    """Check the options of a maximum; give window, padding, and pads at both ends."""
+    window = per_axis("kernel_size", kernel_size, rank)
+    check_mode(padding_mode)
+    if padding is None:
+        padding = "same" if padding_mode == "circular" else 0
+    if isinstance(padding, str):
+        if padding != "same":
+            raise ValueError(
+                f"padding must be 'same', an int or a tuple, got {padding!r}"
+            )
+        before = tuple((k - 1) // 2 for k in window)
+        return window, padding, before, tuple(k // 2 for k in window)
+    pads = per_axis("padding", padding, rank, at_least=0)
+    if any(2 * p > k for p, k in zip(pads, window, strict=True)):
+        raise ValueError(
+            f"padding must be at most half of kernel_size, got {padding} for {window}"
+        )
+    return window, padding, pads, pads
+
+
 @fx.wrap
-def _blur_pool(
+def blur_pool(
     input: Tensor,
     kernel: Tensor,
     channels: int | None,
@@ -361,55 +278,47 @@ def _blur_pool(
 ) -> Tensor:
     rank = len(stride)
     check_input(input, rank)
-    given = _pooling.number_of_channels(input, rank)
-    if channels is not None and given != channels:
-        raise ValueError(
-            f"input must have {channels} channels, got {given} "
-            f"in shape {tuple(input.shape)}"
-        )
+    check_channels(input, channels, rank)
     # After the last pixel it reaches k // 2, and never further before the first.
-    _check_border(input, pads[-1::-2], mode)
+    check_border(input, pads[-1::-2], mode)
     if kernel.dtype != input.dtype:
         kernel = kernel.to(input.dtype)
     return _pooling.blur(input, kernel, stride, pads, mode)
 
 
 @fx.wrap
-def _dense_max(
+def dense_max(
     input: Tensor,
     window: tuple[int, ...],
     before: tuple[int, ...],
     after: tuple[int, ...],
     circular: bool,
+    ceil: tuple[int, ...] | None,
 ) -> Tensor:
     check_input(input, len(window))
+    if ceil is not None:
+        input = _filled_up(input, window, before, ceil)
     # Beyond the border there is nothing that a maximum could find, unless the image
     # wraps around.
-    _check_border(input, after, "circular" if circular else "zeros")
+    check_border(input, after, "circular" if circular else "zeros")
     return _pooling.dense_max(input, window, before, after, circular)
 
 
-def _check_border(input: Tensor, reach: tuple[int, ...], mode: str) -> None:
-    """Say clearly where an axis is too short for the mode."""
-    if mode not in ("reflect", "circular") or torch.jit.is_tracing():
-        return
-    # A reflection needs one pixel more than it pads, a wrap exactly as many.
-    spare = 1 if mode == "reflect" else 0
-    size = input.shape[-len(reach) :]
-    for n, pad in zip(size, reach, strict=True):
-        if pad and n < pad + spare:
-            raise ValueError(
-                f"padding_mode {mode!r} needs at least {pad + spare} pixels along an "
-                f"axis padded by {pad}, got size {tuple(size)}; use a smaller filter, "
-                "a larger input, or padding_mode 'replicate' or 'zeros'"
-            )
-
-
-def _check_taps(name: str, size: int) -> None:
-    if size > _MOST_TAPS:
-        raise ValueError(f"{name} must be at most {_MOST_TAPS}, got {size}")
-
-
-def _check_mode(mode: str) -> str:
-    check_choice("padding_mode", mode, _PAD_MODES)
-    return mode
+def _filled_up(
+    input: Tensor,
+    window: tuple[int, ...],
+    padding: tuple[int, ...],
+    stride: tuple[int, ...],
+) -> Tensor:
+    """Add what a last window lacks, where it begins inside the picture."""
+    size = input.shape[-len(window) :]
+    lacking: list[int] = []
+    for n, k, p, s in zip(size, window, padding, stride, strict=True):
+        more = -(n + 2 * p - k) % s
+        if s > k - p:
+            # It would begin beyond unless more < k - p: a factor of 1 there, else 0. A
+            # condition, a tracer would answer once for all.
+            more = more * ((s + k - p - 1 - more) // s)
+        lacking.append(more)
+    pads = _pooling.flat([0] * len(window), lacking)
+    return F.pad(input, pads, value=-torch.inf)

@@ -2,19 +2,29 @@
 
 Keeping every s-th pixel can start at any of s phases along each axis. Starting always
 at the same one is what breaks equivariance. Starting where the image itself says (at
-the phase whose pixels have the largest norm) makes the choice shift with the image.
+the phase whose pixels have the largest norm) makes the choice shift with the image. And
+upsampling to the grid that was chosen on the way down puts everything back in place.
 """
 
 import math
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_choice, check_flag
+from coordlib.arguments import check_choice, check_flag, check_tensor
 from coordlib.layers._arguments import check_input, per_axis
+from coordlib.layers._pooling import flat
 
-__all__ = ["PolyphasePool1d", "PolyphasePool2d", "PolyphasePool3d"]
+__all__ = [
+    "PolyphasePool1d",
+    "PolyphasePool2d",
+    "PolyphasePool3d",
+    "PolyphaseUpsample1d",
+    "PolyphaseUpsample2d",
+    "PolyphaseUpsample3d",
+]
 
 
 class _PolyphasePool(nn.Module):
@@ -26,39 +36,61 @@ class _PolyphasePool(nn.Module):
         norm: float = 2,
         *,
         return_phase: bool = False,
+        ceil_mode: bool = False,
     ) -> None:
         super().__init__()
         self.stride = per_axis("stride", stride, self.rank)
-        check_choice("norm", norm, (1, 2, math.inf))
-        check_flag("return_phase", return_phase)
+        check_options(norm, return_phase, ceil_mode)
         self.norm = norm
         self.return_phase = return_phase
+        self.ceil_mode = ceil_mode
 
     def forward(
         self, input: Tensor, phase: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
-        return _polyphase_pool(input, phase, self.stride, self.norm, self.return_phase)
+        return polyphase_pool(
+            input, phase, self.stride, self.norm, self.return_phase, self.ceil_mode
+        )
 
     def extra_repr(self) -> str:
-        return f"stride={self.stride}, norm={self.norm}"
+        ceil = ", ceil_mode=True" if self.ceil_mode else ""
+        return f"stride={self.stride}, norm={self.norm}{ceil}"
+
+
+def check_options(norm: float, return_phase: bool, ceil_mode: bool) -> None:
+    check_choice("norm", norm, (1, 2, math.inf))
+    check_flag("return_phase", return_phase)
+    check_flag("ceil_mode", ceil_mode)
 
 
 @fx.wrap
-def _polyphase_pool(
+def polyphase_pool(
     input: Tensor,
     phase: Tensor | None,
     stride: tuple[int, ...],
     norm: float,
     return_phase: bool,
+    ceil_mode: bool,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    check_input(input, len(stride))
-    if input.ndim == len(stride) + 1:
-        given = None if phase is None else phase.unsqueeze(0)
-        output, phase = _pool(input.unsqueeze(0), given, stride, norm)
+    rank = len(stride)
+    check_input(input, rank)
+    single = input.ndim == rank + 1
+    if single:
+        input, phase = _batch_of_one(input, phase)
+    if ceil_mode:
+        ends = [-n % s for n, s in zip(input.shape[2:], stride, strict=True)]
+        input = F.pad(input, flat([0] * rank, ends), mode="replicate")
+    output, phase = _pool(input, phase, stride, norm)
+    if single:
         output, phase = output.squeeze(0), phase.squeeze(0)
-    else:
-        output, phase = _pool(input, phase, stride, norm)
     return (output, phase) if return_phase else output
+
+
+def _batch_of_one(input: Tensor, phase: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    if phase is not None:
+        check_tensor("phase", phase, any_kind=True)
+        phase = phase.unsqueeze(0)
+    return input.unsqueeze(0), phase
 
 
 def _pool(
@@ -79,21 +111,32 @@ def _given(
     parts: Tensor, sample: Tensor, phase: Tensor, stride: tuple[int, ...]
 ) -> Tensor:
     """The components of the phases that somebody handed in."""
-    if phase.dtype != torch.long or phase.shape != (parts.shape[0], len(stride)):
+    index = _index(phase, parts.shape[0], stride)
+    try:
+        return parts[(sample, *index)]
+    except IndexError:
+        raise _out_of_bounds(stride) from None
+
+
+def _index(phase: Tensor, samples: int, stride: tuple[int, ...]) -> list[Tensor]:
+    """A phase as an index, one tensor an axis."""
+    check_tensor("phase", phase, any_kind=True)
+    fits = torch.jit.is_tracing() or phase.shape == (samples, len(stride))
+    if phase.dtype != torch.long or not fits:
         raise ValueError(
-            f"phase must be a long tensor of shape {(parts.shape[0], len(stride))}, "
+            f"phase must be a long tensor of shape {(samples, len(stride))}, "
             f"got {phase.dtype} of shape {tuple(phase.shape)}"
         )
     # A negative index would count from the end. Beyond the stride, torch refuses it.
     axes = zip(phase.unbind(1), stride, strict=True)
-    index = [axis.where(axis >= 0, s) for axis, s in axes]
-    try:
-        return parts[(sample, *index)]
-    except IndexError:
-        raise IndexError(
-            "phase is out of bounds: it must be from 0 to stride - 1 along each axis "
-            f"for stride {stride}"
-        ) from None
+    return [axis.where(axis >= 0, s) for axis, s in axes]
+
+
+def _out_of_bounds(stride: tuple[int, ...]) -> IndexError:
+    return IndexError(
+        "phase is out of bounds: it must be from 0 to stride - 1 along each axis "
+        f"for stride {stride}"
+    )
 
 
 def _components(input: Tensor, stride: tuple[int, ...]) -> Tensor:
@@ -106,7 +149,7 @@ def _components(input: Tensor, stride: tuple[int, ...]) -> Tensor:
         raise ValueError(
             f"input size {tuple(size)} must be divisible by stride {stride}: "
             "otherwise a circular shift does not permute the phases; "
-            "crop or pad the input"
+            "crop or pad the input, or choose ceil_mode"
         )
     for axis, s in enumerate(stride):
         # Split the axis into (n / s, s); move the phase to the front.
@@ -153,12 +196,12 @@ class PolyphasePool1d(_PolyphasePool):
 class PolyphasePool2d(_PolyphasePool):
     """Keep every ``stride``-th pixel, starting where the result has the largest norm.
 
-    It refuses sizes that the stride does not divide, so an odd one at a stride of 2:
-    crop or pad before. Drop-in for ``x[..., ::2, ::2]``. Of the ``stride ** 2`` ways to
-    subsample an image (its polyphase components) each sample keeps the one with the
-    largest norm over all channels. Follow a dense layer with it, for example
-    ``MaxPool2d(2, stride=1)``, and put a ``BlurPool2d(stride=1)`` in between to alias
-    less as well.
+    It refuses sizes that the stride does not divide, so an odd one at a stride of 2,
+    unless ``ceil_mode`` fills them up. Drop-in for ``x[..., ::2, ::2]``. Of the
+    ``stride ** 2`` ways to subsample an image (its polyphase components) each sample
+    keeps the one with the largest norm over all channels. Follow a dense layer with it,
+    for example ``MaxPool2d(2, stride=1)``, and put a ``BlurPool2d(stride=1)`` in
+    between to alias less as well.
 
     Parameters
     ----------
@@ -168,6 +211,10 @@ class PolyphasePool2d(_PolyphasePool):
         The norm that is compared; ``inf`` compares the largest magnitudes.
     return_phase : bool, default False
         Whether forward returns ``(output, phase)``.
+    ceil_mode : bool, default False
+        Whether to repeat the last row and column until the stride divides the size, so
+        that 7 pixels become 4, as behind a strided convolution. For what is still
+        exact then see below.
 
     Raises
     ------
@@ -176,14 +223,15 @@ class PolyphasePool2d(_PolyphasePool):
         point.
     ValueError
         If ``stride`` is below 1 or ``norm`` unknown. In forward: if the input has
-        another number of axes or a size that ``stride`` does not divide, or ``phase``
-        has another shape or type.
+        another number of axes or, without ``ceil_mode``, a size that ``stride`` does
+        not divide, or ``phase`` has another shape or type.
     IndexError
         In forward: if ``phase`` is negative or not below ``stride``.
 
     Notes
     -----
-    ``(N, C, H, W)`` to ``(N, C, H / stride, W / stride)``, or unbatched ``(C, H, W)``.
+    ``(N, C, H, W)`` to ``(N, C, H / stride, W / stride)``, rounded up, or unbatched
+    ``(C, H, W)``.
 
     ``forward(input, phase=None)``: the phase chosen, ``(N, 2)`` from 0 to
     ``stride - 1`` (row, column), may be handed to the layer of a parallel branch, which
@@ -214,5 +262,101 @@ class PolyphasePool2d(_PolyphasePool):
 
 class PolyphasePool3d(_PolyphasePool):
     """Adaptive polyphase sampling of a volume; see :class:`PolyphasePool2d`."""
+
+    rank = 3
+
+
+class _PolyphaseUpsample(nn.Module):
+    rank: ClassVar[int]
+
+    def __init__(self, stride: int | tuple[int, ...] = 2) -> None:
+        super().__init__()
+        self.stride = per_axis("stride", stride, self.rank)
+
+    def forward(self, input: Tensor, phase: Tensor | None = None) -> Tensor:
+        return polyphase_upsample(input, phase, self.stride)
+
+    def extra_repr(self) -> str:
+        return f"stride={self.stride}"
+
+
+@fx.wrap
+def polyphase_upsample(
+    input: Tensor, phase: Tensor | None, stride: tuple[int, ...]
+) -> Tensor:
+    rank = len(stride)
+    check_input(input, rank)
+    if input.ndim == rank + 1:
+        return polyphase_upsample(*_batch_of_one(input, phase), stride).squeeze(0)
+    samples, channels, *size = input.shape
+    if phase is None:
+        phase = torch.zeros(samples, rank, dtype=torch.long, device=input.device)
+    index = _index(phase, samples, stride)
+    sample = torch.arange(samples, device=input.device)
+    parts = input.new_zeros(samples, *stride, channels, *size)
+    try:
+        parts = parts.index_put((sample, *index), input)
+    except IndexError:
+        raise _out_of_bounds(stride) from None
+    for axis in reversed(range(rank)):
+        # Move the last phase from the front behind its axis; join the two.
+        parts = parts.movedim(1 + axis, 3 + 2 * axis)
+        parts = parts.flatten(2 + 2 * axis, 3 + 2 * axis)
+    return parts
+
+
+class PolyphaseUpsample1d(_PolyphaseUpsample):
+    """Put samples back on the grid they came from; see :class:`PolyphaseUpsample2d`."""
+
+    rank = 1
+
+
+class PolyphaseUpsample2d(_PolyphaseUpsample):
+    """Put pixels back on the grid that :class:`PolyphasePool2d` took them from.
+
+    Everywhere else are zeros, so follow it with a convolution, or with
+    ``BlurPool2d(stride=1)``. A network that halves by one and doubles by the other is
+    equivariant to *every* circular shift, for a picture that moves takes its grid with
+    it; upsampling always to the same grid loses that.
+
+    Parameters
+    ----------
+    stride : int or tuple of int, default 2
+        How many pixels come of one, per axis if a tuple: the stride of the pooling.
+
+    Raises
+    ------
+    TypeError
+        If ``stride`` is not made of integers. In forward: if the input is not floating
+        point.
+    ValueError
+        If ``stride`` is below 1. In forward: if the input has another number of axes,
+        or ``phase`` another shape or type.
+    IndexError
+        In forward: if ``phase`` is negative or not below ``stride``.
+
+    Notes
+    -----
+    ``(N, C, H, W)`` to ``(N, C, stride * H, stride * W)``, or unbatched ``(C, H, W)``.
+
+    ``forward(input, phase=None)``: the phase is ``(N, 2)`` from 0 to ``stride - 1``
+    (row, column), as ``PolyphasePool2d(return_phase=True)`` returns it. Left out it is
+    0, the first pixel of each block.
+
+    Chaman and Dokmanić, "Truly shift-equivariant convolutional neural networks with
+    adaptive polyphase upsampling" (2021).
+
+    Examples
+    --------
+    >>> pool, upsample = PolyphasePool1d(return_phase=True), PolyphaseUpsample1d()
+    >>> upsample(*pool(torch.tensor([[3.0, 1.0, 4.0, 2.0]])))
+    tensor([[3., 0., 4., 0.]])
+    """
+
+    rank = 2
+
+
+class PolyphaseUpsample3d(_PolyphaseUpsample):
+    """Put voxels back on the grid they came from; see :class:`PolyphaseUpsample2d`."""
 
     rank = 3

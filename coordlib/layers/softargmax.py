@@ -19,73 +19,108 @@ _LEAST = 1e-37
 class _SoftArgmax(nn.Module):
     rank: int
 
-    def __init__(self, temperature: float | Tensor = 1.0, unit: bool = True) -> None:
+    def __init__(
+        self,
+        temperature: float | Tensor = 1.0,
+        unit: bool = True,
+        *,
+        normalised: bool = False,
+    ) -> None:
         super().__init__()
-        _check_temperature(temperature)
-        check_flag("unit", unit)
-        if isinstance(temperature, Tensor):
+        check_options(temperature, unit, normalised)
+        if isinstance(temperature, Tensor) and not temperature.is_meta:
+            _check_values(*temperature.tolist())
+        learned = isinstance(temperature, nn.Parameter)
+        if isinstance(temperature, Tensor) and not learned:
             temperature = temperature.detach().clone()
             self.register_buffer("temperature", temperature, persistent=False)
         else:
             self.temperature = temperature
         self.unit = unit
+        self.normalised = normalised
 
     def forward(self, input: Tensor) -> Tensor:
-        return _soft_argmax(input, self.temperature, self.unit, self.rank)
+        return soft_argmax(
+            input, self.temperature, self.unit, self.normalised, self.rank
+        )
 
     def extra_repr(self) -> str:
         temperature = self.temperature
         if isinstance(temperature, Tensor):
             temperature = f"one for each of {len(temperature)} channels"
+        if self.normalised:
+            return f"unit={self.unit}, normalised=True"
         return f"temperature={temperature}, unit={self.unit}"
 
 
 @fx.wrap
-def _soft_argmax(
-    input: Tensor, temperature: float | Tensor, unit: bool, rank: int
+def soft_argmax(
+    input: Tensor,
+    temperature: float | Tensor,
+    unit: bool,
+    normalised: bool,
+    rank: int,
 ) -> Tensor:
     check_input(input, rank)
-    if isinstance(temperature, Tensor):
-        _check_channels(temperature, input, rank)
-        temperature = temperature.view(-1, *[1] * rank)
-    scores = input.to(torch.promote_types(input.dtype, torch.float32))
-    # The softmax does not mind what is subtracted from all; and the largest being 0,
-    # no temperature makes it overflow.
-    largest = scores.detach().amax(tuple(range(-rank, 0)), keepdim=True)
-    scores = (scores - largest) / temperature
-    density = scores.flatten(-rank).softmax(-1).reshape(scores.shape)
+    density = input.to(torch.promote_types(input.dtype, torch.float32))
+    if not normalised:
+        density = _softmax(density, temperature, rank)
     axes = [_mean(density, axis, rank, unit) for axis in range(-rank, 0)]
     return torch.stack(axes, -1).to(input.dtype)
 
 
+def _softmax(scores: Tensor, temperature: float | Tensor, rank: int) -> Tensor:
+    if isinstance(temperature, Tensor):
+        _check_channels(temperature, scores, rank)
+        temperature = temperature.view(-1, *[1] * rank)
+    # The softmax does not mind what is subtracted from all; and the largest being 0,
+    # no temperature makes it overflow.
+    largest = scores.detach().amax(tuple(range(-rank, 0)), keepdim=True)
+    scores = (scores - largest) / temperature
+    return scores.flatten(-rank).softmax(-1).reshape(scores.shape)
+
+
 def _mean(density: Tensor, axis: int, rank: int, unit: bool) -> Tensor:
-    """Mean position along one axis: the others summed out, then weighted."""
+    marginal, positions = along(density, axis, rank, unit)
+    return (marginal * positions).sum(-1)
+
+
+def along(density: Tensor, axis: int, rank: int, unit: bool) -> tuple[Tensor, Tensor]:
+    """What lies at each place of an axis, the others summed out; and the places."""
     others = [a for a in range(-rank, 0) if a != axis]
     marginal = density.sum(others) if others else density
     n, dtype, device = marginal.shape[-1], marginal.dtype, marginal.device
     if unit:
-        positions = unit_grid((n,), dtype=dtype, device=device)[0]
-    else:
-        positions = torch.arange(n, dtype=dtype, device=device)
-    return (marginal * positions).sum(-1)
+        return marginal, unit_grid((n,), dtype=dtype, device=device)[0]
+    return marginal, torch.arange(n, dtype=dtype, device=device)
 
 
-def _check_temperature(temperature: float | Tensor) -> None:
+def check_options(temperature: float | Tensor, unit: bool, normalised: bool) -> None:
+    """Refuse what is wrong, but for the values of a tensor, which may not be known."""
     if isinstance(temperature, Tensor):
         if temperature.ndim != 1 or not temperature.is_floating_point():
             raise ValueError(
                 "temperature must be a number or a floating point tensor of shape "
                 f"(C,), got {temperature.dtype} of shape {tuple(temperature.shape)}"
             )
-        values = temperature.tolist() if not temperature.is_meta else []
     elif isinstance(temperature, Real) and not isinstance(temperature, bool):
-        values = [temperature]
+        _check_values(temperature)
     else:
         raise TypeError(
             f"temperature must be a number or a tensor, got {temperature!r}"
         )
-    for value in values:
-        if not (value > 0 and math.isfinite(value)):
+    check_flag("unit", unit)
+    check_flag("normalised", normalised)
+    if normalised and (isinstance(temperature, Tensor) or temperature != 1):
+        raise ValueError(
+            "temperature must be left out where the input is normalised, "
+            f"got {temperature}"
+        )
+
+
+def _check_values(*temperatures: float) -> None:
+    for value in temperatures:
+        if not 0 < value < math.inf:
             raise ValueError(f"temperature must be positive, got {value}")
         if value < _LEAST:
             raise ValueError(f"temperature must be at least {_LEAST}, got {value}")
@@ -112,10 +147,10 @@ class SoftArgmax1d(_SoftArgmax):
 class SoftArgmax2d(_SoftArgmax):
     """The mean position of the softmax of each channel: where its mass is.
 
-    The softmax is always applied: hand in scores, not a heat map that sums to 1 already
-    (of that, take the logarithm). Positions are (row, column), where kornia and dsntnn
-    give (x, y), and unit coordinates end on the centres of the corner pixels, where
-    those of dsntnn end on their edges.
+    The input is a map of scores, or with ``normalised`` a heat map that sums to 1
+    already, as :mod:`coordlib.heatmaps` has it. Positions are (row, column), where
+    kornia and dsntnn give (x, y), and unit coordinates end on the centres of the corner
+    pixels, where those of dsntnn end on their edges.
 
     Parameters
     ----------
@@ -123,16 +158,20 @@ class SoftArgmax2d(_SoftArgmax):
         The input is divided by it. The smaller, the closer to the position of the
         maximum; the larger, the closer to the centre of the image. At least 1e-37. A
         tensor of shape ``(C,)`` has one for each channel; it moves with the layer, is
-        not trained and stands in no state dict.
+        not trained and stands in no state dict. A ``torch.nn.Parameter`` of that shape
+        is trained and does; nothing keeps it positive then.
     unit : bool, default True
         Whether positions come in unit coordinates [-1, 1], or in pixels from 0.
+    normalised : bool, default False
+        Whether each channel of the input is a heat map, nowhere negative and with sum
+        1, which is not looked at. Then there is no softmax.
 
     Raises
     ------
     ValueError
-        If ``temperature`` is not positive and finite, or a tensor of another shape. In
-        forward: if the input has another number of axes, or of channels than there are
-        temperatures.
+        If ``temperature`` is not positive and finite, a tensor of another shape, or
+        given where the input is ``normalised``. In forward: if the input has another
+        number of axes, or of channels than there are temperatures.
     TypeError
         If ``temperature`` is neither a number nor a tensor. In forward: if the input is
         not floating point.

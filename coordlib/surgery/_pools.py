@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from coordlib import layers
@@ -57,14 +56,13 @@ def _max(
     elif wraps:
         pads = "same"
         before = [] if pool.ceil_mode else [_Crop(stride)]
-    elif pool.ceil_mode:
-        before = [_CeilPad(window, stride, padding)]
     blurred = _MAX_BLUR[rank](
         window,
         stride,
         pads,
         filter_size=_filter(stride, filter_size),
         padding_mode=padding_mode,
+        ceil_mode=pool.ceil_mode,
     )
     return nn.Sequential(*before, blurred) if before else blurred
 
@@ -100,25 +98,6 @@ def _filter(stride: tuple[int, ...], filter_size: int) -> tuple[int, ...]:
     return tuple(filter_size if s > 1 else 1 for s in stride)
 
 
-class _CeilPad(nn.Module):
-    """Fill up what is too little for a whole window, as ``ceil_mode`` does."""
-
-    def __init__(
-        self,
-        window: tuple[int, ...],
-        stride: tuple[int, ...],
-        padding: tuple[int, ...],
-    ) -> None:
-        super().__init__()
-        self.window, self.stride, self.padding = window, stride, padding
-
-    def forward(self, input: Tensor) -> Tensor:
-        return _ceil_pad(input, self.window, self.stride, self.padding)
-
-    def extra_repr(self) -> str:
-        return f"{self.window}, stride={self.stride}, padding={self.padding}"
-
-
 class _Crop(nn.Module):
     """Leave out what is too little for a whole window, at the end of each axis."""
 
@@ -133,26 +112,7 @@ class _Crop(nn.Module):
         return f"{self.multiple}"
 
 
-# A size is no number while torch.fx traces: it records calls of these.
-
-
-@fx.wrap
-def _ceil_pad(
-    input: Tensor,
-    window: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-) -> Tensor:
-    size = input.shape[-len(window) :]
-    pads: list[Any] = []
-    for n, k, s, p in reversed(list(zip(size, window, stride, padding, strict=True))):
-        more = -(n + 2 * p - k) % s
-        if s > k - p:
-            # A window that would begin beyond the picture is left out: 1 where
-            # more < k - p, else 0. A condition, a tracer would answer once for all.
-            more = more * ((s + k - p - 1 - more) // s)
-        pads += [0, more]
-    return F.pad(input, pads, value=-torch.inf)
+# A size is no number while torch.fx traces: it records a call of this.
 
 
 @fx.wrap

@@ -43,7 +43,7 @@ MUTATIONS = {
         "coordconv",
     ),
     "a blur that does not blur": Mutation(
-        "layers/blurpool.py",
+        "layers/_blur.py",
         "math.comb(size - 1, k) / 2 ** (size - 1)",
         "float(k == size // 2)",
         "antialiased-pooling",

@@ -18,7 +18,7 @@ from hostile import Call, ends_of, used
 from torch import nn
 
 import coordlib
-from coordlib import grid, layers, surgery
+from coordlib import functional, grid, heatmaps, layers, surgery
 from coordlib.lab import data, measures, models
 from coordlib.lab.data import boxes, corruptions, perturbations
 from coordlib.lab.data.shapes import draw, radius, shapes
@@ -38,6 +38,7 @@ FOLDER = tempfile.TemporaryDirectory()
 def the_calls():
     """List every public call."""
     yield from the_layers()
+    yield from the_functions()
     yield from the_tools()
     yield from the_models()
     yield from the_data()
@@ -55,42 +56,59 @@ def the_layers():
     """List the layers, each called once when it is made."""
     for rank in 1, 2, 3:
         x = torch.rand(2, 4, *[6] * rank)
-        yield Call(
-            f"BlurPool{rank}d",
-            used(getattr(layers, f"BlurPool{rank}d")),
-            {"channels": 4, "filter_size": 3, "stride": 2, "padding_mode": "reflect"}
-            | HANDED_ON
-            | {"input": x},
-            {"channels": "integer", "filter_size": "taps", "stride": "sizes"}
-            | {"padding_mode": "choice", "input": "tensor"}
-            | MADE_OF,
-            {"channels": {"None"}},
-            ("device",),
-        )
+        for kind in "BlurPool", "BlurUpsample":
+            yield Call(
+                f"{kind}{rank}d",
+                used(getattr(layers, f"{kind}{rank}d")),
+                {
+                    "channels": 4,
+                    "filter_size": 3,
+                    "stride": 2,
+                    "padding_mode": "reflect",
+                }
+                | HANDED_ON
+                | {"input": x},
+                {"channels": "integer", "filter_size": "taps", "stride": "sizes"}
+                | {"padding_mode": "choice", "input": "tensor"}
+                | MADE_OF,
+                {"channels": {"None"}},
+                ("device",),
+            )
         yield Call(
             f"MaxBlurPool{rank}d",
             used(getattr(layers, f"MaxBlurPool{rank}d")),
             {"kernel_size": 3, "stride": 2, "padding": 1, "filter_size": 3}
-            | {"padding_mode": "reflect", "channels": 4, "input": x},
+            | {"padding_mode": "reflect", "channels": 4, "ceil_mode": False}
+            | {"input": x},
             {"kernel_size": "sizes", "stride": "sizes", "padding": "sizes"}
             | {"filter_size": "taps", "padding_mode": "choice"}
-            | {"channels": "integer", "input": "tensor"},
+            | {"channels": "integer", "ceil_mode": "flag", "input": "tensor"},
             {"channels": {"None"}, "padding": {"None", "zero"}}
             | ({"padding": {"None", "zero", "zeros"}} if rank == 2 else {}),
         )
         yield Call(
             f"PolyphasePool{rank}d",
             used(getattr(layers, f"PolyphasePool{rank}d")),
-            {"stride": 2, "norm": 2, "return_phase": False, "input": x},
+            {"stride": 2, "norm": 2, "return_phase": False, "ceil_mode": False}
+            | {"input": x},
             {"stride": "sizes", "norm": "number", "return_phase": "flag"}
-            | {"input": "tensor"},
+            | {"ceil_mode": "flag", "input": "tensor"},
             {"norm": {"infinite"}},
+        )
+        phase = torch.zeros(2, rank, dtype=torch.long)
+        yield Call(
+            f"PolyphaseUpsample{rank}d",
+            used(getattr(layers, f"PolyphaseUpsample{rank}d"), "input", "phase"),
+            {"stride": 2, "input": x, "phase": phase},
+            {"stride": "sizes", "input": "tensor", "phase": "tensor"},
+            {"phase": {"None"}},
         )
         yield Call(
             f"SoftArgmax{rank}d",
             used(getattr(layers, f"SoftArgmax{rank}d")),
-            {"temperature": 1.0, "unit": True, "input": x},
-            {"temperature": "number", "unit": "flag", "input": "tensor"},
+            {"temperature": 1.0, "unit": True, "normalised": False, "input": x},
+            {"temperature": "number", "unit": "flag", "normalised": "flag"}
+            | {"input": "tensor"},
         )
         for transpose in "", "Transpose":
             name = f"CoordConv{transpose}{rank}d"
@@ -159,6 +177,34 @@ def the_layers():
         {"size": "taps", "dtype": "dtype", "device": "device"},
         torchs=("device",),
     )
+
+
+def the_functions():
+    """List the layers as functions."""
+    blur = {"filter_size": 3, "stride": 2, "padding_mode": "reflect"}
+    poly = {"norm": 2, "return_phase": False, "ceil_mode": False}
+    soft = {"temperature": 1.0, "unit": True, "normalised": False}
+    phase = torch.zeros(2, 2, dtype=torch.long)
+    for name, base in {
+        "add_coords": {"with_r": False},
+        "blur_pool": blur,
+        "blur_upsample": blur,
+        "max_blur_pool": {"kernel_size": 2, "ceil_mode": False} | blur,
+        "polyphase_pool": {"stride": 2, "phase": phase} | poly,
+        "polyphase_upsample": {"stride": 2, "phase": phase},
+        "soft_argmax": soft,
+    }.items():
+        kinds = {"filter_size": "taps", "stride": "sizes", "padding_mode": "choice"}
+        kinds |= {"kernel_size": "sizes", "phase": "tensor", "norm": "number"}
+        kinds |= {"temperature": "number"}
+        yield Call(
+            f"functional.{name}",
+            getattr(functional, name),
+            base | {"input": torch.rand(2, 4, 6, 6)},
+            {option: kinds.get(option, "flag") for option in base}
+            | {"input": "tensor"},
+            {"phase": {"None"}, "norm": {"infinite"}},
+        )
 
 
 def the_tools():
@@ -232,6 +278,26 @@ def the_tools():
             {argument: "tensor", "size": "sizes"},
             {argument: {"axes"}},
         )
+    heat, wanted = torch.full((2, 3, 4, 4), 1 / 16), torch.zeros(2, 3, 2)
+    yield Call(
+        "render_gaussian",
+        heatmaps.render_gaussian,
+        {"coordinates": wanted, "size": (8, 8), "sigma": 1.0, "unit": True},
+        {"coordinates": "tensor", "size": "sizes", "sigma": "number", "unit": "flag"},
+        {"coordinates": {"axes"}},
+    )
+    yield Call(
+        "js_divergence",
+        heatmaps.js_divergence,
+        {"heat": heat, "coordinates": wanted, "sigma": 1.0, "unit": True},
+        {"heat": "tensor", "coordinates": "tensor", "sigma": "number", "unit": "flag"},
+    )
+    yield Call(
+        "variance_penalty",
+        heatmaps.variance_penalty,
+        {"heat": heat, "sigma": 1.0},
+        {"heat": "tensor", "sigma": "number"},
+    )
     yield Call(
         "index_grid",
         grid.index_grid,

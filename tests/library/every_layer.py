@@ -12,13 +12,16 @@ CHANNELS = 4
 def rows():
     """Name each layer, and say how to make it and for how many axes it is."""
     for rank in 1, 2, 3:
-        for kind in ["AddCoords", "SoftArgmax", "PolyphasePool"]:
+        for kind in ["AddCoords", "SoftArgmax", "PolyphasePool", "PolyphaseUpsample"]:
             name = kind if kind == "AddCoords" else f"{kind}{rank}d"
             yield f"{name}-{rank}", rank, getattr(layers, name), (), {}
         yield f"AddCoords-{rank}-r", rank, layers.AddCoords, (True,), {}
+        pool, options = getattr(layers, f"PolyphasePool{rank}d"), {"ceil_mode": True}
+        yield f"PolyphasePool{rank}d-ceil", rank, pool, (3,), options
         conv = getattr(layers, f"CoordConv{rank}d")
         transpose = getattr(layers, f"CoordConvTranspose{rank}d")
         blur = getattr(layers, f"BlurPool{rank}d")
+        upsample = getattr(layers, f"BlurUpsample{rank}d")
         max_blur = getattr(layers, f"MaxBlurPool{rank}d")
         options = {"stride": 2, "padding": 1, "with_r": True, "groups": 2}
         yield f"CoordConv{rank}d-strided", rank, conv, (CHANNELS, 6, 3), options
@@ -29,11 +32,16 @@ def rows():
             same = {"padding": "same", **options}
             yield f"CoordConv{rank}d-{mode}", rank, conv, (CHANNELS, 6, 3), same
             yield f"BlurPool{rank}d-{mode}", rank, blur, (), options
+            yield f"BlurUpsample{rank}d-{mode}", rank, upsample, (), options
             yield f"MaxBlurPool{rank}d-{mode}", rank, max_blur, (3,), same
+        ceil = {"padding": 1, "ceil_mode": True}
+        yield f"MaxBlurPool{rank}d-ceil", rank, max_blur, (3, 3), ceil
         yield f"BlurPool{rank}d-channels", rank, blur, (CHANNELS, 4, 3), {}
         pad = {"kernel_size": 3, "stride": 2, "dilation": 1}
         pad = {name: (value,) * rank for name, value in pad.items()}
         yield f"SamePad-{rank}", rank, layers.SamePad, (), pad
+        soft = getattr(layers, f"SoftArgmax{rank}d")
+        yield f"SoftArgmax{rank}d-normalised", rank, soft, (), {"normalised": True}
     yield "SoftArgmax2d-temperatures", 2, layers.SoftArgmax2d, (torch.ones(4),), {}
     for kind in layers.FourierFeatures, layers.SinusoidalEncoding:
         yield kind.__name__, 0, kind, (), {}

@@ -191,6 +191,27 @@ def test_same_padding_keeps_the_size_of_the_dense_map(size, mode):
         assert layer(x).shape == (1, 1, math.ceil(size / 2), 4)
 
 
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_ceil_mode_rounds_sizes_up_as_torch_does(rank):
+    torch.manual_seed(0)
+    for k, s, p in itertools.product([1, 2, 3, 4], [1, 2, 3], [0, 1, 2]):
+        if 2 * p > k:
+            continue
+        for n in 4, 5, 6, 7:
+            x = torch.randn(1, 1, n, *[6, 5][: rank - 1])
+            pool = getattr(nn, f"MaxPool{rank}d")(k, s, p, ceil_mode=True)
+            layer = MAX_BLUR[rank - 1](k, s, p, filter_size=1, ceil_mode=True)
+            assert torch.equal(layer(x), pool(x))
+            layer = MAX_BLUR[rank - 1](k, s, p, padding_mode="zeros", ceil_mode=True)
+            assert layer(x).shape == pool(x).shape and layer(x).isfinite().all()
+
+
+def test_the_size_that_same_padding_keeps_is_rounded_up_as_it_is():
+    x = torch.randn(1, 1, 7, 8)
+    ceil = MaxBlurPool2d(3, padding="same", ceil_mode=True)
+    assert torch.equal(ceil(x), MaxBlurPool2d(3, padding="same")(x))
+
+
 def test_what_lies_beyond_the_border_never_wins():
     x = -torch.rand(1, 1, 6, 6) - 1
     for padding in 1, "same":
@@ -306,6 +327,7 @@ def test_the_representation_shows_the_options():
         "BlurPool2d(8, filter_size=(4, 4), stride=(2, 2), padding_mode='reflect')"
     )
     assert "kernel_size=(3, 3), padding=1" in repr(MaxBlurPool2d(3, padding=1))
+    assert "padding=0, ceil_mode=True" in repr(MaxBlurPool2d(3, ceil_mode=True))
 
 
 # Small and bad input

@@ -14,8 +14,12 @@ from coordlib.layers import (
     PolyphasePool1d,
     PolyphasePool2d,
     PolyphasePool3d,
+    PolyphaseUpsample1d,
+    PolyphaseUpsample2d,
+    PolyphaseUpsample3d,
 )
 
+UPSAMPLES = [PolyphaseUpsample1d, PolyphaseUpsample2d, PolyphaseUpsample3d]
 POOLS = [PolyphasePool1d, PolyphasePool2d, PolyphasePool3d]
 norms = st.sampled_from([1, 2, math.inf])
 
@@ -146,6 +150,139 @@ def test_what_cannot_be_told_apart_takes_the_first_phase():
         assert torch.equal(output, constant[..., ::2, ::2])
 
 
+# Sizes that the stride does not divide
+
+
+@given(st.data())
+def test_in_ceil_mode_the_last_line_is_repeated_until_the_stride_divides(data):
+    rank = data.draw(st.integers(1, 3))
+    stride = data.draw(st.tuples(*[st.integers(1, 3)] * rank))
+    size = data.draw(st.tuples(*[st.integers(1, 7)] * rank))
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, *size)
+    ends = [(0, -n % s) for n, s in zip(size, stride, strict=True)]
+    filled = torch.from_numpy(np.pad(x.numpy(), [(0, 0), (0, 0), *ends], "edge"))
+    expected = POOLS[rank - 1](stride, return_phase=True)(filled)
+    found = POOLS[rank - 1](stride, return_phase=True, ceil_mode=True)(x)
+    assert all(map(torch.equal, found, expected))
+    assert found[0].shape[2:] == tuple(
+        math.ceil(n / s) for n, s in zip(size, stride, strict=True)
+    )
+
+
+@given(st.tuples(*[st.integers(0, 4)] * 2), st.tuples(*[st.integers(0, 3)] * 2))
+def test_in_ceil_mode_shifts_on_a_background_are_exact(before, after):
+    """Something of 4 x 5 pixels in 9 x 9, never on the last row or column."""
+    torch.manual_seed(0)
+    thing = torch.randn(2, 3, 4, 5)
+    pool = PolyphasePool2d(return_phase=True, ceil_mode=True)
+
+    def pooled(i, j):
+        x = torch.full((2, 3, 9, 9), 0.5)
+        x[..., i : i + 4, j : j + 5] = thing
+        return pool(x)
+
+    before = before[0], min(before[1], 3)
+    (one, phase), (other, new_phase) = pooled(*before), pooled(*after)
+    by = torch.tensor(after) - torch.tensor(before)
+    for sample in range(2):
+        total = phase[sample] + by
+        steps = total.div(2, rounding_mode="floor").tolist()
+        assert torch.equal(other[sample], one[sample].roll(steps, (1, 2)))
+        assert torch.equal(new_phase[sample], total % 2)
+
+
+def test_on_an_odd_ring_no_circular_shift_is_kept_for_all_pictures():
+    torch.manual_seed(0)
+    x, pool = torch.randn(9, 1, 7), PolyphasePool1d(ceil_mode=True)
+    for by in range(1, 7):
+        moved = pool(x.roll(by, -1))
+        kept = [(moved == pool(x).roll(steps, -1)).all(-1) for steps in range(4)]
+        assert not torch.stack(kept).any(0).all()
+
+
+def test_a_network_that_halves_224_pixels_to_the_end_needs_no_cropping():
+    x, sizes = torch.randn(1, 2, 224, 224), []
+    for _ in range(6):
+        x = PolyphasePool2d(ceil_mode=True)(x)
+        sizes.append(x.shape[-1])
+    assert sizes == [112, 56, 28, 14, 7, 4]
+
+
+# And back again
+
+
+@given(st.data())
+def test_what_was_kept_goes_back_to_where_it_was_and_zeros_elsewhere(data):
+    rank = data.draw(st.integers(1, 3))
+    stride = data.draw(st.tuples(*[st.integers(1, 3)] * rank))
+    cells = data.draw(st.tuples(*[st.integers(1, 3)] * rank))
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, *[n * s for n, s in zip(cells, stride, strict=True)])
+    output, phase = POOLS[rank - 1](stride, return_phase=True)(x)
+    back = UPSAMPLES[rank - 1](stride)(output, phase)
+    for sample in range(2):
+        grid = torch.zeros_like(x[sample])
+        component(grid, phase[sample].tolist(), stride).fill_(1)
+        assert torch.equal(back[sample], x[sample] * grid)
+
+
+def test_pooling_again_on_the_same_grid_gives_back_what_was_upsampled():
+    x, phase = torch.randn(3, 2, 4, 5), torch.tensor([[0, 2], [1, 0], [1, 1]])
+    back = PolyphaseUpsample2d((2, 3))(x, phase)
+    assert back.shape == (3, 2, 8, 15)
+    assert torch.equal(PolyphasePool2d((2, 3))(back, phase), x)
+    first = PolyphaseUpsample2d((2, 3))(x)
+    assert torch.equal(first[..., ::2, ::3], x) and first.count_nonzero() == x.numel()
+
+
+class SmallUNet(nn.Module):
+    """Three sizes, polyphase on the way down and up, with a short cut at each."""
+
+    def __init__(self, upsample):
+        super().__init__()
+        self.convs = nn.ModuleList(
+            nn.Conv2d(inputs, 4, 3, padding=1, padding_mode="circular")
+            for inputs in (2, 4, 4, 8, 8)
+        )
+        self.down, self.up = PolyphasePool2d(return_phase=True), upsample
+        self.blur = BlurPool2d(stride=1, padding_mode="circular")
+
+    def forward(self, x):
+        large = self.convs[0](x).relu()
+        middle, phase = self.down(large)
+        middle = self.convs[1](middle).relu()
+        small, deeper = self.down(middle)
+        small = self.convs[2](small).relu()
+        joined = torch.cat([middle, self.blur(self.up(small, deeper))], 1)
+        joined = self.convs[3](joined).relu()
+        joined = torch.cat([large, self.blur(self.up(joined, phase))], 1)
+        return self.convs[4](joined)
+
+
+SHIFTS = [(1, 0), (0, 1), (3, -1), (5, 7), (2, 2), (-4, 9)]
+
+
+def test_a_circular_u_net_commutes_with_every_circular_shift():
+    torch.manual_seed(0)
+    network = SmallUNet(PolyphaseUpsample2d()).double()
+    x = torch.randn(3, 2, 8, 12, dtype=torch.float64)
+    for by in SHIFTS:
+        assert_close(network(x.roll(by, (2, 3))), network(x).roll(by, (2, 3)))
+
+
+def test_upsampling_always_to_the_same_grid_loses_that():
+    torch.manual_seed(0)
+    fixed = PolyphaseUpsample2d()
+    network = SmallUNet(lambda input, phase: fixed(input)).double()
+    x = torch.randn(3, 2, 8, 12, dtype=torch.float64)
+    assert not any(
+        torch.allclose(network(x.roll(by, (2, 3))), network(x).roll(by, (2, 3)))
+        for by in SHIFTS
+        if by != (2, 2)
+    )
+
+
 # What a layer of this kind should be
 
 
@@ -177,6 +314,9 @@ def test_a_single_image_needs_no_batch_axis(pool, rank):
     assert torch.equal(output, batch[0]) and torch.equal(phase, phases[0])
     assert torch.equal(layer(x, phase)[0], output)
     assert phase.shape == (rank,)
+    upsample = UPSAMPLES[rank - 1]()
+    assert torch.equal(upsample(output, phase), upsample(batch, phases)[0])
+    assert torch.equal(upsample(output), upsample(batch)[0])
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
@@ -219,6 +359,7 @@ def test_it_compiles_and_exports_once_for_all_sizes():
 
 def test_the_representation_shows_the_options():
     assert repr(PolyphasePool2d()) == "PolyphasePool2d(stride=(2, 2), norm=2)"
+    assert "norm=2, ceil_mode=True" in repr(PolyphasePool1d(ceil_mode=True))
 
 
 # Bad input
@@ -253,15 +394,17 @@ def test_bad_input_is_refused():
         PolyphasePool2d()(torch.zeros(1, 1, 8, 8, dtype=torch.long))
 
 
+@pytest.mark.parametrize("kind", [PolyphasePool2d, PolyphaseUpsample2d])
 @pytest.mark.parametrize(
     "phase", [torch.zeros(2, 1).long(), torch.zeros(3, 2).long(), torch.zeros(2, 2)]
 )
-def test_a_phase_of_another_shape_or_type_is_refused(phase):
+def test_a_phase_of_another_shape_or_type_is_refused(kind, phase):
     with pytest.raises(ValueError, match=r"long tensor of shape \(2, 2\), got"):
-        PolyphasePool2d()(torch.zeros(2, 1, 4, 4), phase)
+        kind()(torch.zeros(2, 1, 4, 4), phase)
 
 
+@pytest.mark.parametrize("kind", [PolyphasePool2d, PolyphaseUpsample2d])
 @pytest.mark.parametrize("phase", [[0, 2], [0, -1], [-2, 0]])
-def test_a_phase_outside_the_stride_is_refused(phase):
+def test_a_phase_outside_the_stride_is_refused(kind, phase):
     with pytest.raises(IndexError, match=r"phase is out of bounds: .* from 0 to stri"):
-        PolyphasePool2d()(torch.zeros(2, 1, 4, 4), torch.tensor([[1, 1], phase]))
+        kind()(torch.zeros(2, 1, 4, 4), torch.tensor([[1, 1], phase]))

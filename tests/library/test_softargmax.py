@@ -145,6 +145,33 @@ def test_each_channel_may_have_a_temperature_of_its_own(kind, rank, device):
     assert "one for each of 3 channels" in repr(layer)
 
 
+def test_temperatures_that_are_a_parameter_are_learned():
+    temperature = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    layer = SoftArgmax2d(temperature)
+    assert layer.temperature is temperature and list(layer.state_dict())
+    x = torch.randn(1, 2, 4, 4)
+    assert_close(layer(x), SoftArgmax2d(temperature.detach())(x))
+    layer(x).sum().backward()
+    assert (temperature.grad != 0).all()
+
+
+@pytest.mark.parametrize(("kind", "rank"), list(zip(KINDS, [1, 2, 3], strict=True)))
+def test_a_heat_map_that_sums_to_1_is_taken_as_it_is(kind, rank):
+    scores = torch.randn(2, 3, *[4, 6, 2][:rank])
+    heat = scores.flatten(2).softmax(-1).reshape(scores.shape)
+    for unit in True, False:
+        layer = kind(unit=unit, normalised=True)
+        assert_close(layer(heat), kind(unit=unit)(scores))
+        assert_close(layer(heat[0]), layer(heat)[0])
+    assert "normalised=True" in repr(layer) and "temperature" not in repr(layer)
+
+
+def test_a_heat_map_that_sums_to_1_has_no_temperature():
+    for temperature in 0.5, torch.ones(3):
+        with pytest.raises(ValueError, match="temperature must be left out where the"):
+            SoftArgmax2d(temperature, normalised=True)
+
+
 @pytest.mark.parametrize("temperature", [1e-37, 1e-30, 1e-6])
 def test_no_temperature_makes_it_overflow(temperature, device):
     x = torch.randn(1, 2, 5, 7, device=device) * 1000

@@ -222,7 +222,8 @@ def test_a_layer_that_was_never_called_can_be_traced_too(tool, row):
 
 def image_layers():
     kinds = "CoordConv2d", "CoordConvTranspose2d", "BlurPool2d", "MaxBlurPool2d"
-    return [name for name in ROWS if name.startswith((*kinds, "PolyphasePool2d"))]
+    more = "BlurUpsample2d", "PolyphasePool2d", "PolyphaseUpsample2d"
+    return [name for name in ROWS if name.startswith((*kinds, *more))]
 
 
 @pytest.mark.parametrize("row", image_layers())

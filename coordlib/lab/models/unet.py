@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_integer, check_tensor
+from coordlib.functional import polyphase_upsample
 from coordlib.lab.models.common import he_normal_
 from coordlib.layers import BlurPool2d, PolyphasePool2d
 
@@ -52,20 +53,7 @@ def spread(x: Tensor, phase: Tensor | None = None) -> Tensor:
     [[[[1.0, 0.0, 2.0, 0.0], [0.0, 0.0, 0.0, 0.0]]]]
     """
     check_tensor("x", x, 4, any_kind=True)
-    count, channels, height, width = x.shape
-    blocks = x.new_zeros(count, 2, 2, channels, height, width)
-    if phase is None:
-        blocks[:, 0, 0] = x
-    else:
-        check_tensor("phase", phase)
-        if phase.is_floating_point() or phase.shape != (count, 2):
-            raise ValueError(
-                f"phase must be two integers for each of {count} pictures, got "
-                f"{phase.dtype} of shape {tuple(phase.shape)}"
-            )
-        blocks[torch.arange(count, device=x.device), phase[:, 0], phase[:, 1]] = x
-    wide = blocks.permute(0, 3, 4, 1, 5, 2)
-    return wide.reshape(count, channels, 2 * height, 2 * width)
+    return polyphase_upsample(x, phase)
 
 
 class UNet(nn.Module):
