@@ -44,6 +44,18 @@ def replace_file(file: Path, content: bytes) -> None:
         raise
 
 
+def check_place(file: Path) -> None:
+    """Refuse a file that could not be written, before there is anything to write.
+
+    Its folder is created if it is missing.
+    """
+    if file.is_dir():
+        raise IsADirectoryError(f"{file} is a folder; name a file")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=file.parent):
+        pass
+
+
 @contextmanager
 def noting() -> Iterator[dict[str, str]]:
     """Write down which data are read meanwhile.

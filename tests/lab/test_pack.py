@@ -222,6 +222,17 @@ def test_a_limit_that_the_test_set_does_not_fit_is_refused(caches, tmp_path):
     assert not (tmp_path / "data.pack").exists()
 
 
+@pytest.mark.parametrize("name", ["folder", "file/pack"])
+def test_a_place_where_nothing_can_be_written_is_refused_before_data_are_fetched(
+    tmp_path, monkeypatch, name
+):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(pack, "verified", lambda *_: pytest.fail("data were fetched"))
+    with pytest.raises(OSError, match=str(tmp_path)):
+        pack.pack(tmp_path / name, ["mnist"], 10**9)
+
+
 def test_an_unknown_set_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="a set must be one of cifar-10, mnist"):
         pack.pack(tmp_path / "data.pack", ["imagenet"], 10**9)

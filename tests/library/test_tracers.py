@@ -173,7 +173,7 @@ def with_gradients(function, layer, input):
     return [output, *torch.autograd.grad((output * weight).sum(), variables)]
 
 
-@pytest.mark.parametrize(("tool", "row"), table(TOOLS))
+@pytest.mark.parametrize(("tool", "row"), list(table(TOOLS)))
 def test_what_is_traced_computes_the_same_at_three_sizes(tool, row):
     layer, inputs = made(row)
     reference = copy.deepcopy(layer)
@@ -213,7 +213,7 @@ def test_torchs_own_layers_fail_alike_under_inductor(like):
             with_gradients(compiled, layer, x)
 
 
-@pytest.mark.parametrize(("tool", "row"), table(["jit.trace", "make_fx"]))
+@pytest.mark.parametrize(("tool", "row"), list(table(["jit.trace", "make_fx"])))
 def test_a_layer_that_was_never_called_can_be_traced_too(tool, row):
     layer, inputs = made(row)
     traced = TOOLS[tool](copy.deepcopy(layer), inputs[0], variable_axes(row))

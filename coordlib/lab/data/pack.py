@@ -27,7 +27,7 @@ from coordlib.lab.data.cache import (
     verified,
 )
 from coordlib.lab.data.complete import CIFAR10, FASHION_MNIST, MNIST
-from coordlib.lab.files import replace_file
+from coordlib.lab.files import check_place, replace_file
 
 __all__ = ["SETS", "PackError", "limit_in_bytes", "pack", "unpack"]
 
@@ -142,10 +142,13 @@ def pack(
         sets.
     MissingDataError
         If a data set cannot be had.
+    OSError
+        If nothing can be written there; before anything is fetched.
     """
     chosen = [_known(name) for name in dict.fromkeys(names)]
     if not chosen:
         raise ValueError(f"names must hold at least one of {', '.join(SETS)}, got none")
+    check_place(Path(file))  # sets may take minutes to come
     sets = [(one, split) for split in ("test", "train") for one in chosen]
     # Small sets first: what they leave is for the large ones.
     sets.sort(key=lambda pair: (pair[1], verified(*pair)[0].nbytes))
