@@ -118,7 +118,11 @@ def _scores(
             window = x[..., top : top + size, left : left + size]
         else:
             window = shift(x, (i, j), mode)
-        scores = network(window)
+        try:
+            scores = network(window)
+        except RuntimeError as error:  # a window that is too small, say
+            shape = tuple(window.shape)
+            raise ValueError(f"MODEL fails on a picture {shape}: {error}") from error
         if not isinstance(scores, Tensor) or scores.ndim != 2:
             return None
         found.append(scores.softmax(1))

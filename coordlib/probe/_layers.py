@@ -223,6 +223,8 @@ def _unfit(output: Any, x: Tensor, axes: int) -> str:
     """Why an output cannot be measured; empty if it can."""
     if not isinstance(output, Tensor):
         return f"it gives a {type(output).__name__}; select= picks a part of it"
+    if not output.is_floating_point():
+        return f"it gives {output.dtype}, which is not floating point"
     shape = tuple(output.shape)
     if shape[:1] != tuple(x.shape[:1]) or not kind_of(output, x, axes):
         return f"it gives shape {shape}, neither (N, C, *size) nor (N, C)"

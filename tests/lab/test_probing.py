@@ -132,6 +132,7 @@ def test_a_network_that_is_made_already_will_do(picture, capsys):
         (["builtins:dict"], "must give a torch.nn.Module, got dict"),
         ([SMALL, "--shifts", "0"], "--shifts must be at least 1"),
         ([SMALL, "--size", "-3"], "--size must be at least 1"),
+        ([SMALL, "--size", "32"], "MODEL fails on a picture (1, 3, 32, 32): mat1"),
         ([SMALL, "--out", "figure.cat"], "--out must end in one of"),
         ([SMALL, "--out", "nowhere/figure.png"], "in a folder that is there"),
         ([f"{__name__}:steady", "--antialias"], "nothing to antialias"),

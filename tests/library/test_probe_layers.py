@@ -142,6 +142,16 @@ def test_a_dict_is_skipped_or_a_part_of_it_selected():
     assert found.probes["(the model)"].is_exact
 
 
+def test_integers_are_skipped():
+    class Labels(nn.Module):
+        def forward(self, x):
+            return x.argmax(1, keepdim=True)
+
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), Labels())
+    skipped = probe_layers(model, picture(), [1]).skipped
+    assert skipped == {"1": "it gives torch.int64, which is not floating point"}
+
+
 def test_a_function_can_bring_tokens_back_into_a_picture():
     class Tokens(nn.Module):
         def forward(self, x):
