@@ -148,9 +148,9 @@ class SoftArgmax2d(_SoftArgmax):
     """The mean position of the softmax of each channel: where its mass is.
 
     The input is a map of scores, or with ``normalised`` a heat map that sums to 1
-    already, as :mod:`coordlib.heatmaps` has it. Positions are (row, column), where
-    kornia and dsntnn give (x, y), and unit coordinates end on the centres of the corner
-    pixels, where those of dsntnn end on their edges.
+    already, as :mod:`coordlib.layers.heatmaps` has it. Positions are (row, column),
+    where kornia and dsntnn give (x, y), and unit coordinates end on the centres of the
+    corner pixels, where those of dsntnn end on their edges.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ from coordlib.probe._compare import (
     windows,
 )
 from coordlib.probe._probe import Between, Mode, Probe, check_protocol, gathered
-from coordlib.watching import in_mode, watched
+from coordlib.probe.watching import in_mode, watched
 
 
 @dataclass(frozen=True)

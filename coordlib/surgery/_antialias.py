@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from coordlib.arguments import check_flag, check_integer, check_sequence
 from coordlib.layers import BlurPool2d
+from coordlib.probe.watching import in_mode
 from coordlib.surgery._blurred import add_after, add_before
 from coordlib.surgery._dense import dense_form
 from coordlib.surgery._graphs import subsampling
@@ -26,7 +27,6 @@ from coordlib.surgery._places import Flow, Place, Target
 from coordlib.surgery._pools import blur, blurred_pool
 from coordlib.surgery._report import Change, Report, finish
 from coordlib.surgery._shapes import check_shapes, output_shapes
-from coordlib.watching import in_mode
 
 
 def antialias(

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coordlib.watching import in_mode, watched
+from coordlib.probe.watching import in_mode, watched
 
 
 def output_shapes(model: nn.Module, example: tuple) -> dict[str, list[Any]]:

@@ -18,7 +18,7 @@ from hostile import Call, ends_of, used
 from torch import nn
 
 import coordlib
-from coordlib import functional, grid, heatmaps, layers, surgery
+from coordlib import grid, layers, surgery
 from coordlib.lab import data, measures, models
 from coordlib.lab.data import boxes, corruptions, perturbations
 from coordlib.lab.data.shapes import draw, radius, shapes
@@ -26,6 +26,7 @@ from coordlib.lab.measures import motion, scenes
 from coordlib.lab.models import handmade
 from coordlib.lab.record import ledger, ledger_html, results
 from coordlib.lab.record.result import Result
+from coordlib.layers import functional, heatmaps
 from coordlib.probe import lie_derivative, probe_moves
 
 AT_MOST = 0.01

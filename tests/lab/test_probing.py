@@ -10,8 +10,8 @@ from PIL import Image
 from torch import nn
 
 from coordlib.__main__ import main
-from coordlib.lab import probing
 from coordlib.lab.data import photograph
+from coordlib.lab.figures import probing
 
 
 def small():

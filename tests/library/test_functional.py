@@ -8,7 +8,8 @@ import torch
 from torch import fx
 from torch.testing import assert_close
 
-from coordlib import functional, layers
+from coordlib import layers
+from coordlib.layers import functional
 
 RANKS = [1, 2, 3]
 # A function, the layer it is, and options that both take by these names.

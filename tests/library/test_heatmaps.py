@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from coordlib import layers
-from coordlib.heatmaps import js_divergence, render_gaussian, variance_penalty
+from coordlib.layers.heatmaps import js_divergence, render_gaussian, variance_penalty
 
 sizes = st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple)
 

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.arguments import check_choice, check_integer, check_tensor
-from coordlib.functional import polyphase_upsample
 from coordlib.lab.models.common import he_normal_
 from coordlib.layers import BlurPool2d, PolyphasePool2d
+from coordlib.layers.functional import polyphase_upsample
 
 __all__ = ["DOWNSAMPLINGS", "UNet", "spread"]
 

@@ -12,7 +12,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
-from coordlib.lab.figures import WIDTH, layer_errors, use
+from coordlib.lab.figures.shifts import layer_errors
+from coordlib.lab.figures.style import WIDTH, use
 from coordlib.probe import LayerProbes, Shift, probe_layers, shift
 from coordlib.surgery import Report, antialias
 
