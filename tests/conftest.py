@@ -1,6 +1,9 @@
 """What all tests share: a thread a worker, full precision, the same laws, devices."""
 
+import os
 from collections.abc import Iterator
+from multiprocessing import get_context
+from multiprocessing.context import BaseContext
 
 import pytest
 import torch
@@ -32,6 +35,16 @@ def present_devices() -> Iterator:
 def device(request: pytest.FixtureRequest) -> torch.device:
     """Give each device that is present: a test that asks for one runs on all."""
     return torch.device(request.param)
+
+
+@pytest.fixture
+def copies() -> BaseContext:
+    """Give a context whose processes begin as copies of this one."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no processes to fork")
+    if len(list(present_devices())) > 1:
+        pytest.skip("autograd refuses a copy where there is a GPU")
+    return get_context("fork")
 
 
 @pytest.fixture(scope="session")

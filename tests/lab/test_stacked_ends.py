@@ -2,7 +2,6 @@
 
 import os
 import signal
-from multiprocessing import get_context
 from statistics import mean
 
 import pytest
@@ -77,19 +76,15 @@ def trained(kind, file, killed_at=None):
     return models, [history.losses for history in histories]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes to fork")
-@pytest.mark.skipif(
-    torch.cuda.is_available(), reason="autograd refuses a fork where there is a GPU"
-)
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stack_of_any_kind_that_was_killed_ends_with_the_same_bits(
-    kind, tmp_path, monkeypatch
+    kind, tmp_path, monkeypatch, copies
 ):
     monkeypatch.setattr("coordlib.lab.training.resume.CHECKPOINT_SECONDS", 0)
     expected, losses = trained(kind, None)
     file = tmp_path / "state.pt"
-    process = get_context("fork").Process(target=trained, args=(kind, file, 4))
+    process = copies.Process(target=trained, args=(kind, file, 4))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL and file.exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_integer, check_not_negative
+from coordlib.arguments import check_not_negative
 from coordlib.lab.data.games import Games
 from coordlib.lab.data.seeds import step_generator
 from coordlib.lab.training.checks import check_keeping
@@ -90,8 +90,7 @@ def actor_critic(
     check_learner(model, games, lr, discount, clip, seed)
     check_not_negative("entropy", entropy)
     check_not_negative("value_weight", value_weight)
-    check_integer("measures", measures)
-    check_keeping(checkpoint, progress)
+    check_keeping(checkpoint, progress, measures)
     device = next(model.parameters()).device
     optimizer = torch.optim.RMSprop(model.parameters(), lr, alpha=0.99, eps=1e-5)
     playing = GamesInPlay(games, frames, rollout, clip_rewards)

@@ -87,17 +87,20 @@ def check_betas(betas: tuple[float, float]) -> None:
         raise ValueError(f"betas must be at least 0 and below 1, got {betas!r}")
 
 
-def check_ways(loss: Any, prepare: Any, augment: Any, draw: Any, callback: Any) -> None:
+def check_ways(
+    loss: Any, prepare: Any, augment: Any, draw: Any, callback: Any, *measure: Any
+) -> None:
     """Refuse a loss that cannot be called, and other ways that neither are nor can."""
     check_callable("loss", loss)
-    ways = {"prepare": prepare, "augment": augment, "draw": draw, "callback": callback}
-    for name, way in ways.items():
+    ways = [("prepare", prepare), ("augment", augment), ("draw", draw)]
+    ways += [("callback", callback), *(("measure", own) for own in measure)]
+    for name, way in ways:
         if way is not None:
             check_callable(name, way)
 
 
-def check_keeping(checkpoint: Any, progress: Any) -> None:
-    """Refuse what is no file to keep a state in, and what shows no bar.
+def check_keeping(checkpoint: Any, progress: Any, measures: Any = 1) -> None:
+    """Refuse what is no file to keep a state in, and what shows no bar or no curve.
 
     Raises
     ------
@@ -105,4 +108,5 @@ def check_keeping(checkpoint: Any, progress: Any) -> None:
     """
     if checkpoint is not None:
         check_path("checkpoint", checkpoint)
+    check_integer("measures", measures)
     check_instance("progress", progress, bool | str, "True, False or a name")

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_callable, check_instance, check_integer
+from coordlib.arguments import check_instance
 from coordlib.lab.data.seeds import step_generator
 from coordlib.lab.training.augmentation import OnDevice
 from coordlib.lab.training.checks import (
@@ -178,11 +178,8 @@ def fit(
     """
     check_network(model, lr, weight_decay)
     check_samples(inputs, targets, seed)
-    check_ways(loss, prepare, augment, draw, callback)
-    check_keeping(checkpoint, progress)
-    if measure is not None:
-        check_callable("measure", measure)
-    check_integer("measures", measures)
+    check_ways(loss, prepare, augment, draw, callback, measure)
+    check_keeping(checkpoint, progress, measures)
     check_method(method, momentum, betas)
     steps, batch_size = count_steps(len(inputs), steps, epochs, batch_size)
     factors = schedule_factors(schedule, steps)

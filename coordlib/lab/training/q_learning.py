@@ -98,12 +98,12 @@ def q_learning(
     counts = {"rollout": rollout, "batch_size": batch_size, "memory": memory}
     counts |= {"n_step": n_step, "target_interval": target_interval}
     check_learner(model, games, lr, discount, clip, seed)
-    for name, value in (counts | {"measures": measures}).items():
+    for name, value in counts.items():
         check_integer(name, value)
     check_integer("memory", memory, at_most=MOST_MEMORY)
     check_integer("batch_size", batch_size, at_most=MOST_MEMORY)
     check_share("epsilon", epsilon)
-    check_keeping(checkpoint, progress)
+    check_keeping(checkpoint, progress, measures)
     device = next(model.parameters()).device
     target = deepcopy(model)
     optimizer = torch.optim.Adam(model.parameters(), lr)

@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from coordlib.arguments import (
-    check_callable,
     check_choice,
-    check_integer,
     check_sequence,
 )
 from coordlib.lab.training.captured import Captured
@@ -125,17 +123,12 @@ schedule, prepare, augment, draw, measures, checkpoint, progress
         ``weight_decay``, ``samples``, ``seed`` and ``measure`` for each.
     """
     check_sequence("models", models, nn.Module, "modules")
-    models = list(models)
     seeds = _one_each("seed", models, seed)
     look = _one_each("measure", models, measure)
     _check_networks(models, lr, weight_decay)
     chosen = _chosen(models, samples, inputs, targets, seeds)
-    check_ways(loss, prepare, augment, draw, callback)
-    check_keeping(checkpoint, progress)
-    for own in look:
-        if own is not None:
-            check_callable("measure", own)
-    check_integer("measures", measures)
+    check_ways(loss, prepare, augment, draw, callback, *look)
+    check_keeping(checkpoint, progress, measures)
     check_choice("precision", precision, PRECISIONS)
     check_method(method, momentum, betas)
     lengths, batch_size = _lengths(chosen, steps, epochs, batch_size)
@@ -144,8 +137,7 @@ schedule, prepare, augment, draw, measures, checkpoint, progress
         *(inputs.to(device), targets.to(device), chosen, samples is None),
         *(batch_size, seeds, augment, draw, prepare),
     )
-    moved = {length: schedule_factors(schedule, length) for length in set(lengths)}
-    factors = [moved[length] for length in lengths]
+    factors = _factors(schedule, lengths)
     rules = precision, method, momentum
     recipes = Recipes(list(lr), list(weight_decay), betas, factors, *rules)
     # One network on a CPU: the stored results were measured without a stack.
@@ -183,6 +175,14 @@ schedule, prepare, augment, draw, measures, checkpoint, progress
     trainer.end()
     together.eval()
     return _histories(losses, recipes, state, curves)
+
+
+def _factors(
+    schedule: str | Callable[[float], float], lengths: list[int]
+) -> list[list[float]]:
+    """What multiplies the rate of each network at each of its steps."""
+    moved = {length: schedule_factors(schedule, length) for length in set(lengths)}
+    return [moved[length] for length in lengths]
 
 
 def _histories(
