@@ -142,7 +142,7 @@ OF_TORCH = {
     ),
 }
 BEYOND_TORCH = {
-    **{f"{kind}2d-replicate": "replicate" for kind in KINDS},
+    **{f"{kind}2d-replicate": "replicate" for kind in (*KINDS, "BlurUpsample")},
     **{f"{kind}3d-{m}": "circular" for kind in KINDS for m in MODES if m != "zeros"},
     "CoordConv3d-strided": "strided",
     "CoordConvTranspose3d": "transposed",
