@@ -35,7 +35,7 @@ def render_gaussian(
 
     Returns
     -------
-    Tensor, shape (..., *size)
+    Tensor, shape ``(..., *size)``
         In the type of ``coordinates``, computed in at least float32.
 
     Raises
@@ -80,7 +80,7 @@ def js_divergence(
 
     Parameters
     ----------
-    heat : Tensor, shape (..., *size)
+    heat : Tensor, shape ``(..., *size)``
         Nowhere negative, each map with sum 1.
     coordinates : Tensor, shape (..., D)
         Where the peaks should be.
@@ -135,7 +135,7 @@ def variance_penalty(heat: Tensor, sigma: float = 1.0) -> Tensor:
 
     Parameters
     ----------
-    heat : Tensor, shape (N, C, *size)
+    heat : Tensor, shape ``(N, C, *size)``
         Nowhere negative, each map with sum 1.
     sigma : float, default 1.0
         Wanted standard deviation, in pixels.

@@ -42,7 +42,7 @@ def lie_derivative(
     f : callable
         As for :func:`probe`, and differentiable in forward mode. Networks belong in
         evaluation mode.
-    x : Tensor, shape (N, C, *size)
+    x : Tensor, shape ``(N, C, *size)``
         Floating point.
     direction : float or tuple of float
         Input pixels along the last axes: ``(0, 1)`` is to the right.
