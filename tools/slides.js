@@ -9,7 +9,7 @@ Reveal.initialize({
 const fitting = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const slide = target.closest("section");
-    for (let zoom = 1; zoom > 0.5 && slide.scrollHeight > slide.clientHeight; zoom -= 0.05)
+    for (let zoom = 1; zoom > 0.3 && slide.scrollHeight > slide.clientHeight; zoom -= 0.05)
       target.style.zoom = zoom;
   }
 });
