@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from numpy.typing import ArrayLike
 
 from coordlib.arguments import check_choice
@@ -62,6 +63,8 @@ def training_curves(
     for split, top, bottom in zip(parts, axes[0], axes[-1], strict=True):
         top.set_title(split)
         bottom.set(xscale="log", xlabel="seconds of training")
+        # Over less than a decade matplotlib names every tick, one on top of the next.
+        bottom.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.3)))
     marks = [plt.Line2D([], [], color=colors[arm], label=arm) for arm in chosen]
     for style, name in ((":", "trained"), ("-", "held out")):
         marks.append(plt.Line2D([], [], color="0.4", ls=style, label=name))
