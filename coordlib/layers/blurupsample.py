@@ -126,6 +126,7 @@ class BlurUpsample2d(_BlurUpsample):
 
     Examples
     --------
+    >>> import torch
     >>> BlurUpsample1d()(torch.tensor([[0.0, 4.0, 8.0, 4.0]]))
     tensor([[0., 2., 4., 6., 8., 6., 4., 6.]])
     """

@@ -32,6 +32,7 @@ def add_coords(input: Tensor, with_r: bool = False) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> add_coords(torch.zeros(1, 1, 2, 2))[0, 1]
     tensor([[-1., -1.],
             [ 1.,  1.]])
@@ -51,6 +52,7 @@ def blur_pool(
 
     Examples
     --------
+    >>> import torch
     >>> blur_pool(torch.tensor([[[0.0, 4.0, 0.0, 4.0]]]))
     tensor([[[2., 2.]]])
     """
@@ -70,6 +72,7 @@ def blur_upsample(
 
     Examples
     --------
+    >>> import torch
     >>> blur_upsample(torch.tensor([[[0.0, 4.0]]]), padding_mode="replicate")
     tensor([[[0., 2., 4., 4.]]])
     """
@@ -93,6 +96,7 @@ def max_blur_pool(
 
     Examples
     --------
+    >>> import torch
     >>> max_blur_pool(torch.rand(8, 16, 32, 32), 2).shape
     torch.Size([8, 16, 16, 16])
     """
@@ -120,6 +124,7 @@ def polyphase_pool(
 
     Examples
     --------
+    >>> import torch
     >>> polyphase_pool(torch.tensor([[[0.0, 1.0, 0.0, 2.0]]]), return_phase=True)
     (tensor([[[1., 2.]]]), tensor([[1]]))
     """
@@ -136,6 +141,7 @@ def polyphase_upsample(
 
     Examples
     --------
+    >>> import torch
     >>> polyphase_upsample(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[1]]))
     tensor([[[0., 1., 0., 2.]]])
     """
@@ -158,6 +164,7 @@ def soft_argmax(
 
     Examples
     --------
+    >>> import torch
     >>> soft_argmax(torch.tensor([[[0.0, 50.0, 0.0, 0.0]]]), unit=False)
     tensor([[[1.]]])
     """

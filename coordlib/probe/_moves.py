@@ -63,7 +63,7 @@ def probe_moves(
 
     >>> def turned(x, quarters):
     ...     return x.rot90(quarters, (-2, -1))
-    >>> x, pool = torch.rand(1, 1, 8, 8), nn.MaxPool2d(2)
+    >>> x, pool = torch.rand(1, 1, 8, 8), torch.nn.MaxPool2d(2)
     >>> turns = {"move_input": turned, "move_output": turned}
     >>> probe_moves(pool, x, [1, 2, 3], **turns).is_exact
     True

@@ -12,6 +12,7 @@ from coordlib.lab.experiments.aliasing.layer_maps import (
     distance_maps,
 )
 from coordlib.lab.models.cifar import VGG
+from coordlib.lab.record.task import Contest
 
 
 def vgg(padding_mode="circular", width=0.04, **way):
@@ -116,10 +117,6 @@ def test_every_arm_is_a_network_with_its_border(preset):
 
 
 def test_what_a_blur_leaves_of_the_distance_is_a_ratio_to_the_plain_network():
-    class Task:
-        def rank(self, run):
-            return run["test_accuracy"]
-
     def run(arm, distance):
         numbers = dict.fromkeys(("exact", "odd", "even"), 0.0) | {"distance": distance}
         named = {f"pool1_{name}": value for name, value in numbers.items()}
@@ -130,7 +127,7 @@ def test_what_a_blur_leaves_of_the_distance_is_a_ratio_to_the_plain_network():
 
     runs = [run("ring_bin5", 0.1), run("ring_plain", 0.4)]
     arms = layer_maps.PRESETS["quick"]["arms"]
-    found = layer_maps.summarise(Task(), arms, runs)
+    found = layer_maps.summarise(Contest(networks={}, best="accuracy"), arms, runs)
     [left] = [row for row in found if row["metric"] == "remaining"]
     assert (left["way"], left["layer"]) == ("bin5", "pool1")
     assert left["value"] == pytest.approx(0.25)

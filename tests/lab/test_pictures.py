@@ -6,6 +6,7 @@ import torch
 from coordlib.lab.experiments.aliasing import architectures, naive, pictures
 from coordlib.lab.models.cifar import DOWNSAMPLINGS
 from coordlib.lab.record.result import Result
+from coordlib.lab.record.task import Contest
 
 
 def seeded(seed=0):
@@ -119,10 +120,6 @@ def test_the_other_networks_are_measured_where_vgg_is_not():
 
 
 def test_a_gain_is_the_difference_from_the_plain_network_of_its_kind():
-    class Task:
-        def rank(self, run):
-            return run["test_accuracy"]
-
     def run(arm, accuracy, consistency):
         return {
             "arm": arm,
@@ -140,7 +137,7 @@ def test_a_gain_is_the_difference_from_the_plain_network_of_its_kind():
     found = Result("pictures", "quick", {})
     runs = [run("vgg_plain_still", 0.5, 0.8), run("vgg_tri3_still", 0.6, 0.75)]
     arms = pictures.PRESETS["quick"]["arms"]
-    found.add(0, pictures.summarise(Task(), arms, runs))
+    found.add(0, pictures.summarise(Contest(networks={}, best="accuracy"), arms, runs))
     assert found.mean("accuracy_gain", way="tri3") == pytest.approx(0.1)
     drop = found.mean("consistency_gain", way="tri3", mode="circular")
     assert drop == pytest.approx(-0.05)

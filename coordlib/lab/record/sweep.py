@@ -93,7 +93,9 @@ class Sweep(Experiment):
         result.add(seed, self._summary(task, arms, runs))
         if task.keeps_weights and seed == KEPT_SEED:
             kept = kept_weights(setting.folder, task, arms, runs, setting.report)
-            results.save_weights(kept, result.experiment, result.preset, setting.where)
+            results.save_weights(
+                list(kept), result.experiment, result.preset, setting.where
+            )
         return sum(run["seconds"] for run in runs)
 
     def _summary(self, task: Task, arms: dict, runs: list[Run]) -> list[Row]:

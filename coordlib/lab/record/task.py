@@ -282,7 +282,10 @@ def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
 
 def best_run(contest: Contest, runs: list[Run], **which: Any) -> Run:
     """The best on test positions among the runs that have these values."""
-    check_instance("contest", contest, Contest, "a Contest")
+    # Of games too, which are no contest between trained networks.
+    if not callable(getattr(contest, "rank", None)):
+        kind = type(contest).__name__
+        raise TypeError(f"contest must be a Contest, or rank runs as one, got {kind}")
     check_sequence("runs", runs, Mapping, "runs")
     fitting = [r for r in runs if all(r[k] == v for k, v in which.items())]
     if not fitting:
