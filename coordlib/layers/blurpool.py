@@ -195,7 +195,8 @@ class MaxBlurPool2d(_MaxBlurPool):
         Taps of the blur.
     padding_mode : {"reflect", "replicate", "zeros", "circular"}, default "reflect"
         What lies beyond the border, for the blur. In circular mode the layer commutes
-        exactly with circular shifts by multiples of the stride.
+        exactly with circular shifts by multiples of the stride, if the padding is
+        ``"same"``, as it is there by default, and the stride divides the size.
     channels : int, optional
         Number of channels to insist on, which saves a few microseconds a call.
     ceil_mode : bool, default False

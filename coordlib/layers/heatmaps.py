@@ -16,6 +16,9 @@ from coordlib.layers.softargmax import along
 
 __all__ = ["js_divergence", "render_gaussian", "variance_penalty"]
 
+NARROWEST = 1e-6
+"""Pixels: a narrower Gaussian is one pixel all the same."""
+
 
 def render_gaussian(
     coordinates: Tensor, size: Sequence[int], sigma: float = 1.0, *, unit: bool = True
@@ -65,9 +68,12 @@ def render_gaussian(
     heat = pixels.new_ones(pixels.shape[:-1])
     for n, centre in zip(size, pixels.unbind(-1), strict=True):
         places = torch.arange(n, dtype=dtype, device=pixels.device)
-        # Each axis sums to 1 by itself, however far outside the centre is.
-        falls = -((places - centre.unsqueeze(-1)) / sigma).square() / 2
-        profile = falls.softmax(-1)
+        # Each axis sums to 1 by itself, however far outside the centre is, and however
+        # narrow the peak: what the nearest place lacks all lack.
+        away = (places - centre.unsqueeze(-1)).abs()
+        nearest, narrow = away.amin(-1, keepdim=True), max(sigma, NARROWEST)
+        falls = (away - nearest) / narrow * ((away + nearest) / narrow)
+        profile = (-falls / 2).softmax(-1)
         missing = heat.ndim - profile.ndim + 1
         heat = heat.unsqueeze(-1) * profile.unflatten(-1, (*[1] * missing, n))
     return heat.to(coordinates.dtype)
@@ -91,6 +97,7 @@ def js_divergence(
     -------
     Tensor, shape (...)
         From 0, where they are equal, to log 2, where they have no pixel in common.
+        Of the type of ``heat``; computed in float32 at least.
 
     Raises
     ------
@@ -118,10 +125,12 @@ def js_divergence(
             f"shape {tuple(heat.shape)} for {tuple(coordinates.shape)}"
         )
     size = heat.shape[-rank:]
-    wanted = render_gaussian(coordinates.to(heat.dtype), size, sigma, unit=unit)
+    given, work = heat.dtype, torch.promote_types(heat.dtype, torch.float32)
+    wanted = render_gaussian(coordinates.to(work), size, sigma, unit=unit)
+    heat = heat.to(work)
     middle = (heat + wanted) / 2
     divergence = _surprise(heat, middle) + _surprise(wanted, middle)
-    return divergence.flatten(-rank).sum(-1) / 2
+    return (divergence.flatten(-rank).sum(-1) / 2).clamp(min=0).to(given)
 
 
 def _surprise(p: Tensor, q: Tensor) -> Tensor:
@@ -143,7 +152,8 @@ def variance_penalty(heat: Tensor, sigma: float = 1.0) -> Tensor:
     Returns
     -------
     Tensor, shape (N, C)
-        The squared difference of the variances in pixels, summed over the axes.
+        The squared difference of the variances in pixels, summed over the axes. Of the
+        type of ``heat``; computed in float32 at least.
 
     Raises
     ------
@@ -170,10 +180,11 @@ def variance_penalty(heat: Tensor, sigma: float = 1.0) -> Tensor:
             "heat must be (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
             f"got shape {tuple(heat.shape)}"
         )
+    given, heat = heat.dtype, heat.to(torch.promote_types(heat.dtype, torch.float32))
     penalty = heat.new_zeros(heat.shape[:2])
     for axis in range(-rank, 0):
         marginal, places = along(heat, axis, rank, unit=False)
         mean = (marginal * places).sum(-1, keepdim=True)
         variance = (marginal * (places - mean).square()).sum(-1)
         penalty = penalty + (variance - sigma**2).square()
-    return penalty
+    return penalty.to(given)

@@ -162,6 +162,8 @@ def _components(input: Tensor, stride: tuple[int, ...]) -> Tensor:
 @torch.no_grad()
 def _largest(parts: Tensor, rank: int, norm: float) -> Tensor:
     """The phase with the largest norm; among equal norms, the roughest."""
+    # The difference of two large numbers of half precision is infinite.
+    parts = parts.to(torch.promote_types(parts.dtype, torch.float32))
     best = torch.ones(parts.shape[:2], dtype=torch.bool, device=parts.device)
     differences = [parts - parts.roll(1, axis) for axis in range(-rank, 0)]
     for values in [parts, *differences]:

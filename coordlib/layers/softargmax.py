@@ -1,7 +1,9 @@
 """Soft-argmax: read a position out of a heat map, differentiably."""
 
 import math
+from collections.abc import Callable
 from numbers import Real
+from typing import Self
 
 import torch
 from torch import Tensor, fx, nn
@@ -34,10 +36,20 @@ class _SoftArgmax(nn.Module):
         if isinstance(temperature, Tensor) and not learned:
             temperature = temperature.detach().clone()
             self.register_buffer("temperature", temperature, persistent=False)
+            self._values = None if temperature.is_meta else temperature.tolist()
         else:
             self.temperature = temperature
         self.unit = unit
         self.normalised = normalised
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        fixed = self._buffers.get("temperature")
+        super()._apply(fn, recurse)
+        given = self._buffers.get("temperature")
+        if fixed is not None and fixed.is_meta and not given.is_meta and self._values:
+            # No state dict will bring it.
+            self.temperature = given.new_tensor(self._values)
+        return self
 
     def forward(self, input: Tensor) -> Tensor:
         return soft_argmax(

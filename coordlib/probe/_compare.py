@@ -194,9 +194,11 @@ def _output_shifts(
 
 def difference(a: Tensor, b: Tensor, kept: Tensor | None, axes: int) -> Sides:
     """Compare the two sides over the kept places of the last ``axes`` axes."""
-    apart, compared = (a - b).abs(), b
+    # In half precision the norm of a map overflows; of integers there is none.
+    one, other = _at_least_single(a), _at_least_single(b)
+    apart, compared = (one - other).abs(), other
     if kept is not None:
-        apart, compared = torch.where(kept, apart, 0), torch.where(kept, b, 0)
+        apart, compared = torch.where(kept, apart, 0), torch.where(kept, other, 0)
     norm, distance = float(compared.norm()), float(apart.norm())
     image = apart.mean(dim=tuple(range(apart.ndim - axes)))
     if kept is not None:
@@ -207,3 +209,7 @@ def difference(a: Tensor, b: Tensor, kept: Tensor | None, axes: int) -> Sides:
         largest=float(apart.max()),
         panel=(a, b),
     )
+
+
+def _at_least_single(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -103,7 +103,8 @@ def _slope(x: Tensor, by: Shift) -> Tensor:
     slope = torch.zeros_like(work)
     for axis, d in zip(range(-len(by), 0), by, strict=True):
         n = x.shape[axis]
-        factor = torch.arange(n // 2 + 1, device=x.device) * (-2j * pi * d / n)
+        waves = torch.arange(n // 2 + 1, dtype=work.dtype, device=x.device)
+        factor = waves * (-2j * pi * d / n)
         if n % 2 == 0:
             factor[-1] = 0
         spectrum = torch.fft.rfft(work.movedim(axis, -1)) * factor

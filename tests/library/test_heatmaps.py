@@ -125,3 +125,24 @@ def test_bad_arguments_are_refused_by_name():
         js_divergence(heat, torch.zeros(1, 3, 2))
     with pytest.raises(ValueError, match=r"heat must be .* got shape \(4, 4\)"):
         variance_penalty(heat[0, 0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_in_half_precision_positions_far_from_the_corner_are_told_apart(dtype):
+    wanted = torch.tensor([[257.0, 259.0]])
+    heat = render_gaussian(wanted, (300, 300), unit=False).to(dtype)
+    found = js_divergence(heat, wanted, unit=False)
+    assert found.dtype == dtype
+    assert 0 <= found < 1e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_in_half_precision_a_far_peak_has_the_variance_it_has(dtype):
+    heat = render_gaussian(torch.tensor([[[900.0]]]), (1024,), unit=False)
+    assert variance_penalty(heat.to(dtype)) < 1e-3
+
+
+@pytest.mark.parametrize(("place", "sigma"), [(0.1, 1e-20), (0.1, 1e-300), (1e30, 1.0)])
+def test_the_narrowest_and_the_farthest_gaussians_sum_to_one(place, sigma):
+    heat = render_gaussian(torch.tensor([place]), (5,), sigma)
+    assert float(heat.sum()) == pytest.approx(1)

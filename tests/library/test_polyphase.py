@@ -408,3 +408,10 @@ def test_a_phase_of_another_shape_or_type_is_refused(kind, phase):
 def test_a_phase_outside_the_stride_is_refused(kind, phase):
     with pytest.raises(IndexError, match=r"phase is out of bounds: .* from 0 to stri"):
         kind()(torch.zeros(2, 1, 4, 4), torch.tensor([[1, 1], phase]))
+
+
+def test_in_half_precision_the_choice_is_that_of_single_precision():
+    made = torch.Generator().manual_seed(0)
+    x = (30_000 * torch.randn(50, 1, 8, generator=made)).clamp(-6e4, 6e4).half()
+    pool = PolyphasePool1d(return_phase=True)
+    assert torch.equal(pool(x)[1], pool(x.float())[1])

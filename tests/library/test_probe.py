@@ -363,3 +363,16 @@ def test_a_stride_that_the_sizes_allow_is_not_spoken_of(recwarn):
     probe(nn.Conv2d(2, 1, 3), picture(16), [(0, 1)], mode="cropped")
     probe(nn.MaxPool2d((2, 1)), picture(), [3])
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_in_half_precision_errors_are_those_of_single_precision(dtype):
+    x = 1000 * torch.rand(1, 8, 64, 64, generator=torch.Generator().manual_seed(0))
+    pool, shifts = torch.nn.MaxPool2d(2), [(0, 1), (1, 1)]
+    single, half = (probe(pool, x.to(d), shifts).errors for d in (torch.float32, dtype))
+    assert half == pytest.approx(single, rel=0.02)
+
+
+def test_answers_that_are_integers_are_compared():
+    found = probe(lambda x: (9 * x).long(), torch.rand(2, 3, 4, 4), [(0, 1)])
+    assert found.is_exact

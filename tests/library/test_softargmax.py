@@ -213,3 +213,10 @@ def test_bad_input_is_refused():
         SoftArgmax2d()(torch.zeros(8, 8))
     with pytest.raises(TypeError, match=r"floating point, got torch\.int64"):
         SoftArgmax2d()(torch.zeros(1, 1, 8, 8, dtype=torch.long))
+
+
+def test_a_fixed_temperature_comes_back_from_meta():
+    layer, x = SoftArgmax2d(torch.tensor([0.5, 1.0, 2.0])), torch.rand(2, 3, 9, 7)
+    before = layer(x)
+    again = layer.to("meta").to_empty(device="cpu")
+    assert torch.equal(again(x), before)
