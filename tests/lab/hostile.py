@@ -4,6 +4,7 @@ import math
 import re
 import threading
 import warnings
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -238,3 +239,18 @@ def ends_of(calls):
                     how = "torch's own"
                 found.append((call.name, argument, label, how, words))
     return found
+
+
+def hanging(ends):
+    """Those that did not end."""
+    return [end for end in ends if end[3] == "hangs"]
+
+
+def unnamed(ends):
+    """Those that name no argument, torch's own apart; printed, with the counts."""
+    count = Counter(how for _, _, _, how, _ in ends)
+    print(f"\n{len(ends)} hostile calls: {dict(count)}")
+    others = [end for end in ends if end[3] not in ("named", "torch's own")]
+    for end in others:
+        print(*end, sep=" | ")
+    return others
