@@ -219,11 +219,14 @@ def counted(trainer: SideBySide) -> Counter:
     return counter
 
 
-def planned(experiment: Experiment, config: dict) -> Iterator[tuple[Task, dict]]:
-    """The stacks of an experiment, each with its task.
+def planned(
+    experiment: Experiment, config: dict, seeds: int = 1
+) -> Iterator[tuple[Task, dict]]:
+    """The stacks of so many seeds of an experiment, each with its task.
 
-    Of a search by halving, five seeds in its last round. Which recipes are left by
-    then nobody knows before: as if they came from all over the grid.
+    Of a search by halving, five seeds in its last round, whatever is asked for. Which
+    recipes are left by then nobody knows before: as if they came from all over the
+    grid.
     """
     if isinstance(experiment, Halving):
         task, entries = task_of(experiment, config), grid_of(config)
@@ -242,8 +245,12 @@ def planned(experiment: Experiment, config: dict) -> Iterator[tuple[Task, dict]]
     task = made(experiment.task, config)
     if not isinstance(task, Task):
         raise ValueError(f"{experiment.name} does not learn from samples")
-    for job in stacks(task, jobs(config["arms"], task.splits(0), 0, True)):
-        yield task, job
+    wanted = [
+        job
+        for seed in range(seeds)
+        for job in jobs(config["arms"], task.splits(seed), seed, True)
+    ]
+    yield from ((task, job) for job in stacks(task, wanted))
 
 
 def _spread(entries: list[dict], kept: int) -> list[dict]:

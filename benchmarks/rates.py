@@ -15,13 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.engine import prepared_on, stepping, trainer_of
+from benchmarks.engine import planned, prepared_on, stepping, trainer_of
 from coordlib.lab import experiments
 from coordlib.lab.models.cifar import VGG, ResNet
 from coordlib.lab.models.painters import DeconvPainter
 from coordlib.lab.record.device import best_device
-from coordlib.lab.record.sweep import jobs, stacks
-from coordlib.lab.record.task import made
 from coordlib.lab.training.course import PRECISIONS
 from coordlib.lab.training.device import device_seconds
 from coordlib.lab.training.losses import pixel_cross_entropy
@@ -111,14 +109,7 @@ def _laid_out(make: Callable[[], nn.Module]) -> nn.Module:
 def sweep(name: str, preset: str, seeds: int, device: torch.device, steps: int) -> None:
     """Print what a step of each stack of a sweep takes, and all its steps together."""
     experiment, total = experiments.find(name), 0.0
-    config = experiment.config(preset)
-    task = made(experiment.task, config)
-    planned = [
-        job
-        for seed in range(seeds)
-        for job in jobs(config["arms"], task.splits(seed), seed, True)
-    ]
-    for job in stacks(task, planned):
+    for task, job in planned(experiment, experiment.config(preset), seeds):
         trainer = prepared_on(device, task, job)
         each, whole = _milliseconds(trainer, device, steps), len(trainer.settings)
         total += each * whole / 1000
