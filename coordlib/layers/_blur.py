@@ -1,15 +1,15 @@
 """What layers that blur share: options, the filter, and checks of the border."""
 
 import math
-from collections.abc import Callable
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from coordlib.arguments import check_choice, check_dtype, check_integer
 from coordlib.layers import _pooling
 from coordlib.layers._arguments import per_axis
+from coordlib.layers._fixed import Fixed
 
 # Far beyond any use, and soon computed; the numbers of a longer row would not be.
 _MOST_TAPS = 1024
@@ -84,10 +84,11 @@ def blur_kernel(size: tuple[int, ...]) -> Tensor:
     return kernel
 
 
-class Blur(nn.Module):
+class Blur(Fixed):
     """The options of a layer that blurs, and its filter."""
 
     rank: ClassVar[int]
+    fixed = "kernel"
     kernel: Tensor
 
     def __init__(
@@ -124,13 +125,6 @@ class Blur(nn.Module):
         kernel = blur_kernel(self.filter_size)
         with torch.no_grad():
             self.kernel.copy_(kernel.expand_as(self.kernel))
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        was_meta = self.kernel.is_meta
-        super()._apply(fn, recurse)
-        if was_meta and not self.kernel.is_meta:  # no state dict will bring the filter
-            self.reset_parameters()
-        return self
 
     def extra_repr(self) -> str:
         channels = "" if self.channels is None else f"{self.channels}, "

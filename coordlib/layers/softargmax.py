@@ -1,9 +1,7 @@
 """Soft-argmax: read a position out of a heat map, differentiably."""
 
 import math
-from collections.abc import Callable
 from numbers import Real
-from typing import Self
 
 import torch
 from torch import Tensor, fx, nn
@@ -11,6 +9,7 @@ from torch import Tensor, fx, nn
 from coordlib.arguments import check_flag
 from coordlib.grid import unit_grid
 from coordlib.layers._arguments import check_input
+from coordlib.layers._fixed import Fixed
 
 __all__ = ["SoftArgmax1d", "SoftArgmax2d", "SoftArgmax3d"]
 
@@ -18,8 +17,9 @@ __all__ = ["SoftArgmax1d", "SoftArgmax2d", "SoftArgmax3d"]
 _LEAST = 1e-37
 
 
-class _SoftArgmax(nn.Module):
+class _SoftArgmax(Fixed):
     rank: int
+    fixed = "temperature"
 
     def __init__(
         self,
@@ -33,23 +33,21 @@ class _SoftArgmax(nn.Module):
         if isinstance(temperature, Tensor) and not temperature.is_meta:
             _check_values(*temperature.tolist())
         learned = isinstance(temperature, nn.Parameter)
+        self._values: list[float] | None = None
         if isinstance(temperature, Tensor) and not learned:
             temperature = temperature.detach().clone()
             self.register_buffer("temperature", temperature, persistent=False)
-            self._values = None if temperature.is_meta else temperature.tolist()
+            if not temperature.is_meta:
+                self._values = temperature.tolist()
         else:
             self.temperature = temperature
         self.unit = unit
         self.normalised = normalised
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        fixed = self._buffers.get("temperature")
-        super()._apply(fn, recurse)
-        given = self._buffers.get("temperature")
-        if fixed is not None and fixed.is_meta and not given.is_meta and self._values:
-            # No state dict will bring it.
-            self.temperature = given.new_tensor(self._values)
-        return self
+    def reset_parameters(self) -> None:
+        """Write the temperatures that were given; what is learned stays as it is."""
+        if self._values is not None:
+            self.temperature.copy_(torch.tensor(self._values))
 
     def forward(self, input: Tensor) -> Tensor:
         return soft_argmax(
