@@ -162,7 +162,7 @@ def _add_probe_options(command: argparse.ArgumentParser) -> None:
 
 
 def _probe(options: argparse.Namespace) -> None:
-    from coordlib.lab.figures import probing
+    from coordlib.lab.experiments import probing
 
     for name, least in ("shifts", 1), ("size", 1):
         if getattr(options, name) < least:

@@ -22,9 +22,9 @@ from coordlib.lab.data.cache import (
     store,
     verified,
 )
+from coordlib.lab.data.files import noting
 from coordlib.lab.data.pack import PackError, limit_in_bytes
 from coordlib.lab.experiments import plans
-from coordlib.lab.files import noting
 from coordlib.lab.record.experiment import options
 
 RNG = np.random.default_rng(3)

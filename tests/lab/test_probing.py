@@ -11,7 +11,7 @@ from torch import nn
 
 from coordlib.__main__ import main
 from coordlib.lab.data import photograph
-from coordlib.lab.figures import probing
+from coordlib.lab.experiments import probing
 
 
 def small():

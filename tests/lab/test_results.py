@@ -13,7 +13,7 @@ import pytest
 import torch
 from made import result_rows
 
-from coordlib.lab import files
+from coordlib.lab.data import files
 from coordlib.lab.record import results
 from coordlib.lab.record.result import Result, interval, rows
 from coordlib.lab.record.results import ResultError

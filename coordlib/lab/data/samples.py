@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coordlib.arguments import check_choice, check_flag
-from coordlib.lab import files
+from coordlib.lab.data import files
 
 __all__ = ["GARMENTS", "digits", "garments", "photograph", "pictures"]
 

@@ -8,7 +8,7 @@ from string import Formatter
 from typing import Any
 
 from coordlib.arguments import check_instance
-from coordlib.lab import files
+from coordlib.lab.data import files
 from coordlib.lab.record import expression
 from coordlib.lab.record.verdicts import LEAST_SEEDS
 

@@ -13,7 +13,7 @@ import torch
 
 import coordlib
 from coordlib.arguments import check_instance, check_number
-from coordlib.lab import files
+from coordlib.lab.data import files
 
 
 def provenance(device: torch.device, seconds: float) -> dict:

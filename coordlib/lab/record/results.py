@@ -18,8 +18,8 @@ from typing import Any
 from torch import Tensor
 
 from coordlib.arguments import check_choice, check_instance, check_sequence
-from coordlib.lab import files
-from coordlib.lab.files import replace_file
+from coordlib.lab.data import files
+from coordlib.lab.data.files import replace_file
 from coordlib.lab.record import arrays
 from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.provenance import device_name, provenance, versions
