@@ -7,7 +7,7 @@ from typing import Any
 
 from coordlib.arguments import check_callable, check_instance, check_sequence
 from coordlib.lab.record import ledger, results
-from coordlib.lab.record.device import best_device
+from coordlib.lab.record.device import best_device, spare_cpu
 from coordlib.lab.record.result import Result
 
 
@@ -28,11 +28,15 @@ class Html:
 def about() -> None:
     """Print the versions and the device in use, and today's date, on one line.
 
+    It is the first call of every page, so it also readies the CPU for what follows;
+    see :func:`coordlib.lab.training.spare_cpu`.
+
     Examples
     --------
     >>> about()  # doctest: +SKIP
     coordlib 0.1.0 · Python 3.11.7 · torch 2.13.0 · numpy 2.4.6 · cpu · 2026-11-23
     """
+    spare_cpu()
     used = results.versions()
     print(
         f"coordlib {used['coordlib']} · Python {used['python']}"

@@ -2,9 +2,10 @@
 
 import torch
 
-from coordlib.lab.training.device import device_seconds
+from coordlib.lab.training.device import device_seconds, spare_cpu
 
-__all__ = ["best_device", "device_seconds"]  # the second by its name of old
+# The others are training's; pages and runs look for them here.
+__all__ = ["best_device", "device_seconds", "spare_cpu"]
 
 
 def best_device(request: str | torch.device = "auto") -> torch.device:

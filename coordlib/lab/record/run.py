@@ -12,7 +12,7 @@ from coordlib.arguments import (
 )
 from coordlib.lab.data.files import noting
 from coordlib.lab.record import results
-from coordlib.lab.record.device import best_device
+from coordlib.lab.record.device import best_device, spare_cpu
 from coordlib.lab.record.experiment import Experiment, Setting
 from coordlib.lab.record.result import Result
 from coordlib.lab.record.results import Where
@@ -83,6 +83,8 @@ def run(
         )
     results.check_writable(where)
     chosen = best_device(device)
+    if chosen.type == "cpu":
+        spare_cpu()
     name = f"{experiment.name} {preset}"
     # The folder is held, and written once, before any work is done.
     with results.alone(experiment.name, preset, where) as folder:

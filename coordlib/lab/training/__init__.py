@@ -2,7 +2,7 @@
 
 from coordlib.lab.training.actor_critic import actor_critic
 from coordlib.lab.training.adversarial import GANHistory, draw_latents, fit_gan
-from coordlib.lab.training.device import denormals_flushed, device_seconds
+from coordlib.lab.training.device import denormals_flushed, device_seconds, spare_cpu
 from coordlib.lab.training.loop import History, fit
 from coordlib.lab.training.losses import pixel_cross_entropy
 from coordlib.lab.training.playing import (
@@ -38,4 +38,5 @@ __all__ = [
     "random_policy",
     "sampling_policy",
     "schedule_factor",
+    "spare_cpu",
 ]

@@ -1,14 +1,20 @@
-"""How long a device computed, and what numbers a CPU skips."""
+"""How long a device computed, and what a CPU is spared."""
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
+from platform import libc_ver
 from time import perf_counter, process_time
 
 import torch
 
 from coordlib.arguments import check_instance
 
-__all__ = ["denormals_flushed", "device_seconds"]
+__all__ = ["denormals_flushed", "device_seconds", "spare_cpu"]
+
+# Options of glibc's mallopt, and the largest block that is kept.
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+LARGEST_KEPT = 2**28
 
 
 def device_seconds(device: torch.device) -> float:
@@ -45,3 +51,18 @@ def denormals_flushed() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(before)
+
+
+def spare_cpu() -> None:
+    """Have this process waste no time on denormal numbers and on memory, from now on.
+
+    :func:`denormals_flushed` reaches the thread that calls it; a thread that starts
+    after this call flushes them, too. And memory that a step of training frees is
+    kept for the next step, which asks for blocks of the same sizes: the system would
+    clear every page of them again. (That is asked of glibc; elsewhere nothing is.)
+    """
+    torch.set_flush_denormal(True)
+    if libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(MMAP_THRESHOLD, LARGEST_KEPT)
+        libc.mallopt(TRIM_THRESHOLD, 2**31 - 1)
