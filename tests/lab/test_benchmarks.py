@@ -4,6 +4,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 
 import pytest
 import torch
@@ -202,3 +203,20 @@ def test_the_bounds_are_read_off_the_stored_results(capsys):
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 1 + len(list(bounds(stored)))
     assert not any("measuring" in line for line in printed)
+
+
+def test_the_readme_says_what_was_measured_of_the_layer():
+    layer = stored("coordconv")
+
+    def ratios(of, **axes):
+        rows = layer.select(metric="ratio", of=of, **axes)
+        return [row["value"] for row in rows if row["work"] != "memory"]
+
+    plain = ratios("ours/plain", work="training")
+    joined = ratios("concatenated/ours", work="training")
+    worst = 1 / min(ratios("concatenated/ours"))
+    words = " ".join((ROOT / "README.md").read_text().split())
+    assert f"At the median of {len(plain)} cases on one processor core" in words
+    assert f"takes {median(plain):.2f} times as long as one of `nn.Conv2d`" in words
+    assert f"instead takes {median(joined):.2f} times as long as that" in words
+    assert f"appending is faster: up to {worst:.1f} times" in words
