@@ -129,6 +129,24 @@ def test_a_seed_without_a_number_that_may_lack_is_left_out():
     assert entry.because == "4 of 5 seeds"
 
 
+def test_where_every_seed_lacks_a_number_that_may_lack_nothing_is_judged():
+    quantities = QUANTITIES | {
+        "kept": {"metric": "kept", "sparse": True},
+        "c": {"metric": "b", "sparse": True},
+    }
+    clause = Clause("more", "difference", "kept - b", MATTERS)
+    asked = claim(clause, quantities=quantities, gates={"floor": "a >= 0.5"})
+    entry = decide(asked, {"trial": result(FIVE)})
+    assert (entry.verdict, entry.because) == ("not tested", "no seed has kept")
+    assert entry.command == "" and "no seed has kept" in ledger.to_html([entry])
+    apart = result(FIVE)
+    apart.rows = [row for row in apart.rows if row["metric"] != "a" or row["seed"] < 2]
+    apart.rows = [row for row in apart.rows if row["metric"] != "b" or row["seed"] > 2]
+    other = {name: axes | {"sparse": True} for name, axes in QUANTITIES.items()}
+    entry = decide(claim(clause, quantities=other), {"trial": apart})
+    assert entry.because == "no seed has all that it speaks of"
+
+
 def test_the_clause_that_decides_is_named():
     clauses = (
         Clause("first", "difference", "a", MATTERS),
@@ -303,6 +321,15 @@ def test_results_decide_the_verdict(tmp_path):
     assert found["P01"].verdict == "holds"
     assert found["P03"].verdict == "fails"
     assert found["P03"].because == "every square: fails: squares == 1"
+
+
+def test_the_page_shows_the_rules_of_what_is_not_measured(tmp_path):
+    entries = ledger.ledger(where=tmp_path)
+    shown = ledger.to_html(entries)
+    assert "gate: the training dots are learnt" in shown
+    assert all(f'id="{name}"' in shown for name in IDS)
+    assert all(f'href="#{name}"' in overview(entries) for name in IDS)
+    assert ledger_html.open_rows(entries).count("no result of") == len(IDS)
 
 
 def test_the_ledger_draws_no_random_numbers():

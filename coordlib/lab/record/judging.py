@@ -162,6 +162,8 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
     if missing:
         why = f"no result of {', '.join(missing)}"
         return Entry(claim, Judged(verdicts.NOT_TESTED, why))
+    if not _common_seeds(claim, measured):
+        return Entry(claim, Judged(verdicts.NOT_TESTED, _no_seed(claim, measured)))
     numbers = _numbers(claim, measured, where)
     result = measured[claim.experiment]
     figure = ""
@@ -270,12 +272,29 @@ def _common_seeds(claim: Claim, measured: Mapping[str, Result]) -> list[int]:
     Of a quantity that is ``sparse`` a seed may have none, and is left out.
     """
     have = [set(measured[name].seeds) for name in claim.paired]
-    for selected in claim.quantities.values():
+    have += _seeds_of_sparse(claim, measured).values()
+    return sorted(set.intersection(*have))
+
+
+def _seeds_of_sparse(
+    claim: Claim, measured: Mapping[str, Result]
+) -> dict[str, set[int]]:
+    """By name of what is ``sparse`` the seeds that have it."""
+    found = {}
+    for name, selected in claim.quantities.items():
         if selected.get("sparse"):
             axes = {k: v for k, v in selected.items() if k not in _SELECTING}
             rows = measured[selected.get("experiment", claim.experiment)].select(**axes)
-            have.append({row["seed"] for row in rows})
-    return sorted(set.intersection(*have))
+            found[name] = {row["seed"] for row in rows}
+    return found
+
+
+def _no_seed(claim: Claim, measured: Mapping[str, Result]) -> str:
+    """Why no seed has everything that a claim speaks of."""
+    none = [
+        name for name, seeds in _seeds_of_sparse(claim, measured).items() if not seeds
+    ]
+    return f"no seed has {', '.join(none) or 'all that it speaks of'}"
 
 
 def _numbers(claim: Claim, measured: Mapping[str, Result], where: Where) -> Numbers:
