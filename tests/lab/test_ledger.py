@@ -332,6 +332,29 @@ def test_the_page_shows_the_rules_of_what_is_not_measured(tmp_path):
     assert ledger_html.open_rows(entries).count("no result of") == len(IDS)
 
 
+NAIVE = """- {id: X1, source: s, claim: c, figure: f, where: w, page: p, evidence: {
+  experiment: pictures, scale: reduced, design: "5 seeds, paired", decided: before,
+  quantities: {before: {metric: gain, way: before}}, measured: "{before:+.0%}",
+  clauses: [{difference: {harm: -before}, delta: 0.1, reason: much}]}}
+"""
+
+
+def test_a_row_is_judged_by_the_largest_result_that_has_its_arms(tmp_path):
+    def save(preset, way, value):
+        told = Result("pictures", preset, {})
+        for seed in range(5):
+            told.add(seed, rows({"gain": value}, way=way))
+        results.save(told, tmp_path)
+
+    file = tmp_path / "claims.yml"
+    file.write_text(NAIVE)
+    save("cpu", "before", 0.1)
+    for way, preset, measured in (("before", "decisive", "+20%"), ("x", "cpu", "+10%")):
+        save("decisive", way, 0.2)
+        (entry,) = ledger.ledger(file, tmp_path)
+        assert (entry.preset, entry.measured) == (preset, measured)
+
+
 def test_the_ledger_draws_no_random_numbers():
     state = torch.random.get_rng_state()
     ledger.ledger()

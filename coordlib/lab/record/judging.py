@@ -10,7 +10,7 @@ import numpy as np
 from coordlib.arguments import check_instance
 from coordlib.lab.record import derived, expression, verdicts
 from coordlib.lab.record.claims import NOT_MEASURED, Claim, Clause, Reading
-from coordlib.lab.record.result import Result
+from coordlib.lab.record.result import Result, Row
 from coordlib.lab.record.results import Where
 from coordlib.lab.record.verdicts import LEAST_SEEDS, UNDECIDED, Verdict
 
@@ -186,6 +186,20 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
     )
 
 
+def asked_of(claim: Claim, experiment: str) -> list[Row]:
+    """What tells the rows of an experiment that a claim cannot do without."""
+    return [
+        _axes(selected)
+        for selected in claim.quantities.values()
+        if selected.get("experiment", claim.experiment) == experiment
+        and not {"derived", "sparse"} & selected.keys()
+    ]
+
+
+def _axes(selected: dict) -> Row:
+    return {name: v for name, v in selected.items() if name not in _SELECTING}
+
+
 def _is_measured(claim: Claim, measured: Mapping[str, Result]) -> bool:
     """Whether evidence is there that can stand in place of another."""
     there = [measured.get(name) for name in claim.experiments]
@@ -283,8 +297,8 @@ def _seeds_of_sparse(
     found = {}
     for name, selected in claim.quantities.items():
         if selected.get("sparse"):
-            axes = {k: v for k, v in selected.items() if k not in _SELECTING}
-            rows = measured[selected.get("experiment", claim.experiment)].select(**axes)
+            result = measured[selected.get("experiment", claim.experiment)]
+            rows = result.select(**_axes(selected))
             found[name] = {row["seed"] for row in rows}
     return found
 
