@@ -369,6 +369,12 @@ def test_the_painters_of_the_sources_grid_are_counted_whole():
     assert ratios.max() == pytest.approx(1632001 / 7553)
 
 
+def test_what_a_configuration_fixes_can_be_told(tmp_path):
+    results.save(Result("trial", "cpu", {"samples": 5000}), tmp_path)
+    told = derived.configured(tmp_path, "trial", "cpu", "samples")
+    assert told.tolist() == [5000.0]
+
+
 def test_dots_inside_the_quadrant_are_counted_from_where_training_ended(tmp_path):
     dots = derived.dots()
     assert len(dots) == 3136 and dots[0] == 4 * 64 + 4 and dots[-1] == 59 * 64 + 59
