@@ -74,7 +74,7 @@ PLANS = {
         Block("regression-long",              5,     30),
         Block("rendering-centre-raw",        10,     30),
         Block("classification-ring",         12,    300),
-        Block("architectures",                6,    200),
+        Block("architectures",               10,    330),
         Block("gan-equal",                    5,    400),
         Block("play-tuned",                  10,  12600, beside=True),
         Block("play-q-long",                 10,  10800, beside=True),
