@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from claimed import FIVE, MATTERS, claim, judge, result
 from made import result_rows
 
 from coordlib.__main__ import main
@@ -27,44 +28,11 @@ IDS = (
     + [f"Z{n:02}" for n in range(1, 12)]
     + [f"B{n:02}" for n in range(1, 10)]
 )
-QUANTITIES = {"a": {"metric": "a"}, "b": {"metric": "b"}}
-MATTERS = {"delta": 1, "reason": "r"}
 
 
 @pytest.fixture(scope="module")
 def entries():
     return ledger.ledger()
-
-
-def claim(*clauses, gates=None, **more):
-    """A claim about the experiment "trial"."""
-    told = {
-        "experiment": "trial",
-        "scale": "reduced",
-        "design": "5 seeds, paired",
-        "decided": "before",
-        "quantities": QUANTITIES,
-        "measured": "{a:.1f}",
-        "reading": Reading(gates or {}, clauses),
-    }
-    return Claim("X1", "source", "c", "1", "somewhere", "page", **(told | more))
-
-
-def result(a, b=0.0):
-    """What the experiment "trial" measured: a and b of each seed."""
-    both = zip(a, np.broadcast_to(b, len(a)), strict=True)
-    found = result_rows({n: {"a": x, "b": float(y)} for n, (x, y) in enumerate(both)})
-    run = {"date": "2026-01-02", "seconds": 360.0}
-    provenance = {str(n): run for n in range(len(a))}
-    return Result("trial", "cpu", {}, found, provenance)
-
-
-def judge(a, b=0.0, **more):
-    more.setdefault("clauses", (Clause("more", "difference", "a - b", MATTERS),))
-    return decide(claim(*more.pop("clauses"), **more), {"trial": result(a, b)})
-
-
-FIVE = (2.0, 2.1, 2.2, 2.3, 2.4)
 
 
 def test_every_claim_of_the_sources_has_its_row(entries):
@@ -117,34 +85,6 @@ def test_what_waits_for_other_evidence_names_its_command():
     assert entry.verdict == "not tested"
     assert entry.command == "python -m coordlib run control --preset cpu --seeds 20"
     assert entry.command in ledger_html.open_rows([entry])
-
-
-def test_a_seed_without_a_number_that_may_lack_is_left_out():
-    quantities = QUANTITIES | {"c": {"metric": "c", "sparse": True}}
-    clause = Clause("more", "difference", "c - b", MATTERS)
-    measured = result(FIVE)
-    measured.rows += [row | {"metric": "c"} for row in measured.select(metric="a")[1:]]
-    entry = decide(claim(clause, quantities=quantities), {"trial": measured})
-    assert entry.seeds == 4
-    assert entry.because == "4 of 5 seeds"
-
-
-def test_where_every_seed_lacks_a_number_that_may_lack_nothing_is_judged():
-    quantities = QUANTITIES | {
-        "kept": {"metric": "kept", "sparse": True},
-        "c": {"metric": "b", "sparse": True},
-    }
-    clause = Clause("more", "difference", "kept - b", MATTERS)
-    asked = claim(clause, quantities=quantities, gates={"floor": "a >= 0.5"})
-    entry = decide(asked, {"trial": result(FIVE)})
-    assert (entry.verdict, entry.because) == ("not tested", "no seed has kept")
-    assert entry.command == "" and "no seed has kept" in ledger.to_html([entry])
-    apart = result(FIVE)
-    apart.rows = [row for row in apart.rows if row["metric"] != "a" or row["seed"] < 2]
-    apart.rows = [row for row in apart.rows if row["metric"] != "b" or row["seed"] > 2]
-    other = {name: axes | {"sparse": True} for name, axes in QUANTITIES.items()}
-    entry = decide(claim(clause, quantities=other), {"trial": apart})
-    assert entry.because == "no seed has all that it speaks of"
 
 
 def test_the_clause_that_decides_is_named():
@@ -265,12 +205,6 @@ def test_of_a_row_that_is_not_tested_the_page_says_what_is_missing(entries):
     assert "gate: a third arm with channels of ones" in shown
 
 
-def test_a_quantity_that_was_not_measured_is_an_error():
-    bare = Result("trial", "cpu", {}, result_rows({0: {"a": 1.0}}))
-    with pytest.raises(KeyError, match="no number of each seed with metric 'b'"):
-        decide(claim(Clause("more", "difference", "a - b", MATTERS)), {"trial": bare})
-
-
 def test_every_rule_of_the_book_can_be_decided_by_the_results_there_are(entries):
     for entry in entries:
         assert entry.verdict in VERDICTS
@@ -321,38 +255,6 @@ def test_results_decide_the_verdict(tmp_path):
     assert found["P01"].verdict == "holds"
     assert found["P03"].verdict == "fails"
     assert found["P03"].because == "every square: fails: squares == 1"
-
-
-def test_the_page_shows_the_rules_of_what_is_not_measured(tmp_path):
-    entries = ledger.ledger(where=tmp_path)
-    shown = ledger.to_html(entries)
-    assert "gate: the training dots are learnt" in shown
-    assert all(f'id="{name}"' in shown for name in IDS)
-    assert all(f'href="#{name}"' in overview(entries) for name in IDS)
-    assert ledger_html.open_rows(entries).count("no result of") == len(IDS)
-
-
-NAIVE = """- {id: X1, source: s, claim: c, figure: f, where: w, page: p, evidence: {
-  experiment: pictures, scale: reduced, design: "5 seeds, paired", decided: before,
-  quantities: {before: {metric: gain, way: before}}, measured: "{before:+.0%}",
-  clauses: [{difference: {harm: -before}, delta: 0.1, reason: much}]}}
-"""
-
-
-def test_a_row_is_judged_by_the_largest_result_that_has_its_arms(tmp_path):
-    def save(preset, way, value):
-        told = Result("pictures", preset, {})
-        for seed in range(5):
-            told.add(seed, rows({"gain": value}, way=way))
-        results.save(told, tmp_path)
-
-    file = tmp_path / "claims.yml"
-    file.write_text(NAIVE)
-    save("cpu", "before", 0.1)
-    for way, preset, measured in (("before", "decisive", "+20%"), ("x", "cpu", "+10%")):
-        save("decisive", way, 0.2)
-        (entry,) = ledger.ledger(file, tmp_path)
-        assert (entry.preset, entry.measured) == (preset, measured)
 
 
 def test_the_ledger_draws_no_random_numbers():

@@ -144,7 +144,8 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
     Raises
     ------
     KeyError
-        If the claim speaks of numbers that a result does not hold.
+        If the claim speaks of numbers that a result does not hold, but for those of
+        seeds that diverged.
     """
     check_instance("claim", claim, Claim, "a Claim")
     check_instance("measured", measured, Mapping, "results by their names")
@@ -169,7 +170,8 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
     figure = ""
     if claim.claimed:
         values = expression.value(claim.claimed["of"], numbers)
-        figure = verdicts.figure(values, claim.claimed["figure"])
+        if np.isfinite(values).all():
+            figure = verdicts.figure(values, claim.claimed["figure"])
     runs = [
         run for name in claim.experiments for run in measured[name].provenance.values()
     ]
@@ -250,7 +252,8 @@ def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
         judge = verdicts.always if clause.kind == "always" else verdicts.some
         return judge(expression.holds(clause.of, numbers), seeds=seeds)
     values = expression.value(clause.of, numbers)
-    if not np.isfinite(values).all():
+    trained = expression.value(options.get("trained", "0"), numbers)
+    if not np.isfinite(values).all() or not np.isfinite(trained).all():
         return verdicts.untested("every seed gave a number")
     match clause.kind:
         case "games":
@@ -260,9 +263,7 @@ def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
             given = {key: options[key] for key in ("cases", "runs", "grid")}
             if isinstance(given["runs"], str):
                 given["runs"] = int(expression.value(given["runs"], numbers).min())
-            given["trained"] = np.atleast_1d(
-                expression.value(options["trained"], numbers)
-            )
+            given["trained"] = np.atleast_1d(trained)
             return verdicts.bound(values, options["limit"], seeds=seeds, **given)
     judge = {
         "difference": verdicts.difference,
@@ -330,11 +331,22 @@ def _numbers(claim: Claim, measured: Mapping[str, Result], where: Where) -> Numb
             continue
         if by := axes.pop("by", None):
             several = sorted({row[by] for row in result.rows if by in row})
-            each = [result.values(**axes, **{by: value}) for value in several]
+            each = [_values(result, axes | {by: value}) for value in several]
             found[name] = np.array(each)[:, kept]
         else:
-            found[name] = result.values(**axes)[kept]
+            found[name] = _values(result, axes)[kept]
     return found
+
+
+def _values(result: Result, axes: Row) -> np.ndarray:
+    """One number a seed: NaN of one that lacks it because a network diverged."""
+    rows = result.select(**axes)
+    lacking = set(result.seeds) - {row["seed"] for row in rows}
+    if lacking <= {row["seed"] for row in result.select(metric="diverged")}:
+        like = rows[0] if rows else axes
+        rows = [like | {"seed": seed, "value": math.nan} for seed in lacking]
+        result = replace(result, rows=result.rows + rows)
+    return result.values(**axes)
 
 
 def _filled(text: str, numbers: Numbers) -> str:
