@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from claimed import FIVE, MATTERS, claim, judge, result
 from made import result_rows
 
 from coordlib.__main__ import main
@@ -27,44 +28,11 @@ IDS = (
     + [f"Z{n:02}" for n in range(1, 12)]
     + [f"B{n:02}" for n in range(1, 10)]
 )
-QUANTITIES = {"a": {"metric": "a"}, "b": {"metric": "b"}}
-MATTERS = {"delta": 1, "reason": "r"}
 
 
 @pytest.fixture(scope="module")
 def entries():
     return ledger.ledger()
-
-
-def claim(*clauses, gates=None, **more):
-    """A claim about the experiment "trial"."""
-    told = {
-        "experiment": "trial",
-        "scale": "reduced",
-        "design": "5 seeds, paired",
-        "decided": "before",
-        "quantities": QUANTITIES,
-        "measured": "{a:.1f}",
-        "reading": Reading(gates or {}, clauses),
-    }
-    return Claim("X1", "source", "c", "1", "somewhere", "page", **(told | more))
-
-
-def result(a, b=0.0):
-    """What the experiment "trial" measured: a and b of each seed."""
-    both = zip(a, np.broadcast_to(b, len(a)), strict=True)
-    found = result_rows({n: {"a": x, "b": float(y)} for n, (x, y) in enumerate(both)})
-    run = {"date": "2026-01-02", "seconds": 360.0}
-    provenance = {str(n): run for n in range(len(a))}
-    return Result("trial", "cpu", {}, found, provenance)
-
-
-def judge(a, b=0.0, **more):
-    more.setdefault("clauses", (Clause("more", "difference", "a - b", MATTERS),))
-    return decide(claim(*more.pop("clauses"), **more), {"trial": result(a, b)})
-
-
-FIVE = (2.0, 2.1, 2.2, 2.3, 2.4)
 
 
 def test_every_claim_of_the_sources_has_its_row(entries):
@@ -117,16 +85,6 @@ def test_what_waits_for_other_evidence_names_its_command():
     assert entry.verdict == "not tested"
     assert entry.command == "python -m coordlib run control --preset cpu --seeds 20"
     assert entry.command in ledger_html.open_rows([entry])
-
-
-def test_a_seed_without_a_number_that_may_lack_is_left_out():
-    quantities = QUANTITIES | {"c": {"metric": "c", "sparse": True}}
-    clause = Clause("more", "difference", "c - b", MATTERS)
-    measured = result(FIVE)
-    measured.rows += [row | {"metric": "c"} for row in measured.select(metric="a")[1:]]
-    entry = decide(claim(clause, quantities=quantities), {"trial": measured})
-    assert entry.seeds == 4
-    assert entry.because == "4 of 5 seeds"
 
 
 def test_the_clause_that_decides_is_named():
@@ -247,12 +205,6 @@ def test_of_a_row_that_is_not_tested_the_page_says_what_is_missing(entries):
     assert "gate: a third arm with channels of ones" in shown
 
 
-def test_a_quantity_that_was_not_measured_is_an_error():
-    bare = Result("trial", "cpu", {}, result_rows({0: {"a": 1.0}}))
-    with pytest.raises(KeyError, match="no number of each seed with metric 'b'"):
-        decide(claim(Clause("more", "difference", "a - b", MATTERS)), {"trial": bare})
-
-
 def test_every_rule_of_the_book_can_be_decided_by_the_results_there_are(entries):
     for entry in entries:
         assert entry.verdict in VERDICTS
@@ -317,6 +269,12 @@ def test_the_painters_of_the_sources_grid_are_counted_whole():
     # By hand: 46,465 and 1,632,001 parameters, over 7,553.
     assert ratios.min() == pytest.approx(46465 / 7553)
     assert ratios.max() == pytest.approx(1632001 / 7553)
+
+
+def test_what_a_configuration_fixes_can_be_told(tmp_path):
+    results.save(Result("trial", "cpu", {"samples": 5000}), tmp_path)
+    told = derived.configured(tmp_path, "trial", "cpu", "samples")
+    assert told.tolist() == [5000.0]
 
 
 def test_dots_inside_the_quadrant_are_counted_from_where_training_ended(tmp_path):

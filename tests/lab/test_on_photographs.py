@@ -3,7 +3,7 @@
 from math import isfinite
 
 import pytest
-import torch
+from made import photographs
 
 from coordlib.lab import experiments
 from coordlib.lab.experiments.aliasing import pictures, robustness
@@ -20,14 +20,7 @@ NAMES = (
 
 @pytest.fixture
 def few_photographs(monkeypatch):
-    made = torch.Generator().manual_seed(0)
-    sets = {
-        split: (
-            torch.randint(256, (count, 3, 32, 32), generator=made) / 255,
-            torch.arange(count) % 10,
-        )
-        for split, count in {"train": 16, "test": 10}.items()
-    }
+    sets = photographs(train=16, test=10)
     for module in (pictures, robustness):
         monkeypatch.setattr(module, "cifar10", sets.get)
 

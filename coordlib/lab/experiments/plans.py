@@ -74,7 +74,7 @@ PLANS = {
         Block("regression-long",              5,     30),
         Block("rendering-centre-raw",        10,     30),
         Block("classification-ring",         12,    300),
-        Block("architectures",                6,    200),
+        Block("architectures",               10,    330),
         Block("gan-equal",                    5,    400),
         Block("play-tuned",                  10,  12600, beside=True),
         Block("play-q-long",                 10,  10800, beside=True),
@@ -100,15 +100,17 @@ DATA = {
 
 
 def rows_decided() -> dict[str, list[str]]:
-    """By experiment the rows of the ledger whose evidence it is, or a part of it."""
+    """By experiment the rows of the ledger whose evidence it is, or a part of it.
+
+    Of two evidences for a row the one that counts once it is measured.
+    """
     found: dict[str, list[str]] = {}
     try:
         claims = read_claims()
     except FileNotFoundError:  # no checkout, no ledger
         return found
     for claim in claims:
-        names = [name for one in claim.alternatives for name in one.experiments]
-        for name in dict.fromkeys(names):
+        for name in claim.experiments:
             found.setdefault(name, []).append(claim.id)
     return found
 

@@ -1,4 +1,4 @@
-"""Numbers that the ledger works out of what is stored: of answers, of networks."""
+"""Numbers that the ledger works out of what is stored beside the rows of a result."""
 
 import numpy as np
 import torch
@@ -58,6 +58,12 @@ def of_runs(
     return np.array([run[value] for run in chosen], dtype=float)
 
 
+def configured(where: Where, experiment: str, preset: str, option: str) -> np.ndarray:
+    """One number that the configuration fixes, such as how many samples there are."""
+    config = results.load(results.path(experiment, preset, where)).config
+    return np.array([config[option]], dtype=float)
+
+
 def dots() -> np.ndarray:
     """Where the centres are, row by row, as the network counts pixels."""
     side = np.arange(4, SIZE - 4)
@@ -68,5 +74,6 @@ DERIVED = {
     "right_inside": right_inside,
     "parameter_ratios": parameter_ratios,
     "of_runs": of_runs,
+    "configured": configured,
 }
 """By name: each takes a folder of results, an experiment, its preset and options."""

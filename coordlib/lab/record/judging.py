@@ -10,7 +10,7 @@ import numpy as np
 from coordlib.arguments import check_instance
 from coordlib.lab.record import derived, expression, verdicts
 from coordlib.lab.record.claims import NOT_MEASURED, Claim, Clause, Reading
-from coordlib.lab.record.result import Result
+from coordlib.lab.record.result import Result, Row
 from coordlib.lab.record.results import Where
 from coordlib.lab.record.verdicts import LEAST_SEEDS, UNDECIDED, Verdict
 
@@ -144,7 +144,8 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
     Raises
     ------
     KeyError
-        If the claim speaks of numbers that a result does not hold.
+        If the claim speaks of numbers that a result does not hold, but for those of
+        seeds that diverged.
     """
     check_instance("claim", claim, Claim, "a Claim")
     check_instance("measured", measured, Mapping, "results by their names")
@@ -162,12 +163,15 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
     if missing:
         why = f"no result of {', '.join(missing)}"
         return Entry(claim, Judged(verdicts.NOT_TESTED, why))
+    if not _common_seeds(claim, measured):
+        return Entry(claim, Judged(verdicts.NOT_TESTED, _no_seed(claim, measured)))
     numbers = _numbers(claim, measured, where)
     result = measured[claim.experiment]
     figure = ""
     if claim.claimed:
         values = expression.value(claim.claimed["of"], numbers)
-        figure = verdicts.figure(values, claim.claimed["figure"])
+        if np.isfinite(values).all():
+            figure = verdicts.figure(values, claim.claimed["figure"])
     runs = [
         run for name in claim.experiments for run in measured[name].provenance.values()
     ]
@@ -182,6 +186,20 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
         max((run["date"] for run in runs), default=""),
         sum(_seconds(measured[name]) for name in claim.paired),
     )
+
+
+def asked_of(claim: Claim, experiment: str) -> list[Row]:
+    """What tells the rows of an experiment that a claim cannot do without."""
+    return [
+        _axes(selected)
+        for selected in claim.quantities.values()
+        if selected.get("experiment", claim.experiment) == experiment
+        and not {"derived", "sparse"} & selected.keys()
+    ]
+
+
+def _axes(selected: dict) -> Row:
+    return {name: v for name, v in selected.items() if name not in _SELECTING}
 
 
 def _is_measured(claim: Claim, measured: Mapping[str, Result]) -> bool:
@@ -234,7 +252,8 @@ def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
         judge = verdicts.always if clause.kind == "always" else verdicts.some
         return judge(expression.holds(clause.of, numbers), seeds=seeds)
     values = expression.value(clause.of, numbers)
-    if not np.isfinite(values).all():
+    trained = expression.value(options.get("trained", "0"), numbers)
+    if not np.isfinite(values).all() or not np.isfinite(trained).all():
         return verdicts.untested("every seed gave a number")
     match clause.kind:
         case "games":
@@ -244,9 +263,7 @@ def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
             given = {key: options[key] for key in ("cases", "runs", "grid")}
             if isinstance(given["runs"], str):
                 given["runs"] = int(expression.value(given["runs"], numbers).min())
-            given["trained"] = np.atleast_1d(
-                expression.value(options["trained"], numbers)
-            )
+            given["trained"] = np.atleast_1d(trained)
             return verdicts.bound(values, options["limit"], seeds=seeds, **given)
     judge = {
         "difference": verdicts.difference,
@@ -270,12 +287,29 @@ def _common_seeds(claim: Claim, measured: Mapping[str, Result]) -> list[int]:
     Of a quantity that is ``sparse`` a seed may have none, and is left out.
     """
     have = [set(measured[name].seeds) for name in claim.paired]
-    for selected in claim.quantities.values():
-        if selected.get("sparse"):
-            axes = {k: v for k, v in selected.items() if k not in _SELECTING}
-            rows = measured[selected.get("experiment", claim.experiment)].select(**axes)
-            have.append({row["seed"] for row in rows})
+    have += _seeds_of_sparse(claim, measured).values()
     return sorted(set.intersection(*have))
+
+
+def _seeds_of_sparse(
+    claim: Claim, measured: Mapping[str, Result]
+) -> dict[str, set[int]]:
+    """By name of what is ``sparse`` the seeds that have it."""
+    found = {}
+    for name, selected in claim.quantities.items():
+        if selected.get("sparse"):
+            result = measured[selected.get("experiment", claim.experiment)]
+            rows = result.select(**_axes(selected))
+            found[name] = {row["seed"] for row in rows}
+    return found
+
+
+def _no_seed(claim: Claim, measured: Mapping[str, Result]) -> str:
+    """Why no seed has everything that a claim speaks of."""
+    none = [
+        name for name, seeds in _seeds_of_sparse(claim, measured).items() if not seeds
+    ]
+    return f"no seed has {', '.join(none) or 'all that it speaks of'}"
 
 
 def _numbers(claim: Claim, measured: Mapping[str, Result], where: Where) -> Numbers:
@@ -297,11 +331,22 @@ def _numbers(claim: Claim, measured: Mapping[str, Result], where: Where) -> Numb
             continue
         if by := axes.pop("by", None):
             several = sorted({row[by] for row in result.rows if by in row})
-            each = [result.values(**axes, **{by: value}) for value in several]
+            each = [_values(result, axes | {by: value}) for value in several]
             found[name] = np.array(each)[:, kept]
         else:
-            found[name] = result.values(**axes)[kept]
+            found[name] = _values(result, axes)[kept]
     return found
+
+
+def _values(result: Result, axes: Row) -> np.ndarray:
+    """One number a seed: NaN of one that lacks it because a network diverged."""
+    rows = result.select(**axes)
+    lacking = set(result.seeds) - {row["seed"] for row in rows}
+    if lacking <= {row["seed"] for row in result.select(metric="diverged")}:
+        like = rows[0] if rows else axes
+        rows = [like | {"seed": seed, "value": math.nan} for seed in lacking]
+        result = replace(result, rows=result.rows + rows)
+    return result.values(**axes)
 
 
 def _filled(text: str, numbers: Numbers) -> str:

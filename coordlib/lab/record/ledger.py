@@ -38,6 +38,8 @@ import csv
 import io
 import json
 from collections import Counter
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +52,9 @@ from coordlib.lab.record.claims import (
     claims_file,
     read_claims,
 )
-from coordlib.lab.record.judging import Entry, Judged, decide
+from coordlib.lab.record.judging import Entry, Judged, asked_of, decide
 from coordlib.lab.record.ledger_html import to_html
-from coordlib.lab.record.result import Result
+from coordlib.lab.record.result import Result, Row, fits
 from coordlib.lab.record.verdicts import VERDICTS
 
 __all__ = [
@@ -85,13 +87,30 @@ def ledger(file: Path | None = None, where: Path | None = None) -> list[Entry]:
     """
     if where is not None:
         check_instance("where", where, str | Path, "a path or None")
+    there = cache(partial(results.largest, where=where))
     claims = read_claims(file)
-    measured: dict[str, Result] = {}
-    asked = [one for claim in claims for one in claim.alternatives]
-    for name in {name for one in asked for name in one.experiments}:
-        if (best := results.best(name, where)) is not None:
-            measured[name] = best
-    return [decide(claim, measured, where) for claim in claims]
+    return [decide(claim, _answers(claim, there), where) for claim in claims]
+
+
+def _answers(claim: Claim, there: Callable[[str], list[Result]]) -> dict[str, Result]:
+    """By experiment the best result that has all that a claim asks of it.
+
+    A plan measures the arms that rows wait for, and not every one that "cpu" has.
+    """
+    asked: dict[str, list[Row]] = {}
+    for one in claim.alternatives:
+        for name in one.experiments:
+            asked.setdefault(name, []).extend(asked_of(one, name))
+    found = {}
+    for name, wanted in asked.items():
+        if several := there(name):
+            whole = (result for result in several if _has(result, wanted))
+            found[name] = next(whole, several[0])
+    return found
+
+
+def _has(result: Result, wanted: list[Row]) -> bool:
+    return all(any(fits(row, axes) for row in result.rows) for axes in wanted)
 
 
 def summary(entries: list[Entry]) -> str:

@@ -176,8 +176,9 @@ def _rule(entry: Entry) -> str:
             line += f", δ = {options['delta']:g} ({options['reason']})"
         if "limit" in options:
             line += f", bound {options['limit']:g}"
-        found = entry.judged.clauses[clause.name]
-        if found.detectable is not None:
+        # Where nothing is measured no clause is judged.
+        found = entry.judged.clauses.get(clause.name)
+        if found and found.detectable is not None:
             line += f"; could have shown {found.detectable:.2g}"
         lines.append(line)
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)

@@ -35,6 +35,7 @@ __all__ = [
     "command",
     "device_name",
     "folder",
+    "largest",
     "load",
     "load_weights",
     "measured",
@@ -383,13 +384,21 @@ def best(experiment: str, where: Where = None) -> Result | None:
     ResultError
         If a file that would be preferred cannot be read.
     """
+    return next(iter(largest(experiment, where)), None)
+
+
+def largest(experiment: str, where: Where = None) -> list[Result]:
+    """Those among which :func:`best` takes the first: finished, and of the same rank.
+
+    At "decisive" and at "cpu" an experiment may have different arms, so that neither
+    result stands for all of the other.
+    """
     for presets in (("paper",), ("decisive", "cpu"), ("quick",)):
         places = [path(experiment, preset, where) for preset in presets]
         there = [load(place) for place in places if place.exists()]
-        most = max(there, key=lambda result: len(result.seeds), default=None)
-        if most and most.seeds:
-            return most
-    return None
+        if finished := [result for result in there if result.seeds]:
+            return sorted(finished, key=lambda result: -len(result.seeds))
+    return []
 
 
 def measured(experiment: str, where: Where = None) -> Result:
