@@ -28,7 +28,10 @@ FEW = {
     "discriminator_width": 4,
 }
 SHORT = {"batch_size": 4, "measures": 1, "precision": "float32"}
-MOMENT = {"steps": {"steps": 1}, "epochs": {"steps": 1}, "frames": {"frames": 600}}
+MOMENT = {
+    **{"steps": {"steps": 1}, "epochs": {"steps": 1}, "frames": {"frames": 600}},
+    "memory": {"memory": 600, "warmup": 100},
+}
 """By what says how long a training takes. Some games of so many frames end."""
 
 

@@ -9,8 +9,10 @@ What is judged, written before the first run, one rule a split:
 
 - Estimand: the mean distance in pixels of the answers from the squares held out.
 - *Regression fails* (L07): the lower end of the 95 % interval above 1 pixel, the next
-  place: supported; the upper end below: contradicted; else undecided. On the quadrant
-  both arms are asked, and the claim is about convolution only if both fail.
+  place: supported; the upper end below: the answers are off, but too little to matter;
+  else undecided. On the quadrant both arms are asked, and the claim is about
+  convolution only if both fail. (A distance is never below 0; "contradicted" stood here
+  for the second case until 2026-11-28, before any run. The ledger's rule is the same.)
 - Gates: five seeds; on the training squares the mean distance is below 1 pixel, for who
   did not learn these says nothing about others.
 

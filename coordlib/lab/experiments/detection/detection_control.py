@@ -11,7 +11,8 @@ What is judged, written before the first run:
 - Estimand: ``iou_gain`` of coordinates, how much larger their IOU is than that of the
   plain network of the same seed, as a share of it; the source has .24.
 - *Coordinates improve detection* (L14): the lower end of the 95 % interval at least
-  .05, a twentieth: supported. The upper end below .05: contradicted in size. The same
+  .05, a twentieth: supported. The upper end below .05: contradicted in size, or, where
+  the lower end is above 0, right but too small to matter. The same
   is asked of ``iou_gain_over_ones``; if only the first holds, it was the weights.
   ``positive_gain`` is told beside it and decides nothing.
 - Gates: twenty seeds; the plain network has an IOU of at least .5.
