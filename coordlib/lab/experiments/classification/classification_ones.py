@@ -7,8 +7,8 @@ on, with flips and shifts, by the recipe of :mod:`.classification`.
 
 What is judged, written before the first run:
 
-- Estimand: accuracy with coordinates less accuracy with ones, seed by seed; coordinates
-  less the plain layer beside it.
+- Estimand: accuracy with coordinates minus accuracy with ones, seed by seed;
+  coordinates minus the plain layer beside it.
 - *Coordinates change little* (L15): two one-sided tests, the 90 % interval within .003
   either way, the third decimal of the source: supported; the 95 % interval outside:
   contradicted; else undecided, with the number of seeds that it would take.

@@ -10,13 +10,13 @@ the splits are those of :mod:`.classification`.
 What is judged, written before the first run:
 
 - *Coordinates change little* (L15), on the split "natural": accuracy with coordinates
-  less that with ones, seed by seed. Two one-sided tests: the 90 % interval within .003
+  minus that with ones, seed by seed. Two one-sided tests: the 90 % interval within .003
   either way, the third decimal of the source: supported; the 95 % interval outside:
   contradicted. At the size of "cpu" the seeds differ by more, and it will be undecided.
 - *The classes are no functions of position, and augmentation removes such a bias*
-  (P05): on "placed", where the name depends on the place, coordinates less ones without
-  augmentation at least .05, a twentieth of the pictures; and that gain at least .05
-  above the gain with augmentation. On "natural" the equivalence above within .02.
+  (P05): on "placed", where the name depends on the place, coordinates minus ones
+  without augmentation at least .05, a twentieth of the pictures; and that gain at least
+  .05 above the gain with augmentation. On "natural" the equivalence above within .02.
 - Gates: twelve seeds; with ones at least .3 of the natural pictures are named right,
   and of the placed ones .15, where .1 is chance. (That without coordinates no network
   knows the side is no gate but a test: moved by half the canvas, a picture keeps its

@@ -18,7 +18,7 @@ on in which unit coordinates with the loss came to 1.0:
   and one wrong pixel in twelve squares of 81 pixels: a missing pixel costs .0123.
 - *What the loss does*: IOU held out with it less that without, seed by seed, at unit
   coordinates. The smallest difference that matters is .1, a tenth of a square.
-- *What the inputs do*: the same of unit coordinates less raw pixels, with the loss.
+- *What the inputs do*: the same of unit coordinates minus raw pixels, with the loss.
 - Gates: ten seeds on each split; every arm takes the same steps. A seed that diverged,
   or never learned its training squares, is an outcome and counts.
 

@@ -9,7 +9,7 @@ no arm.)
 
 What is judged, written before the first run:
 
-- Estimands, seed by seed, coordinates less transposed convolutions, each as the source
+- Estimands, seed by seed, coordinates minus transposed convolutions, each as the source
   has it: ``kept``, the share of pictures along a walk that keep both objects;
   ``entropy`` of the places; and ``fixed`` with its sign turned.
 - *Objects move, do not collapse and nothing sticks to the canvas* (L16): the lower end

@@ -6,9 +6,9 @@ no walks, and then no ``kept``: it is missing, and not 0.
 
 What is judged, written before the first run:
 
-- Estimands, seed by seed, coordinates less transposed convolutions and coordinates less
-  ones: ``kept``, the share of pictures along a walk that keep both objects; ``entropy``
-  of the places; and ``fixed`` with its sign turned.
+- Estimands, seed by seed, coordinates minus transposed convolutions and coordinates
+  minus ones: ``kept``, the share of pictures along a walk that keep both objects;
+  ``entropy`` of the places; and ``fixed`` with its sign turned.
 - *The same pattern as in the GANs* (L17): the lower end of each 95 % interval of the
   first difference at least .1 (kept), .05 (entropy) and 1 (of 255): supported. If the
   second does not show the same, what it shows is not the coordinates.
