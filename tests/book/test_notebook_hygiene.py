@@ -51,9 +51,6 @@ DRAWN = "first weights: not every torch draws the same ones from a seed"
 IGNORED = {
     "antialiased-pooling": {'def show(name, values, sign=""):': TRAINED},
     "coordconv": {"trained, seconds = {}, {}": "prints durations"},
-    "coordinate-failure": {
-        'arms = {"dense": "dense", "convolutions": "conv"}': TRAINED,
-    },
     "generation": {"def explained(part):": TRAINED},
     "detection": {
         'quick = find("detection").presets["quick"]': TRAINED,

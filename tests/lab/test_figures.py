@@ -130,6 +130,18 @@ def test_a_table_shows_every_cell_and_no_markup():
     assert shown.count("<tr>") == 3
 
 
+def test_a_tree_says_every_answer_and_leads_to_pages():
+    leaf = ["blur < 1", figures.Linked("36 dB", "coordconv")]
+    tree = figures.Tree("Where?", {"here": figures.Tree("And?", {"yes": leaf})})
+    told = "Where?\n- here\n    And?\n    - yes\n        blur < 1\n        36 dB"
+    assert repr(tree) == told
+    shown = tree._repr_html_()
+    assert "<p>blur &lt; 1</p>" in shown and 'href="coordconv.html"' in shown
+    assert shown.count("<ul>") == shown.count("</ul>") == 2
+    with pytest.raises(ValueError, match="branches of 'Where"):
+        figures.Tree("Where?", {})
+
+
 def test_a_cell_of_a_table_may_lead_to_a_page():
     cell = figures.Linked("< 2 px", "coordconv")
     table = figures.Table(["what", "px"], [["sum", cell]])

@@ -18,7 +18,7 @@ from coordlib.lab.record import derived, ledger, ledger_html, results
 from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.claims import Claim, Clause, Reading
 from coordlib.lab.record.ledger import decide
-from coordlib.lab.record.ledger_figure import overview, row_figure
+from coordlib.lab.record.ledger_figure import MARKS, overview, row_figure
 from coordlib.lab.record.result import Result, rows
 from coordlib.lab.record.verdicts import VERDICTS
 
@@ -322,6 +322,18 @@ def test_each_row_has_an_address_and_a_line_to_quote(entries):
         line = ledger_html.citation(entry)
         assert entry.claim.id in line and entry.verdict in line and entry.date in line
     assert "measured until 2026-" in ledger_html.citation(entries[0])
+
+
+def test_no_short_form_keeps_silent_about_another_reading(entries):
+    told, drawn = ledger.summary(entries), overview(entries)
+    for entry in entries:
+        line = ledger_html.citation(entry)
+        for name, judged in entry.also.items():
+            assert f"{name}: {judged.verdict}" in line
+        assert (entry.claim.id in told) == bool(entry.differing)
+        (row,) = re.findall(rf">{entry.claim.id} ([^<]+)<", drawn)
+        for judged in entry.differing.values():
+            assert MARKS[judged.verdict] in row.partition("otherwise")[2]
 
 
 def test_the_filters_know_every_verdict_source_and_chapter_of_a_row(entries):

@@ -352,6 +352,16 @@ def test_a_claim_of_several_clauses_is_as_good_as_its_weakest():
     assert verdicts.opinion().verdict == "opinion"
 
 
+def test_of_equal_verdicts_the_one_with_the_least_margin_is_told():
+    ten, eight = (verdicts.always([True] * k + [False] * (10 - k)) for k in (10, 8))
+    assert together({"a": ten, "b": eight}) == ("supported", "b")
+    large, small = (verdicts.difference(np.array(VALUES) + x, 0.5) for x in (9, 3))
+    assert together({"a": large, "b": small}) == ("supported", "b")
+    near, far = (verdicts.equivalence(np.array(VALUES) - x, 20) for x in (2, 8))
+    assert together({"a": near, "b": far}) == ("supported", "b")
+    assert verdicts.exact({"a": True}).margin == math.inf
+
+
 @pytest.mark.parametrize(
     ("values", "delta", "message"),
     [

@@ -26,13 +26,14 @@ from coordlib.lab.figures.positions import (
 from coordlib.lab.figures.shifts import layer_errors, shift_maps
 from coordlib.lab.figures.strips import picture_rows
 from coordlib.lab.figures.style import COLORS, WIDTH, use
-from coordlib.lab.figures.tables import Linked, Table, mean_and_spread
+from coordlib.lab.figures.tables import Linked, Table, Tree, mean_and_spread
 
 __all__ = [
     "COLORS",
     "WIDTH",
     "Linked",
     "Table",
+    "Tree",
     "answer_grid",
     "answers",
     "boxes_on",

@@ -1,10 +1,10 @@
-"""Tables of measurements that read well on the page, in a terminal and aloud.
+"""Tables and trees that read well on the page, in a terminal and aloud.
 
 Written out, because pandas, which nothing else here needs, would give headers without
 a scope, links as escaped text, and another text in the terminal than this one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from statistics import mean, stdev
@@ -97,6 +97,45 @@ class Table:
             f'<table class="dataframe"><thead><tr>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table>"
         )
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree of decisions that a notebook shows, as nested lists where it can.
+
+    Parameters
+    ----------
+    question : str
+    branches : mapping of str to Tree or sequence of (str or Linked)
+        By answer the next question, or what to do, in lines.
+    """
+
+    question: str
+    branches: Mapping[str, "Tree | Sequence[str | Linked]"]
+
+    def __post_init__(self) -> None:
+        if not self.branches:
+            raise ValueError(f"branches of {self.question!r} must not be empty")
+
+    def __repr__(self) -> str:
+        lines = [self.question]
+        for answer, then in self.branches.items():
+            below = repr(then).splitlines() if isinstance(then, Tree) else then
+            lines += [f"- {answer}", *(f"    {line}" for line in below)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f'<div class="tree">{self._nested()}</div>'
+
+    def _nested(self) -> str:
+        items = ""
+        for answer, then in self.branches.items():
+            if isinstance(then, Tree):
+                below = then._nested()
+            else:
+                below = "".join(f"<p>{_html(line)}</p>" for line in then)
+            items += f"<li><strong>{escape(answer)}</strong>{below}</li>"
+        return f"<p>{escape(self.question)}</p><ul>{items}</ul>"
 
 
 def _html(cell: str | Linked) -> str:

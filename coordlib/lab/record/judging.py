@@ -84,6 +84,15 @@ class Entry:
         return self.judged.because
 
     @property
+    def differing(self) -> dict[str, Judged]:
+        """The other readings whose verdict is another."""
+        return {
+            name: judged
+            for name, judged in self.also.items()
+            if judged.verdict != self.verdict
+        }
+
+    @property
     def needed(self) -> int | None:
         """Of what is undecided: the seeds that show an effect as small as delta.
 

@@ -114,7 +114,7 @@ def _has(result: Result, wanted: list[Row]) -> bool:
 
 
 def summary(entries: list[Entry]) -> str:
-    """A sentence: how many claims have each verdict that one of them has."""
+    """How many claims have each verdict, and which have another in another reading."""
     check_sequence("entries", entries, Entry, "entries")
     count = Counter(entry.verdict for entry in entries)
     shown = [
@@ -124,7 +124,10 @@ def summary(entries: list[Entry]) -> str:
     ]
     *first, last = shown or ["none is judged"]
     listed = f"{', '.join(first)} and {last}" if first else last
-    return f"Of {len(entries)} claims {listed}."
+    told = f"Of {len(entries)} claims {listed}."
+    if two := [entry.claim.id for entry in entries if entry.differing]:
+        told += f" In another reading another verdict: {', '.join(two)}."
+    return told
 
 
 def as_rows(entries: list[Entry]) -> list[dict[str, Any]]:

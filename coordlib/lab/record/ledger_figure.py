@@ -76,6 +76,7 @@ def row_figure(entry: Entry) -> str:
 def overview(entries: list[Entry]) -> str:
     """All rows as one picture: the verdict of each, with its effects beside it.
 
+    Where another reading has another verdict its mark stands behind the verdict.
     Effects in units of the smallest that matters, on a scale that is linear near 0 and
     logarithmic far from it. Each row leads to its place on the page.
     """
@@ -94,6 +95,8 @@ def overview(entries: list[Entry]) -> str:
     for n, entry in enumerate(entries):
         middle = AXIS + n * LINE + LINE / 2
         words = f"{entry.claim.id} {MARKS[entry.verdict]} {entry.verdict}"
+        if marks := dict.fromkeys(MARKS[j.verdict] for j in entry.differing.values()):
+            words += f"; otherwise {' '.join(marks)}"
         parts.append(
             f'<a href="#{entry.claim.id}"><text x="0" y="{middle + 4:.1f}" '
             f'font-size="10.5" fill="currentColor">{escape(words)}</text></a>'

@@ -112,14 +112,19 @@ def open_rows(entries: list[Entry]) -> str:
 
 
 def citation(entry: Entry) -> str:
-    """A line to quote, with the date of the last measurement."""
+    """A line to quote, with the verdicts on other readings and the last date."""
     check_instance("entry", entry, Entry, "an Entry")
     claim = entry.claim
     source = SOURCES.get(claim.source, claim.source)
-    why = f" ({entry.because})" if entry.because else ""
-    scale = f"; scale: {claim.scale}" if claim.scale else ""
+    told = [_in_words(entry.judged)]
+    told += [f"{name}: {_in_words(judged)}" for name, judged in entry.also.items()]
+    told += [f"scale: {claim.scale}"] if claim.scale else []
     date = f", measured until {entry.date}" if entry.date else ""
-    return f"{claim.id} ({source}): {entry.verdict}{why}{scale}. {BOOK}{date}."
+    return f"{claim.id} ({source}): {'; '.join(told)}. {BOOK}{date}."
+
+
+def _in_words(judged: Judged) -> str:
+    return f"{judged.verdict} ({judged.because})" if judged.because else judged.verdict
 
 
 def _row(entry: Entry) -> str:

@@ -14,8 +14,7 @@ bound          contradicted, not exceeded, undecided
 always, some   supported, contradicted, undecided
 exact          holds, fails
 games          supported, contradicted, undecided
-any            not tested, where a gate fails; opinion, where nothing is claimed
-               that can be measured
+any            not tested, where a gate fails; opinion, if nothing measurable
 =============  ==================================================================
 
 Fewer seeds than the design names decide nothing. A seed that diverged is an outcome
@@ -108,6 +107,8 @@ class Verdict:
     needed : int or None
         Of what is undecided: the seeds with which ``delta`` would be shown, or that
         the design names. None where more seeds do not decide.
+    margin : float
+        How far it clears what *supported* asks, in ``delta`` or as a share of seeds.
     """
 
     verdict: str
@@ -118,6 +119,7 @@ class Verdict:
     delta: float | None = None
     detectable: float | None = None
     needed: int | None = None
+    margin: float = math.inf
 
 
 def judge_difference(low: np.ndarray, high: np.ndarray, delta: float) -> np.ndarray:
@@ -164,10 +166,6 @@ def difference(
     possible : tuple of two floats, optional
         Between what the effect must lie: an interval beyond is not given.
 
-    Returns
-    -------
-    Verdict
-
     Raises
     ------
     ValueError
@@ -178,7 +176,8 @@ def difference(
         return _too_few(values, delta, seeds)
     low, high = interval(values)
     verdict = str(judge_difference(low, high, delta))
-    return _outcome(verdict, _reason(verdict, delta), values, delta, possible)
+    found = _outcome(verdict, _reason(verdict, delta), values, delta, possible)
+    return replace(found, margin=float(low) / delta - 1)
 
 
 def equivalence(
@@ -196,13 +195,15 @@ def equivalence(
     values, few = _checked(values, delta, seeds)
     if few:
         return _too_few(values, delta, seeds)
-    verdict = str(judge_equivalence(interval(values, 0.9), interval(values), delta))
+    inner = interval(values, 0.9)
+    verdict = str(judge_equivalence(inner, interval(values), delta))
     reason = {
         SUPPORTED: f"the 90 % interval lies within ±{delta:g}",
         CONTRADICTED: f"the 95 % interval lies beyond ±{delta:g}",
         UNDECIDED: f"the 90 % interval reaches beyond ±{delta:g}",
     }[verdict]
-    return _outcome(verdict, reason, values, delta, possible)
+    found = _outcome(verdict, reason, values, delta, possible)
+    return replace(found, margin=1 - float(np.abs(inner).max()) / delta)
 
 
 def bound(
@@ -233,10 +234,6 @@ def bound(
     runs, grid : int
         Recipes tried, and those that the source tried.
     seeds : int
-
-    Returns
-    -------
-    Verdict
     """
     values, few = _checked(values, 1, seeds)
     reached = float(np.max(check_numbers("trained", trained, finite=True)))
@@ -274,12 +271,14 @@ def always(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
     """
     reached = _yes_or_no(reached, seeds)
     k, n = int(reached.sum()), len(reached)
-    points, because, most = tuple(map(float, reached)), _share(k, n), max(seeds, 10)
+    points, most = tuple(map(float, reached)), max(seeds, 10)
+    margin = k / n - 0.8
+    found = Verdict(UNDECIDED, _share(k, n), points, k / n, margin=margin)
     if n < most:
-        why = f"{because}; {n} of {most} seeds"
-        return Verdict(UNDECIDED, why, points, k / n, needed=most)
+        why = f"{found.because}; {n} of {most} seeds"
+        return replace(found, because=why, needed=most)
     likely = CONTRADICTED if k <= 0.2 * n else UNDECIDED
-    return Verdict(SUPPORTED if k >= 0.8 * n else likely, because, points, k / n)
+    return replace(found, verdict=SUPPORTED if margin >= 0 else likely)
 
 
 def some(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
@@ -376,12 +375,13 @@ def together(verdicts: Mapping[str, Verdict]) -> tuple[str, str]:
     """The verdict on a claim of several clauses, and the clause that decides it.
 
     The weakest: contradicted if a clause is, otherwise undecided if one is, and
-    supported only if all are.
+    supported only if all are. Of several, the one with the least margin.
     """
     check_instance("verdicts", verdicts, Mapping, "verdicts by clause")
     if not verdicts or not all(isinstance(v, Verdict) for v in verdicts.values()):
         raise TypeError(f"verdicts must hold a Verdict for each clause, got {verdicts}")
-    name = min(verdicts, key=lambda name: _WEAKEST.index(verdicts[name].verdict))
+    rank = {n: (_WEAKEST.index(v.verdict), v.margin) for n, v in verdicts.items()}
+    name = min(rank, key=rank.get)
     return verdicts[name].verdict, name
 
 
