@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_flag, check_tensor
+from coordlib.arguments import check_flag
 from coordlib.grid import unit_grid
-from coordlib.layers._arguments import channels_last, laid_out_last
+from coordlib.layers._arguments import channels_last, check_map, laid_out_last
 
 __all__ = ["AddCoords"]
 
@@ -55,15 +55,8 @@ class AddCoords(nn.Module):
 
 @fx.wrap
 def with_coordinates(input: Tensor, with_r: bool) -> Tensor:
-    check_tensor("input", input, any_kind=True)
-    if input.ndim not in (3, 4, 5):
-        raise ValueError(
-            "input must be (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
-            f"got shape {tuple(input.shape)}"
-        )
+    check_map(input)
     size, dtype, device = input.shape[2:], input.dtype, input.device
-    if not dtype.is_floating_point:
-        raise TypeError(f"input must be floating point, got {dtype}")
     coords = unit_grid(size, with_r=with_r, dtype=dtype, device=device)
     coords = coords.expand(input.shape[0], *coords.shape)
     if channels_last(input, len(size)):  # or the result would not be

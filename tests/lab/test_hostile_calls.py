@@ -171,6 +171,29 @@ def the_layers():
         {"size": {"many"}, "positions": {"axes"}},
     )
     yield Call(
+        "AddSinusoidalEncoding",
+        used(layers.AddSinusoidalEncoding),
+        {"base": 100.0, "input": x},
+        {"base": "number", "input": "tensor"},
+    )
+    yield Call(
+        "AddLearnedEncoding",
+        used(layers.AddLearnedEncoding),
+        {"channels": 4, "size": (5, 7)} | HANDED_ON | {"input": x},
+        {"channels": "integer", "size": "sizes", "input": "tensor"} | MADE_OF,
+        torchs=("device",),
+    )
+    yield Call(
+        "RotaryEncoding",
+        used(layers.RotaryEncoding, "input", "positions"),
+        {"features": 8, "base": 100.0, "axes": 2}
+        | {"input": torch.rand(4, 3, 8), "positions": positions},
+        {"features": "integer", "base": "number", "axes": "integer"}
+        | {"input": "tensor", "positions": "tensor"},
+        # Without positions the input is a map; with more axes it is more of the same.
+        {"input": {"axes"}, "positions": {"None"}},
+    )
+    yield Call(
         "binomial_filter",
         layers.binomial_filter,
         {"size": 3, "dtype": torch.float32, "device": "cpu"},
@@ -827,6 +850,7 @@ def ends():
 ONLY_ON_THE_CPU = {
     *("MaxBlurPool1d", "MaxBlurPool2d", "MaxBlurPool3d"),
     *("FourierFeatures", "SinusoidalEncoding", "LearnedEncoding"),
+    *("AddLearnedEncoding",),
     *("decode_scipy", "decode_steps"),
 }
 

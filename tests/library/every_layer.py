@@ -40,12 +40,18 @@ def rows():
         pad = {"kernel_size": 3, "stride": 2, "dilation": 1}
         pad = {name: (value,) * rank for name, value in pad.items()}
         yield f"SamePad-{rank}", rank, layers.SamePad, (), pad
+        learned = layers.AddLearnedEncoding
+        yield f"AddLearnedEncoding-{rank}", rank, learned, (4, (9, 7, 5)[:rank]), {}
+        if rank < 3:  # for the channels of three axes are a multiple of six
+            name = f"AddSinusoidalEncoding-{rank}"
+            yield name, rank, layers.AddSinusoidalEncoding, (), {}
         soft = getattr(layers, f"SoftArgmax{rank}d")
         yield f"SoftArgmax{rank}d-normalised", rank, soft, (), {"normalised": True}
     yield "SoftArgmax2d-temperatures", 2, layers.SoftArgmax2d, (torch.ones(4),), {}
     for kind in layers.FourierFeatures, layers.SinusoidalEncoding:
         yield kind.__name__, 0, kind, (), {}
     yield "LearnedEncoding", 0, layers.LearnedEncoding, ((9, 7),), {}
+    yield "RotaryEncoding", 0, layers.RotaryEncoding, (2,), {"axes": 1}
 
 
 ROWS = {name: row for name, *row in rows()}
@@ -56,7 +62,7 @@ def made(name):
     torch.manual_seed(0)
     rank, kind, args, options = ROWS[name]
     layer = kind(*args, **options)
-    if rank == 0:  # positions
+    if rank == 0:  # positions, or queries of two features
         return layer, [torch.rand(n, 5 + n, 2) * 2 - 1 for n in (3, 4, 5)]
     shapes = [
         (n, CHANNELS, *size[:rank]) for n, size in zip((2, 3, 4), SIZES, strict=True)

@@ -68,7 +68,9 @@ def test_there_is_a_function_for_every_layer_without_weights():
     named = {name.replace("_", "") for name in functional.__all__}
     kinds = {re.sub(r"\dd$", "", name) for name in layers.__all__ if name[0].isupper()}
     weights = {"CoordConv", "CoordConvTranspose", "LearnedEncoding"}
+    weights |= {"AddLearnedEncoding"}
     others = {"FourierFeatures", "SinusoidalEncoding", "SamePad"}
+    others |= {"AddSinusoidalEncoding", "RotaryEncoding"}
     assert {kind.lower() for kind in kinds - weights - others} == named
 
 
