@@ -11,6 +11,7 @@ import math
 from torch import Tensor, fx
 
 from coordlib.arguments import check_flag
+from coordlib.grid import Axes, WithR, check_with_r, listed_axes
 from coordlib.layers import add_coords as _add_coords
 from coordlib.layers import blurpool, blurupsample, polyphase, softargmax
 from coordlib.layers._arguments import check_map, per_axis
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-def add_coords(input: Tensor, with_r: bool = False) -> Tensor:
+def add_coords(input: Tensor, with_r: WithR = False, axes: Axes = None) -> Tensor:
     """Append unit coordinate channels; see :class:`~coordlib.layers.AddCoords`.
 
     Examples
@@ -37,8 +38,8 @@ def add_coords(input: Tensor, with_r: bool = False) -> Tensor:
     tensor([[-1., -1.],
             [ 1.,  1.]])
     """
-    check_flag("with_r", with_r)
-    return _add_coords.with_coordinates(input, with_r)
+    with_r, axes = check_with_r(with_r), listed_axes(axes)
+    return _add_coords.with_coordinates(input, with_r, axes)
 
 
 @fx.wrap

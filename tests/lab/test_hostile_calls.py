@@ -122,18 +122,21 @@ def the_layers():
                 used(getattr(layers, name)),
                 torchs
                 | {"padding_mode": "zeros", "device": "cpu", "dtype": torch.float32}
-                | {"with_r": False, "input": x},
+                | {"with_r": False, "axes": None, "input": x},
                 # torch's own arguments are the same ones whatever the rank.
-                {"with_r": "flag", "input": "tensor"} | (whole if rank == 2 else {}),
-                dict.fromkeys(torchs, QUIET),
+                {"with_r": "flag", "axes": "sizes", "input": "tensor"}
+                | (whole if rank == 2 else {}),
+                dict.fromkeys(torchs, QUIET)
+                | {"axes": {"None", "zero"} | ({"negative"} if rank == 3 else set())},
                 (*torchs, "padding_mode", "device", "dtype", "input"),
             )
     x = torch.rand(2, 4, 6, 6)
     yield Call(
         "AddCoords",
         used(layers.AddCoords),
-        {"with_r": False, "input": x},
-        {"with_r": "flag", "input": "tensor"},
+        {"with_r": False, "axes": None, "input": x},
+        {"with_r": "flag", "axes": "sizes", "input": "tensor"},
+        {"axes": {"None", "zero"}},
     )
     sizes = {"kernel_size": (3, 3), "stride": (2, 2), "dilation": (1, 1)}
     yield Call(
@@ -209,7 +212,7 @@ def the_functions():
     soft = {"temperature": 1.0, "unit": True, "normalised": False}
     phase = torch.zeros(2, 2, dtype=torch.long)
     for name, base in {
-        "add_coords": {"with_r": False},
+        "add_coords": {"with_r": False, "axes": None},
         "blur_pool": blur,
         "blur_upsample": blur,
         "max_blur_pool": {"kernel_size": 2, "ceil_mode": False} | blur,
@@ -219,14 +222,14 @@ def the_functions():
     }.items():
         kinds = {"filter_size": "taps", "stride": "sizes", "padding_mode": "choice"}
         kinds |= {"kernel_size": "sizes", "phase": "tensor", "norm": "number"}
-        kinds |= {"temperature": "number"}
+        kinds |= {"temperature": "number", "axes": "sizes"}
         yield Call(
             f"functional.{name}",
             getattr(functional, name),
             base | {"input": torch.rand(2, 4, 6, 6)},
             {option: kinds.get(option, "flag") for option in base}
             | {"input": "tensor"},
-            {"phase": {"None"}, "norm": {"infinite"}},
+            {"phase": {"None"}, "norm": {"infinite"}, "axes": {"None", "zero"}},
         )
 
 
@@ -332,9 +335,9 @@ def the_tools():
     yield Call(
         "unit_grid",
         grid.unit_grid,
-        {"size": (3, 4), "with_r": False, "dtype": torch.float32, "device": "cpu"},
-        {"size": "sizes", "with_r": "flag", "dtype": "dtype", "device": "device"},
-        {"size": {"many"}},
+        {"size": (3, 4), "with_r": False, "axes": None} | HANDED_ON,
+        {"size": "sizes", "with_r": "flag", "axes": "sizes"} | MADE_OF,
+        {"size": {"many"}, "axes": {"None", "zero"}},
         ("device",),
     )
 
@@ -584,8 +587,9 @@ def the_tools():
     yield Call(
         "coordify",
         surgery.coordify,
-        {"model": net, "which": "first", "with_r": False},
-        {"model": "module", "which": "list", "with_r": "flag"},
+        {"model": net, "which": "first", "with_r": False, "axes": None},
+        {"model": "module", "which": "list", "with_r": "flag", "axes": "sizes"},
+        {"axes": {"None", "zero"}},
     )
     yield Call(
         "plain", surgery.plain, {"model": surgery.coordify(net)[0]}, {"model": "module"}

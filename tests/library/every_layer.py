@@ -16,6 +16,7 @@ def rows():
             name = kind if kind == "AddCoords" else f"{kind}{rank}d"
             yield f"{name}-{rank}", rank, getattr(layers, name), (), {}
         yield f"AddCoords-{rank}-r", rank, layers.AddCoords, (True,), {}
+        yield f"AddCoords-{rank}-axes", rank, layers.AddCoords, ("unit", -1), {}
         pool, options = getattr(layers, f"PolyphasePool{rank}d"), {"ceil_mode": True}
         yield f"PolyphasePool{rank}d-ceil", rank, pool, (3,), options
         conv = getattr(layers, f"CoordConv{rank}d")
@@ -26,6 +27,8 @@ def rows():
         options = {"stride": 2, "padding": 1, "with_r": True, "groups": 2}
         yield f"CoordConv{rank}d-strided", rank, conv, (CHANNELS, 6, 3), options
         yield f"CoordConvTranspose{rank}d", rank, transpose, (CHANNELS, 6, 3), {}
+        chosen = {"padding": "same", "with_r": "unit", "axes": -1}
+        yield f"CoordConv{rank}d-axes", rank, conv, (CHANNELS, 6, 3), chosen
         yield f"CoordConvTranspose{rank}d-strided", rank, transpose, (4, 6, 3), options
         for mode in MODES:
             options = {"padding_mode": mode}

@@ -15,6 +15,7 @@ RANKS = [1, 2, 3]
 # A function, the layer it is, and options that both take by these names.
 SAME = [
     ("add_coords", "AddCoords", {"with_r": True}),
+    ("add_coords", "AddCoords", {"with_r": "unit", "axes": -1}),
     ("blur_pool", "BlurPool", {}),
     (
         "blur_pool",
