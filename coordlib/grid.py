@@ -316,7 +316,7 @@ def shift(x: Tensor, by: float | Shift, mode: str = "circular") -> Tensor:
     axes = tuple(range(-len(by), 0))
     if mode == "fourier":
         return _moved_between(x, by, axes)
-    rolled = torch.roll(x, by, axes)
+    rolled = torch.roll(x, [int(d) for d in by], axes)
     if mode == "circular":
         return rolled
     kept = kept_places(x.shape[-len(by) :], by, device=x.device)

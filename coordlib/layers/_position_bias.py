@@ -6,6 +6,7 @@ which records a call to them.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -67,8 +68,9 @@ def coordconv_transpose(
     wanted = wanted_axes(axes, rank, with_r)
     check_tensor("input", input, any_kind=True)
     if output_size is not None:
-        # torch's own rule; with a size given it looks at nothing of the layer.
-        output_padding = nn.ConvTranspose2d._output_padding(
+        # torch's own; with a size given it looks at nothing of the layer.
+        rule: Any = nn.ConvTranspose2d._output_padding
+        output_padding = rule(
             None,
             input,
             output_size,

@@ -9,6 +9,7 @@ A layer keeps nothing between calls, so that no tracer, captured graph or transf
 find what was made for another size or under other circumstances.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import torch
@@ -44,12 +45,19 @@ class _Coordinates(nn.Module):
     plain: ClassVar[type[Any]]
     with_r: WithR
     axes: tuple[int, ...] | None = None  # where a layer was stored without them
-    weight: nn.Parameter
-    bias: nn.Parameter | None
+    # What torch's convolution has.
+    weight: Tensor
+    bias: Tensor | None
     groups: int
-    in_channels: int
     kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Any
+    output_padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding_mode: Any
     transposed: bool
+    reset_parameters: Callable[[], None]
+    _reversed_padding_repeated_twice: list[int]
 
     def _add_coordinates(self, with_r: WithR, axes: Axes) -> None:
         """Enlarge the weight that torch made by the rows of the coordinates."""
@@ -77,9 +85,7 @@ class _Coordinates(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def from_conv(
-        cls, conv: nn.Module, with_r: WithR = False, axes: Axes = None
-    ) -> Self:
+    def from_conv(cls, conv: Any, with_r: WithR = False, axes: Axes = None) -> Self:
         """A layer that computes exactly what ``conv`` does, to be trained further.
 
         Parameters

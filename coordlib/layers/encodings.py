@@ -66,6 +66,8 @@ class FourierFeatures(nn.Module):
     torch.Size([32, 48, 32])
     """
 
+    frequencies: Tensor
+
     def __init__(
         self,
         waves: int = 16,
@@ -132,6 +134,8 @@ class SinusoidalEncoding(nn.Module):
     >>> SinusoidalEncoding(octaves=6)(torch.zeros(5, 2)).shape
     torch.Size([5, 24])
     """
+
+    frequencies: Tensor
 
     def __init__(
         self,

@@ -12,7 +12,9 @@ from coordlib.surgery._kinds import COORD_CONVS
 from coordlib.surgery._names import check_model, copied, put
 from coordlib.surgery._report import Change, Report, finish
 
-_WITH_COORDS = {layer.plain: layer for layer in COORD_CONVS}
+_WITH_COORDS: dict[type[nn.Module], type[Any]] = {
+    layer.plain: layer for layer in COORD_CONVS
+}
 
 
 def coordify(
@@ -206,7 +208,7 @@ def _replaced(model: nn.Module, new: dict[str, Any]) -> tuple[nn.Module, list[Ch
     changed = []
     weights: dict[nn.Parameter, nn.Parameter] = {}
     for name, layer in new.items():
-        old = model.get_submodule(name)
+        old: Any = model.get_submodule(name)
         layer.weight = weights.setdefault(old.weight, layer.weight)
         layer.bias = old.bias
         changed.append(Change(name, _kind(old), type(layer).__name__))
@@ -236,11 +238,12 @@ def _accept_wide(
 ) -> None:
     """Narrow the weight of a CoordConv that is loaded into a plain convolution."""
     weight = state_dict.get(f"{prefix}weight")
-    rank = len(conv.kernel_size)
-    for n in range(1, rank + 2) if weight is not None else ():
+    if weight is None:
+        return
+    kind, rank = _WITH_COORDS[bare_type(conv)], len(conv.kernel_size)
+    for n in range(1, rank + 2):
         # Of the coordinates the number counts here, and not which they are.
-        sees = {"axes": range(min(n, rank)), "with_r": n > rank}
-        layer = _WITH_COORDS[bare_type(conv)].from_conv(bare_view(conv), **sees)
+        layer = kind.from_conv(bare_view(conv), n > rank, range(min(n, rank)))
         if weight.shape != layer.weight.shape:
             continue
         on_input, on_coords = layer._split(weight)
