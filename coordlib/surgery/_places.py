@@ -139,7 +139,16 @@ class Flow:
             for outer in around
             if not all(inside(target.name, outer) for target in targets)
         }
+        # A normalisation may have parts, which give what is blurred behind it only.
+        for step in {*path, node}:
+            if step.op == "call_module":
+                dense |= self._parts(self._name(prefix, step))
         return Place(tuple(targets), frozenset(dense))
+
+    def _parts(self, name: str) -> set[str]:
+        """The names of all modules in a module, itself left out."""
+        names = (part for part, _ in self.model.named_modules())
+        return {part for part in names if part != name and inside(part, name)}
 
     def _name(self, prefix: str, node: fx.Node) -> str:
         return self._first_name[self._module(prefix, node)]
