@@ -16,7 +16,7 @@ BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_t
 # Tests that need nothing but coordlib: not those of the book and its tools.
 LIBRARY := tests/library tests/lab
 
-.PHONY: help book serve test library tracers colab gpu data notebooks seeds bench print slides links lighthouse package lint format lock newest address clean
+.PHONY: help book serve test library tracers colab gpu data notebooks seeds bench print slides links lighthouse package lint types format lock newest address clean
 .DEFAULT_GOAL := help
 
 # Two processes on two cores: one thread each, in kernels too. The stored outputs
@@ -118,6 +118,11 @@ lint: $(READY) ## Check the style of the code, and who imports whom
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 
+# It is no part of the book's environment: `pip install mypy` anywhere on the path will do.
+types: $(READY) ## Check the types of the library, where mypy is installed
+	@command -v mypy >/dev/null || { echo "mypy is not installed: pip install mypy"; exit 1; }
+	mypy --python-executable $(BIN)/python
+
 format: $(READY) ## Mend the style of the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -137,4 +142,4 @@ address: $(READY) ## Change the repository's address everywhere (URL=https://git
 	@$(BIN)/python tools/repository.py "$(URL)"
 
 clean: ## Remove everything that was built; .venv stays
-	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache book/.ruff_cache .hypothesis
+	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache book/.ruff_cache .mypy_cache .hypothesis

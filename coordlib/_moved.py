@@ -42,10 +42,11 @@ def _eager_policy(model: Any, seed: int = 0, explore: float = 0.05) -> Any:
 
 
 def _presets(name: str) -> tuple[str, ...]:
-    return _get("experiments.find")(name).sizes
+    sizes: tuple[str, ...] = _get("experiments.find")(name).sizes
+    return sizes
 
 
-def _as_tensor(counters: dict) -> Any:
+def _as_tensor(counters: dict[str, Any]) -> Any:
     import json
 
     import torch
@@ -53,13 +54,16 @@ def _as_tensor(counters: dict) -> Any:
     return torch.tensor(list(json.dumps(counters).encode()), dtype=torch.uint8)
 
 
-def _from_tensor(tensor: Any) -> dict:
+def _from_tensor(tensor: Any) -> dict[str, Any]:
     import json
 
-    return json.loads(bytes(tensor.tolist()))
+    counters: dict[str, Any] = json.loads(bytes(tensor.tolist()))
+    return counters
 
 
-RENAMED: dict[str, dict[str, tuple[str, Callable | None]]] = {
+_Renamed = dict[str, tuple[str, Callable[..., Any] | None]]
+
+RENAMED: dict[str, _Renamed] = {
     "experiments": {"presets": ("experiments.find(name).sizes", _presets)},
     "record.arrays": {
         "as_tensor": ("training.resume, which keeps numbers too", _as_tensor),
@@ -101,7 +105,7 @@ class Moved(MetaPathFinder, Loader):
             raise _not_found(spec.name, new, error) from None
         warn(f"{spec.name} is now {new}")
         if names := RENAMED.get(new.removeprefix(f"{LAB}.")):
-            module.__getattr__ = _old_names(new, names)
+            vars(module)["__getattr__"] = _old_names(new, names)
         spec.loader_state = module.__spec__
         return module
 
@@ -110,7 +114,8 @@ class Moved(MetaPathFinder, Loader):
             module.about = _about()
             return
         # The module has run already; its own spec goes back in the alias's place.
-        module.__spec__ = module.__spec__.loader_state
+        if module.__spec__ is not None:
+            module.__spec__ = module.__spec__.loader_state
 
     def get_code(self, name: str) -> None:
         """Say to ``python -m`` that there is nothing to run."""
@@ -187,7 +192,7 @@ def _new_name(name: str) -> str:
 def _about() -> Callable[[], None]:
     old, new = "coordlib.about", f"{LAB}.page.about"
     try:
-        about = _get("page.about")
+        about: Callable[[], None] = _get("page.about")
     except ModuleNotFoundError as error:
         raise _not_found(old, new, error) from None
     warn(f"{old} is now {new}")
@@ -209,7 +214,7 @@ def _not_found(old: str, new: str, error: ModuleNotFoundError) -> ModuleNotFound
     return ModuleNotFoundError(f"no module {old!r} any more: {words}", name=old)
 
 
-def _old_names(module: str, names: dict) -> Callable[[str], Any]:
+def _old_names(module: str, names: _Renamed) -> Callable[[str], Any]:
     def get(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")

@@ -3,12 +3,14 @@
 from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+Kind = type | UnionType | tuple[type | UnionType, ...]
 _MOST = 2**63 - 1  # what torch can count
 
 
@@ -26,11 +28,12 @@ def check_integer(
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < at_least:
+    number = int(value)
+    if number < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value}")
-    if value > at_most:
+    if number > at_most:
         raise ValueError(f"{name} must be at most {at_most}, got {value}")
-    return int(value)
+    return number
 
 
 def check_seed(name: str, value: Any) -> int:
@@ -206,7 +209,7 @@ def check_dtype(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a floating point type, got {value!r}")
 
 
-def check_sequence(name: str, value: Any, kind: type | tuple, what: str) -> None:
+def check_sequence(name: str, value: Any, kind: Kind, what: str) -> None:
     """Refuse what is no list or tuple, or holds something of another kind.
 
     Raises
@@ -218,7 +221,7 @@ def check_sequence(name: str, value: Any, kind: type | tuple, what: str) -> None
         raise TypeError(f"{name} must be a sequence of {what}, got {value!r}")
 
 
-def check_instance(name: str, value: Any, kind: type | tuple, what: str) -> None:
+def check_instance(name: str, value: Any, kind: Kind, what: str) -> None:
     """Refuse what is not of a kind, said in words.
 
     Raises

@@ -8,7 +8,7 @@ ends on the centres of the corner pixels. An axis of length 1 has coordinate 0.
 from collections.abc import Iterable, Sequence
 from math import cos, pi
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,13 +18,17 @@ from coordlib.arguments import (
     check_dtype,
     check_flag,
     check_floating,
+    check_integer,
     check_tensor,
 )
 
 __all__ = ["from_unit", "index_grid", "shift", "to_unit", "unit_grid"]
 
 Shift = tuple[float, ...]
+Axes = int | Sequence[int] | None
+WithR = bool | Literal["unit"]
 SHIFT_MODES = ("circular", "zero", "fourier")
+_MOST = 2**63 - 1
 
 
 def index_grid(
@@ -72,7 +76,8 @@ def index_grid(
 def unit_grid(
     size: Sequence[int],
     *,
-    with_r: bool = False,
+    with_r: WithR = False,
+    axes: Axes = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str | None = None,
 ) -> Tensor:
@@ -86,9 +91,14 @@ def unit_grid(
     ----------
     size : sequence of int
         Length of each spatial axis, each at least 1.
-    with_r : bool, default False
+    with_r : bool or "unit", default False
         Append the distance from the centre of the grid, where it is 0. It is
-        ``sqrt(D)`` at the corners and not rescaled.
+        ``sqrt(D)`` at the corners and not rescaled; with "unit" it is divided by that,
+        and 1 there.
+    axes : int or sequence of int, optional
+        The axes whose coordinates are wanted, in that order, counted from 0 or, if
+        negative, from the end; all of them by default. r is the distance along all
+        axes whichever are wanted, and may be wanted alone: ``axes=()``.
     dtype : torch.dtype, default torch.float32
         A floating point type.
     device : torch.device or str, optional
@@ -97,14 +107,17 @@ def unit_grid(
     Returns
     -------
     Tensor
-        Shape ``(D, *size)``, or ``(D + 1, *size)`` with r as the last channel.
+        Shape ``(D, *size)``, or ``(D + 1, *size)`` with r as the last channel; with
+        ``axes``, D is the number of those.
 
     Raises
     ------
     TypeError
-        If ``dtype`` is not floating point, or ``size`` not a sequence of integers.
+        If ``dtype`` is not floating point, ``size`` not a sequence of integers or
+        ``axes`` holds none.
     ValueError
-        If ``size`` is empty or a length is below 1.
+        If ``size`` is empty or a length is below 1, or ``axes`` names an axis that is
+        not there, one twice, or none where r is not wanted either.
 
     Notes
     -----
@@ -119,15 +132,49 @@ def unit_grid(
             [-1.,  0.,  1.]])
     """
     check_dtype("dtype", dtype)
+    with_r = check_with_r(with_r)
+    wanted = wanted_axes(listed_axes(axes), len(_checked(size)), with_r)
+    return coordinate_channels(size, with_r, dtype, device, wanted)[0]
+
+
+def check_with_r(with_r: Any) -> WithR:
+    if isinstance(with_r, str) and with_r == "unit":
+        return "unit"
     check_flag("with_r", with_r)
-    return coordinate_channels(_checked(size), with_r, dtype, device)[0]
+    return bool(with_r)
+
+
+def listed_axes(axes: Any) -> tuple[int, ...] | None:
+    """Give axes as a tuple of integers, however they were said; None stays."""
+    if axes is None:
+        return None
+    several = isinstance(axes, Sequence) and not isinstance(axes, str)
+    entries = axes if several else (axes,)
+    return tuple(check_integer("axes", axis, at_least=-_MOST) for axis in entries)
+
+
+def wanted_axes(
+    axes: tuple[int, ...] | None, rank: int, with_r: WithR
+) -> tuple[int, ...]:
+    """Count axes from 0; without any named, all of them."""
+    if axes is None:
+        return tuple(range(rank))
+    for axis in axes:
+        check_integer("axes", axis, at_least=-rank, at_most=rank - 1)
+    wanted = tuple(axis % rank for axis in axes)
+    if len(set(wanted)) < len(wanted):
+        raise ValueError(f"axes must name each axis once, got {axes}")
+    if not wanted and not with_r:
+        raise ValueError(f"axes must name an axis where r is not wanted, got {axes}")
+    return wanted
 
 
 def coordinate_channels(
     size: Sequence[int],
-    with_r: bool,
+    with_r: WithR,
     dtype: torch.dtype,
     device: torch.device | str | None,
+    wanted: tuple[int, ...],
 ) -> Tensor:
     """:func:`unit_grid` as a batch of one, shape ``(1, D, *size)``: for layers.
 
@@ -136,17 +183,18 @@ def coordinate_channels(
     size, for it cannot order strides that it does not know.
     """
     work = torch.promote_types(dtype, torch.float32)
-    axes = [
+    every = [
         _to_unit(torch.arange(n, dtype=work, device=device), n)
         .view(-1, *[1] * (len(size) - 1 - axis))
         .expand(1, 1, *size)
         for axis, n in enumerate(size)
     ]
-    grid = torch.cat(axes, 1)
+    channels = [every[axis] for axis in wanted]
     if with_r:
-        r = grid.square().sum(1, keepdim=True).sqrt()
-        grid = torch.cat([grid, r], 1)
-    return grid.to(dtype)
+        squares = torch.cat(every, 1).square()
+        total = squares.mean if with_r == "unit" else squares.sum
+        channels.append(total(1, keepdim=True).sqrt())
+    return torch.cat(channels, 1).to(dtype)
 
 
 def to_unit(position: Tensor, size: Sequence[int]) -> Tensor:
@@ -268,7 +316,7 @@ def shift(x: Tensor, by: float | Shift, mode: str = "circular") -> Tensor:
     axes = tuple(range(-len(by), 0))
     if mode == "fourier":
         return _moved_between(x, by, axes)
-    rolled = torch.roll(x, by, axes)
+    rolled = torch.roll(x, [int(d) for d in by], axes)
     if mode == "circular":
         return rolled
     kept = kept_places(x.shape[-len(by) :], by, device=x.device)

@@ -1,6 +1,7 @@
 """Layers: coordinates in (CoordConv, encodings), aliasing out (BlurPool, polyphase)."""
 
 from coordlib.layers.add_coords import AddCoords
+from coordlib.layers.add_encodings import AddLearnedEncoding, AddSinusoidalEncoding
 from coordlib.layers.blurpool import (
     BlurPool1d,
     BlurPool2d,
@@ -37,10 +38,13 @@ from coordlib.layers.polyphase import (
     PolyphaseUpsample2d,
     PolyphaseUpsample3d,
 )
+from coordlib.layers.rotary import RotaryEncoding
 from coordlib.layers.softargmax import SoftArgmax1d, SoftArgmax2d, SoftArgmax3d
 
 __all__ = [
     "AddCoords",
+    "AddLearnedEncoding",
+    "AddSinusoidalEncoding",
     "BlurPool1d",
     "BlurPool2d",
     "BlurPool3d",
@@ -64,6 +68,7 @@ __all__ = [
     "PolyphaseUpsample1d",
     "PolyphaseUpsample2d",
     "PolyphaseUpsample3d",
+    "RotaryEncoding",
     "SamePad",
     "SinusoidalEncoding",
     "SoftArgmax1d",

@@ -20,6 +20,19 @@ def check_input(input: Tensor, rank: int) -> None:
         raise TypeError(f"input must be floating point, got {input.dtype}")
 
 
+def check_map(input: Tensor, rank: int | None = None) -> int:
+    """Refuse what is no batch of maps; give the number of its spatial axes."""
+    check_tensor("input", input, any_kind=True)
+    ranks = (1, 2, 3) if rank is None else (rank,)
+    if input.ndim - 2 not in ranks:
+        shapes = ["(N, C, L)", "(N, C, H, W)", "(N, C, D, H, W)"]
+        accepted = " or ".join(shapes[rank - 1] for rank in ranks)
+        raise ValueError(f"input must be {accepted}, got shape {tuple(input.shape)}")
+    if not input.is_floating_point():
+        raise TypeError(f"input must be floating point, got {input.dtype}")
+    return input.ndim - 2
+
+
 def per_axis(name: str, value: Any, rank: int, at_least: int = 1) -> tuple[int, ...]:
     """One integer an axis, from an integer or a tuple."""
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * rank

@@ -1,6 +1,7 @@
 """What layers that blur share: options, the filter, and checks of the border."""
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -77,10 +78,10 @@ def blur_options(
 
 def blur_kernel(size: tuple[int, ...]) -> Tensor:
     """The outer product of one row of Pascal's triangle an axis, ``(1, 1, *size)``."""
-    double = {"dtype": torch.float64, "device": "cpu"}
-    kernel = torch.ones(1, 1, **double)
+    kernel = torch.ones(1, 1, dtype=torch.float64, device="cpu")
     for taps in size:
-        kernel = kernel.unsqueeze(-1) * binomial_filter(taps, **double)
+        row = binomial_filter(taps, dtype=torch.float64, device="cpu")
+        kernel = kernel.unsqueeze(-1) * row
     return kernel
 
 
@@ -145,7 +146,7 @@ def check_channels(input: Tensor, channels: int | None, rank: int) -> int:
     return given
 
 
-def check_border(input: Tensor, reach: tuple[int, ...], mode: str) -> None:
+def check_border(input: Tensor, reach: Sequence[int], mode: str) -> None:
     """Say clearly where an axis is too short for the mode."""
     if mode not in ("reflect", "circular") or torch.jit.is_tracing():
         return

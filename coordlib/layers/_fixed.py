@@ -20,6 +20,7 @@ class Fixed(nn.Module):
         before = self._buffers.get(self.fixed)
         was_meta = before is not None and before.is_meta
         super()._apply(fn, recurse)
-        if was_meta and not self._buffers[self.fixed].is_meta:
+        after = self._buffers.get(self.fixed)
+        if was_meta and after is not None and not after.is_meta:
             self.reset_parameters()
         return self

@@ -10,7 +10,7 @@ Gradients are written by hand, for those of many views of one tensor are slow.
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ __all__ = ["blur", "dense_max", "flat", "number_of_channels", "pad"]
 
 # Below, the calls themselves cost more than what they do.
 _LEAST = 2**16
+
+_Steps = tuple[tuple[int, int], ...]
+_Dims = tuple[int | None, ...]
 
 
 def applies(input: Tensor) -> bool:
@@ -87,7 +90,8 @@ def blur(
         return _filter(input, kernel, stride, pads[-2::-2])
     if _learns(input) and applies(input):
         how = _How(stride, pads, mode, tuple(input.shape[-len(stride) :]))
-        return _Blur.apply(input, kernel, how)
+        blurred: Tensor = _Blur.apply(input, kernel, how)
+        return blurred
     return _padded_filter(input, kernel, stride, pads, mode)
 
 
@@ -107,7 +111,8 @@ def dense_max(
         mode, value = ("circular", None) if circular else ("zeros", -math.inf)
         input = pad(input, flat(before, after), mode, value)
     if fast:
-        return _DenseMax.apply(input, rank, _steps(window))
+        largest: Tensor = _DenseMax.apply(input, rank, _steps(window))
+        return largest
     padding = before if alone else (0,) * rank
     if rank == 1:  # as an image of one row, for torch's max_pool1d fixes the length
         image = input.unsqueeze(-2)
@@ -119,7 +124,9 @@ def dense_max(
 # Blur. It is linear, so its gradient is its adjoint, and the gradient of that the blur.
 
 
-def _filter(input: Tensor, kernel: Tensor, stride: tuple, padding: Any) -> Tensor:
+def _filter(
+    input: Tensor, kernel: Tensor, stride: tuple[int, ...], padding: Any
+) -> Tensor:
     rank = len(stride)
     channels = number_of_channels(input, rank)
     convolve = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
@@ -133,14 +140,14 @@ def number_of_channels(input: Tensor, rank: int) -> int:
     return _number(channels) if torch.jit.is_tracing() else channels
 
 
-def _number(length: Tensor) -> int:
+def _number(length: Any) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         return int(length)
 
 
 def _padded_filter(
-    input: Tensor, kernel: Tensor, stride: tuple, pads: list[int], mode: str
+    input: Tensor, kernel: Tensor, stride: tuple[int, ...], pads: list[int], mode: str
 ) -> Tensor:
     return _filter(pad(input, pads, mode), kernel, stride, 0)
 
@@ -163,16 +170,17 @@ class _Blur(torch.autograd.Function):
         return _padded_filter(input, kernel, how.stride, how.pads, how.mode)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         _, ctx.kernel, ctx.how = inputs
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         return _BlurAdjoint.apply(grad, ctx.kernel, ctx.how), None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        return _Blur.apply(tangent, ctx.kernel, ctx.how)
+        moved: Tensor = _Blur.apply(tangent, ctx.kernel, ctx.how)
+        return moved
 
 
 class _BlurAdjoint(torch.autograd.Function):
@@ -193,16 +201,17 @@ class _BlurAdjoint(torch.autograd.Function):
         return padded.clone()
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         _, ctx.kernel, ctx.how = inputs
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         return _Blur.apply(grad, ctx.kernel, ctx.how), None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        return _BlurAdjoint.apply(tangent, ctx.kernel, ctx.how)
+        moved: Tensor = _BlurAdjoint.apply(tangent, ctx.kernel, ctx.how)
+        return moved
 
 
 def _fold(padded: Tensor, axis: int, n: int, before: int, mode: str) -> Tensor:
@@ -228,7 +237,7 @@ def _copied(j: int, n: int, mode: str) -> int:
 _AT_ONCE = 2**17
 
 
-def _steps(window: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+def _steps(window: tuple[int, ...]) -> _Steps:
     """The pairs (axis, d) that make up a window, the last axis first.
 
     In that order the first of equal values is the first row by row.
@@ -243,7 +252,7 @@ def _steps(window: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     return tuple(steps)
 
 
-def _few(rank: int, *tensors: Tensor) -> zip:
+def _few(rank: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Matching parts of tensors, a few images at a time: views ``(n, *size)``."""
     flat = [tensor.reshape(-1, *tensor.shape[-rank:]) for tensor in tensors]
     count = max(_AT_ONCE // math.prod(flat[0].shape[1:]), 1)
@@ -252,7 +261,7 @@ def _few(rank: int, *tensors: Tensor) -> zip:
 
 class _DenseMax(torch.autograd.Function):
     @staticmethod
-    def forward(input: Tensor, rank: int, steps: tuple) -> Tensor:
+    def forward(input: Tensor, rank: int, steps: _Steps) -> Tensor:
         size = list(input.shape)
         for axis, d in steps:
             size[axis] -= d
@@ -262,14 +271,14 @@ class _DenseMax(torch.autograd.Function):
         return output
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         input, *ctx.options = inputs
         # The input only: what lies between is faster made again than kept.
         ctx.save_for_backward(input)
         ctx.save_for_forward(input)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (input,) = ctx.saved_tensors
         return _Scatter.apply(grad, input, *ctx.options), None, None
 
@@ -279,7 +288,9 @@ class _DenseMax(torch.autograd.Function):
         return _gather(tangent, input, ctx.options[1])
 
     @staticmethod
-    def vmap(info: Any, dims: tuple, input: Tensor, rank: int, steps: tuple) -> tuple:
+    def vmap(
+        info: Any, dims: _Dims, input: Tensor, rank: int, steps: _Steps
+    ) -> tuple[Tensor, int]:
         return _DenseMax.apply(*_batched(info, dims, input), rank, steps), 0
 
 
@@ -287,7 +298,7 @@ class _Scatter(torch.autograd.Function):
     """Hand the gradient of every window to the value that won there."""
 
     @staticmethod
-    def forward(grad: Tensor, input: Tensor, rank: int, steps: tuple) -> Tensor:
+    def forward(grad: Tensor, input: Tensor, rank: int, steps: _Steps) -> Tensor:
         output = grad.new_empty(input.shape)
         for g, part, result in _few(rank, grad, input, output):
             between = _between(part, steps[:-1])
@@ -297,13 +308,13 @@ class _Scatter(torch.autograd.Function):
         return output
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         _, input, *ctx.options = inputs
         ctx.save_for_backward(input)
         ctx.save_for_forward(input)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (input,) = ctx.saved_tensors
         return _gather(grad, input, ctx.options[1]), None, None, None
 
@@ -312,16 +323,22 @@ class _Scatter(torch.autograd.Function):
         (input,) = ctx.saved_tensors
         if tangent is None:  # the input moves alone, and what wins stays what it is
             return torch.zeros_like(input)
-        return _Scatter.apply(tangent, input, *ctx.options)
+        moved: Tensor = _Scatter.apply(tangent, input, *ctx.options)
+        return moved
 
     @staticmethod
     def vmap(
-        info: Any, dims: tuple, grad: Tensor, input: Tensor, rank: int, steps: tuple
-    ) -> tuple:
+        info: Any,
+        dims: _Dims,
+        grad: Tensor,
+        input: Tensor,
+        rank: int,
+        steps: _Steps,
+    ) -> tuple[Tensor, int]:
         return _Scatter.apply(*_batched(info, dims, grad, input), rank, steps), 0
 
 
-def _between(input: Tensor, steps: tuple) -> list[Tensor]:
+def _between(input: Tensor, steps: _Steps) -> list[Tensor]:
     """The input, and what it becomes after each step."""
     between = [input]
     for axis, d in steps:
@@ -340,7 +357,7 @@ def _scatter(grad: Tensor, input: Tensor, axis: int, d: int) -> Tensor:
     return output
 
 
-def _batched(info: Any, dims: tuple, *tensors: Tensor) -> list[Tensor]:
+def _batched(info: Any, dims: _Dims, *tensors: Tensor) -> list[Tensor]:
     """Tensors with the axis of ``torch.vmap`` in front, one of many axes there."""
     return [
         tensor.expand(info.batch_size, *tensor.shape)
@@ -350,7 +367,7 @@ def _batched(info: Any, dims: tuple, *tensors: Tensor) -> list[Tensor]:
     ]
 
 
-def _gather(values: Tensor, input: Tensor, steps: tuple) -> Tensor:
+def _gather(values: Tensor, input: Tensor, steps: _Steps) -> Tensor:
     """Take from other values what stands where the input has its maxima."""
     for axis, d in steps:
         (a, b), (x, y) = _pair(values, axis, d), _pair(input, axis, d)

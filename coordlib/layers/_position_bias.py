@@ -6,13 +6,14 @@ which records a call to them.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coordlib.arguments import check_tensor
-from coordlib.grid import coordinate_channels
+from coordlib.grid import WithR, coordinate_channels, wanted_axes
 from coordlib.layers._arguments import channels_last, laid_out_last, no_autocast
 
 _Convolve = Callable[[Tensor, Tensor, Tensor | None, int], Tensor]
@@ -24,15 +25,17 @@ def coordconv(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    with_r: bool,
+    with_r: WithR,
     stride: tuple[int, ...],
     padding: tuple[int, ...] | str,
     dilation: tuple[int, ...],
     groups: int,
     padding_mode: str,
     pads: list[int],
+    axes: tuple[int, ...] | None = None,
 ) -> Tensor:
     rank = weight.ndim - 2
+    wanted = wanted_axes(axes, rank, with_r)
     check_tensor("input", input, any_kind=True)
 
     def convolve(
@@ -44,8 +47,8 @@ def coordconv(
         convolution = _CONVOLUTIONS[rank - 1]
         return convolution(input, weight, bias, stride, around, dilation, groups)
 
-    parts = split(weight, rank + with_r)
-    return _with_position(input, *parts, bias, with_r, groups, convolve)
+    parts = split(weight, len(wanted) + bool(with_r))
+    return _with_position(input, *parts, bias, with_r, wanted, groups, convolve)
 
 
 def coordconv_transpose(
@@ -53,18 +56,21 @@ def coordconv_transpose(
     output_size: list[int] | None,
     weight: Tensor,
     bias: Tensor | None,
-    with_r: bool,
+    with_r: WithR,
     stride: tuple[int, ...],
     padding: tuple[int, ...],
     output_padding: tuple[int, ...],
     groups: int,
     dilation: tuple[int, ...],
+    axes: tuple[int, ...] | None = None,
 ) -> Tensor:
     rank = weight.ndim - 2
+    wanted = wanted_axes(axes, rank, with_r)
     check_tensor("input", input, any_kind=True)
     if output_size is not None:
-        # torch's own rule; with a size given it looks at nothing of the layer.
-        output_padding = nn.ConvTranspose2d._output_padding(
+        # torch's own; with a size given it looks at nothing of the layer.
+        rule: Any = nn.ConvTranspose2d._output_padding
+        output_padding = rule(
             None,
             input,
             output_size,
@@ -82,10 +88,12 @@ def coordconv_transpose(
         options = stride, padding, output_padding, groups, dilation
         return convolution(input, weight, bias, *options)
 
-    on_input, on_coords = split_transposed(weight, groups, rank + with_r)
+    coordinates = len(wanted) + bool(with_r)
+    on_input, on_coords = split_transposed(weight, groups, coordinates)
     # From a group after the other to a coordinate after the other, for all groups.
     on_coords = on_coords.unflatten(0, (groups, -1)).transpose(0, 1).flatten(1, 2)
-    return _with_position(input, on_input, on_coords, bias, with_r, groups, convolve)
+    parts = on_input, on_coords
+    return _with_position(input, *parts, bias, with_r, wanted, groups, convolve)
 
 
 def split(weight: Tensor, coordinates: int) -> tuple[Tensor, Tensor]:
@@ -106,7 +114,8 @@ def _with_position(
     on_input: Tensor,
     on_coords: Tensor,
     bias: Tensor | None,
-    with_r: bool,
+    with_r: WithR,
+    wanted: tuple[int, ...],
     groups: int,
     convolve: _Convolve,
 ) -> Tensor:
@@ -124,7 +133,7 @@ def _with_position(
     on_coords = on_coords.to(torch.promote_types(on_coords.dtype, torch.float32))
     size, dtype, device = input.shape[-rank:], on_coords.dtype, on_coords.device
     with no_autocast(input):
-        coords = coordinate_channels(size, with_r, dtype, device)
+        coords = coordinate_channels(size, with_r, dtype, device, wanted)
         # The bias is laid out as the output is: adding across layouts, and summing
         # over the batch in backward, is many times slower.
         coords = laid_out_last(coords) if last else coords

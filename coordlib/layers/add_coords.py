@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_flag, check_tensor
-from coordlib.grid import unit_grid
-from coordlib.layers._arguments import channels_last, laid_out_last
+from coordlib.grid import Axes, WithR, check_with_r, listed_axes, unit_grid
+from coordlib.layers._arguments import channels_last, check_map, laid_out_last
 
 __all__ = ["AddCoords"]
 
@@ -13,9 +12,9 @@ __all__ = ["AddCoords"]
 class AddCoords(nn.Module):
     """Append unit coordinate channels to the input: the textbook half of CoordConv.
 
-    Rows come first, then columns; the authors' layer appends columns first, so weights
-    trained with theirs need those two input channels swapped. Coordinates end, at -1
-    and 1, on the centres of the corner pixels.
+    Rows come first, then columns; the authors' layer appends columns first, as
+    ``axes=(1, 0)`` does here. Coordinates end, at -1 and 1, on the centres of the
+    corner pixels.
 
     The coordinates are computed in float32 and cast last to the type of the input, and
     bfloat16 tells neighbours apart up to 512 pixels an axis. :class:`CoordConv2d` has
@@ -23,15 +22,21 @@ class AddCoords(nn.Module):
 
     Parameters
     ----------
-    with_r : bool, default False
-        Append the distance from the centre as well.
+    with_r : bool or "unit", default False
+        Append the distance from the centre as well: ``sqrt(D)`` at the corners of D
+        axes, or 1 if "unit".
+    axes : int or sequence of int, optional
+        The spatial axes whose coordinates are appended, in that order, counted from 0
+        or, if negative, from the end: 0 are the rows of a picture. All by default.
+        r is the distance along all axes always; ``axes=()`` appends it alone.
 
     Notes
     -----
     Input ``(N, C, *size)`` with one, two or three spatial axes; output
-    ``(N, C + D, *size)``, or ``C + D + 1`` channels with r. The new channels come last:
-    rows, columns, then r. In forward, a ``ValueError`` tells of an input with another
-    number of axes, a ``TypeError`` of one that is not floating point.
+    ``(N, C + D, *size)``, or ``C + D + 1`` channels with r; D is the number of ``axes``
+    where they are given. The new channels come last: rows, columns, then r. In forward,
+    a ``ValueError`` tells of an input with another number of axes, a ``TypeError`` of
+    one that is not floating point.
 
     Liu et al. (2018), section 3 and figure 3.
 
@@ -39,32 +44,32 @@ class AddCoords(nn.Module):
     --------
     >>> AddCoords(with_r=True)(torch.rand(8, 3, 32, 48)).shape
     torch.Size([8, 6, 32, 48])
+    >>> AddCoords(axes=0)(torch.zeros(1, 1, 2, 2))[:, 1]
+    tensor([[[-1., -1.],
+             [ 1.,  1.]]])
     """
 
-    def __init__(self, with_r: bool = False) -> None:
+    axes: tuple[int, ...] | None = None  # where a layer was stored without them
+
+    def __init__(self, with_r: WithR = False, axes: Axes = None) -> None:
         super().__init__()
-        check_flag("with_r", with_r)
-        self.with_r = with_r
+        self.with_r, self.axes = check_with_r(with_r), listed_axes(axes)
 
     def forward(self, input: Tensor) -> Tensor:
-        return with_coordinates(input, self.with_r)
+        return with_coordinates(input, self.with_r, self.axes)
 
     def extra_repr(self) -> str:
-        return f"with_r={self.with_r}"
+        axes = "" if self.axes is None else f", axes={self.axes}"
+        return f"with_r={self.with_r!r}{axes}"
 
 
 @fx.wrap
-def with_coordinates(input: Tensor, with_r: bool) -> Tensor:
-    check_tensor("input", input, any_kind=True)
-    if input.ndim not in (3, 4, 5):
-        raise ValueError(
-            "input must be (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
-            f"got shape {tuple(input.shape)}"
-        )
+def with_coordinates(
+    input: Tensor, with_r: WithR, axes: tuple[int, ...] | None = None
+) -> Tensor:
+    check_map(input)
     size, dtype, device = input.shape[2:], input.dtype, input.device
-    if not dtype.is_floating_point:
-        raise TypeError(f"input must be floating point, got {dtype}")
-    coords = unit_grid(size, with_r=with_r, dtype=dtype, device=device)
+    coords = unit_grid(size, with_r=with_r, axes=axes, dtype=dtype, device=device)
     coords = coords.expand(input.shape[0], *coords.shape)
     if channels_last(input, len(size)):  # or the result would not be
         coords = laid_out_last(coords)

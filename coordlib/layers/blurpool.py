@@ -155,7 +155,8 @@ class _MaxBlurPool(nn.Module):
             self.blur.padding_mode == "circular",
             self.blur.stride if ceil else None,
         )
-        return self.blur(dense)
+        blurred: Tensor = self.blur(dense)
+        return blurred
 
     def extra_repr(self) -> str:
         ceil = ", ceil_mode=True" if self.ceil_mode else ""

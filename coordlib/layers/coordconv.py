@@ -9,13 +9,14 @@ A layer keeps nothing between calls, so that no tracer, captured graph or transf
 find what was made for another size or under other circumstances.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_flag
+from coordlib.grid import Axes, WithR, check_with_r, listed_axes, wanted_axes
 from coordlib.layers._position_bias import (
     coordconv,
     coordconv_transpose,
@@ -42,30 +43,38 @@ class _Coordinates(nn.Module):
     """What all six layers share. Stands before a torch.nn convolution in the bases."""
 
     plain: ClassVar[type[Any]]
-    with_r: bool
-    weight: nn.Parameter
-    bias: nn.Parameter | None
+    with_r: WithR
+    axes: tuple[int, ...] | None = None  # where a layer was stored without them
+    # What torch's convolution has.
+    weight: Tensor
+    bias: Tensor | None
     groups: int
-    in_channels: int
     kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Any
+    output_padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding_mode: Any
     transposed: bool
+    reset_parameters: Callable[[], None]
+    _reversed_padding_repeated_twice: list[int]
 
-    def _add_coordinates(self, with_r: bool) -> None:
+    def _add_coordinates(self, with_r: WithR, axes: Axes) -> None:
         """Enlarge the weight that torch made by the rows of the coordinates."""
         if not self.weight.is_floating_point():
             raise TypeError(
                 f"dtype must be a floating point type, got {self.weight.dtype}"
             )
-        check_flag("with_r", with_r)
-        self.with_r = with_r
+        self.with_r, self.axes = check_with_r(with_r), listed_axes(axes)
         self.weight = nn.Parameter(self._widened(self.weight.detach()))
         # Again, for torch's default depends on the number of input channels.
         self.reset_parameters()
 
     @property
     def coordinate_channels(self) -> int:
-        """Number of coordinate channels: D, or D + 1 with r."""
-        return len(self.kernel_size) + self.with_r
+        """Number of coordinate channels: one an axis, and one for r."""
+        wanted = wanted_axes(self.axes, len(self.kernel_size), self.with_r)
+        return len(wanted) + bool(self.with_r)
 
     def _widened(self, weight: Tensor) -> Tensor:
         """The weight of a plain convolution, with zeros for the coordinates."""
@@ -76,13 +85,35 @@ class _Coordinates(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def _from_conv(cls, conv: nn.Module, with_r: bool) -> Self:
+    def from_conv(cls, conv: Any, with_r: WithR = False, axes: Axes = None) -> Self:
+        """A layer that computes exactly what ``conv`` does, to be trained further.
+
+        Parameters
+        ----------
+        conv : torch.nn.Module
+            A plain ``torch.nn`` convolution of the same rank, transposed if this layer
+            is.
+        with_r, axes : optional
+            What the new layer sees, as when it is made.
+
+        Returns
+        -------
+        CoordConv or CoordConvTranspose
+            Copies of the weights of ``conv``, zeros for the coordinates; same options,
+            device, type and mode. No random number is drawn.
+
+        Raises
+        ------
+        TypeError
+            If ``conv`` is not exactly that class: lazy, parametrized and other
+            subclasses, and other ranks, are refused.
+        """
         if type(conv) is not cls.plain:
             raise TypeError(
                 f"conv must be a plain torch.nn.{cls.plain.__name__} (no subclass, for "
                 f"that may compute something else), got {type(conv).__name__}"
             )
-        layer = cls(**_options(conv), device="meta", with_r=with_r)
+        layer = cls(**_options(conv), device="meta", with_r=with_r, axes=axes)
         _fill(layer, layer._widened(conv.weight.detach()), conv)
         return layer
 
@@ -110,7 +141,9 @@ class _Coordinates(nn.Module):
         return conv
 
     def extra_repr(self) -> str:
-        return super().extra_repr() + (", with_r=True" if self.with_r else "")
+        with_r = f", with_r={self.with_r!r}" if self.with_r else ""
+        axes = "" if self.axes is None else f", axes={self.axes}"
+        return super().extra_repr() + with_r + axes
 
 
 class _CoordConv(_Coordinates):
@@ -130,7 +163,8 @@ class _CoordConv(_Coordinates):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         *,
-        with_r: bool = False,
+        with_r: WithR = False,
+        axes: Axes = None,
     ) -> None:
         super().__init__(
             in_channels,
@@ -145,7 +179,7 @@ class _CoordConv(_Coordinates):
             device,
             dtype,
         )
-        self._add_coordinates(with_r)
+        self._add_coordinates(with_r, axes)
 
     def _widened(self, weight: Tensor) -> Tensor:
         spatial = (0, 0) * len(self.kernel_size)
@@ -166,32 +200,8 @@ class _CoordConv(_Coordinates):
             self.groups,
             self.padding_mode,
             self._reversed_padding_repeated_twice,
+            self.axes,
         )
-
-    @classmethod
-    def from_conv(cls, conv: nn.Module, with_r: bool = False) -> Self:
-        """A CoordConv that computes exactly what ``conv`` does, to be trained further.
-
-        Parameters
-        ----------
-        conv : torch.nn.Module
-            A plain ``torch.nn`` convolution of the same rank.
-        with_r : bool, default False
-            Whether the new layer also sees the distance from the centre.
-
-        Returns
-        -------
-        CoordConv
-            Copies of the weights of ``conv``, zeros for the coordinates; same options,
-            device, type and mode. No random number is drawn.
-
-        Raises
-        ------
-        TypeError
-            If ``conv`` is not exactly that class: lazy, parametrized and other
-            subclasses, and other ranks, are refused.
-        """
-        return cls._from_conv(conv, with_r)
 
 
 class _CoordConvTranspose(_Coordinates):
@@ -212,7 +222,8 @@ class _CoordConvTranspose(_Coordinates):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         *,
-        with_r: bool = False,
+        with_r: WithR = False,
+        axes: Axes = None,
     ) -> None:
         super().__init__(
             in_channels,
@@ -228,7 +239,7 @@ class _CoordConvTranspose(_Coordinates):
             device,
             dtype,
         )
-        self._add_coordinates(with_r)
+        self._add_coordinates(with_r, axes)
 
     # In a transposed convolution each group owns a run of rows of the weight: first
     # those of its input channels, then those of its coordinates.
@@ -254,31 +265,8 @@ class _CoordConvTranspose(_Coordinates):
             self.output_padding,
             self.groups,
             self.dilation,
+            self.axes,
         )
-
-    @classmethod
-    def from_conv(cls, conv: nn.Module, with_r: bool = False) -> Self:
-        """A transposed CoordConv that computes exactly what ``conv`` does.
-
-        Parameters
-        ----------
-        conv : torch.nn.Module
-            A plain ``torch.nn`` transposed convolution of the same rank.
-        with_r : bool, default False
-            Whether the new layer also sees the distance from the centre.
-
-        Returns
-        -------
-        CoordConvTranspose
-            Copies of the weights of ``conv``, zeros for the coordinates; same options,
-            device, type and mode. No random number is drawn.
-
-        Raises
-        ------
-        TypeError
-            If ``conv`` is not exactly that class.
-        """
-        return cls._from_conv(conv, with_r)
 
 
 class CoordConv1d(_CoordConv, nn.Conv1d):
@@ -306,15 +294,20 @@ class CoordConv2d(_CoordConv, nn.Conv2d):
     out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, \
 device, dtype
         As in :class:`torch.nn.Conv2d`.
-    with_r : bool, default False
-        Whether to see the distance from the centre as well.
+    with_r : bool or "unit", default False
+        Whether to see the distance from the centre as well; rescaled to [0, 1] if
+        "unit".
+    axes : int or sequence of int, optional
+        Whose coordinates to see, as in :class:`~coordlib.layers.AddCoords`; all by
+        default.
 
     Attributes
     ----------
     weight : Parameter
-        Shape ``(out_channels, in_channels / groups + 2, *kernel_size)`` (with r, + 3):
-        rows of the input channels first, then those of i, j and r. The one weight there
-        is, initialised as torch does for that many inputs.
+        Shape ``(out_channels, in_channels / groups + 2, *kernel_size)`` (with r, + 3;
+        with ``axes``, as many as those): rows of the input channels first, then those
+        of i, j and r. The one weight there is, initialised as torch does for that many
+        inputs.
     bias : Parameter or None
         Shape ``(out_channels,)``.
 
@@ -384,8 +377,12 @@ class CoordConvTranspose2d(_CoordConvTranspose, nn.ConvTranspose2d):
     out_channels, kernel_size, stride, padding, output_padding, groups, bias, \
 dilation, padding_mode, device, dtype
         As in :class:`torch.nn.ConvTranspose2d`, ``output_size`` in forward included.
-    with_r : bool, default False
-        Whether to see the distance from the centre as well.
+    with_r : bool or "unit", default False
+        Whether to see the distance from the centre as well; rescaled to [0, 1] if
+        "unit".
+    axes : int or sequence of int, optional
+        Whose coordinates to see, as in :class:`~coordlib.layers.AddCoords`; all by
+        default.
 
     Attributes
     ----------

@@ -4,7 +4,8 @@ Each turns unit coordinates, shape (..., D), into features, shape (..., channels
 refuses another number of coordinates with a ``ValueError``. Angles are computed in at
 least float32, under autocast too, and what comes out is cast last.
 :class:`CoordConv2d` takes the coordinates as they are; these are what is used in its
-place elsewhere.
+place elsewhere. ``add_encodings`` adds such features to a map, and ``rotary`` turns
+queries and keys.
 """
 
 import math
@@ -56,7 +57,16 @@ class FourierFeatures(nn.Module):
     ----------
     Tancik et al., 2020, "Fourier features let networks learn high frequency functions
     in low dimensional domains", section 5.
+
+    Examples
+    --------
+    >>> from coordlib.grid import unit_grid
+    >>> places = unit_grid((32, 48)).movedim(0, -1)
+    >>> FourierFeatures(waves=16, scale=4.0)(places).shape
+    torch.Size([32, 48, 32])
     """
+
+    frequencies: Tensor
 
     def __init__(
         self,
@@ -118,7 +128,14 @@ class SinusoidalEncoding(nn.Module):
     ----------
     Vaswani et al., 2017, "Attention is all you need", section 3.5, in one dimension;
     with octaves as in Mildenhall et al., 2020, "NeRF", section 5.1.
+
+    Examples
+    --------
+    >>> SinusoidalEncoding(octaves=6)(torch.zeros(5, 2)).shape
+    torch.Size([5, 24])
     """
+
+    frequencies: Tensor
 
     def __init__(
         self,
@@ -176,6 +193,12 @@ class LearnedEncoding(nn.Module):
     ----------
     Gehring et al., 2017, "Convolutional sequence to sequence learning", section 3.1,
     in one dimension.
+
+    Examples
+    --------
+    >>> encoding = LearnedEncoding((64, 48), features=8)
+    >>> encoding(torch.zeros(5, 2)).shape  # five times the centre
+    torch.Size([5, 16])
     """
 
     def __init__(
@@ -210,7 +233,7 @@ class LearnedEncoding(nn.Module):
 
 @fx.wrap
 def _fourier(positions: Tensor, frequencies: Tensor, axes: int) -> Tensor:
-    _check_coordinates(positions, axes)
+    check_coordinates(positions, axes)
     work, dtype = _types(positions, frequencies)
     with no_autocast(positions):  # an angle in half precision would be another place
         angles = 2 * math.pi * positions.to(work) @ frequencies.to(work)
@@ -219,7 +242,7 @@ def _fourier(positions: Tensor, frequencies: Tensor, axes: int) -> Tensor:
 
 @fx.wrap
 def _sinusoidal(positions: Tensor, frequencies: Tensor, axes: int) -> Tensor:
-    _check_coordinates(positions, axes)
+    check_coordinates(positions, axes)
     work, dtype = _types(positions, frequencies)
     angles = (positions.to(work)[..., None] * frequencies.to(work)).flatten(-2)
     return torch.cat([angles.cos(), angles.sin()], -1).to(dtype)
@@ -229,7 +252,7 @@ def _sinusoidal(positions: Tensor, frequencies: Tensor, axes: int) -> Tensor:
 def _looked_up(
     positions: Tensor, tables: list[Tensor], size: tuple[int, ...]
 ) -> Tensor:
-    _check_coordinates(positions, len(size))
+    check_coordinates(positions, len(size))
     work, dtype = _types(positions, tables[0])
     positions = positions.to(work)
     codes = [
@@ -245,7 +268,17 @@ def _types(positions: Tensor, own: Tensor) -> tuple[torch.dtype, torch.dtype]:
     return torch.promote_types(dtype, torch.float32), dtype
 
 
-def _check_coordinates(positions: Tensor, axes: int) -> None:
+def geometric(number: int, base: float, like: Tensor) -> Tensor:
+    """Frequencies from 1 radian a step down to almost ``1 / base``.
+
+    In the type that an angle is computed in beside that tensor, and on its device.
+    """
+    work = torch.promote_types(like.dtype, torch.float32)
+    steps = torch.arange(number, dtype=work, device=like.device)
+    return base ** (-steps / number)
+
+
+def check_coordinates(positions: Tensor, axes: int) -> None:
     if torch.jit.is_tracing():  # the lengths of a shape are tensors then
         return
     check_tensor("positions", positions)

@@ -10,10 +10,11 @@ import math
 
 from torch import Tensor, fx
 
-from coordlib.arguments import check_flag, check_tensor
+from coordlib.arguments import check_flag
+from coordlib.grid import Axes, WithR, check_with_r, listed_axes
 from coordlib.layers import add_coords as _add_coords
 from coordlib.layers import blurpool, blurupsample, polyphase, softargmax
-from coordlib.layers._arguments import per_axis
+from coordlib.layers._arguments import check_map, per_axis
 from coordlib.layers._blur import blur_kernel, blur_options
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-def add_coords(input: Tensor, with_r: bool = False) -> Tensor:
+def add_coords(input: Tensor, with_r: WithR = False, axes: Axes = None) -> Tensor:
     """Append unit coordinate channels; see :class:`~coordlib.layers.AddCoords`.
 
     Examples
@@ -37,8 +38,8 @@ def add_coords(input: Tensor, with_r: bool = False) -> Tensor:
     tensor([[-1., -1.],
             [ 1.,  1.]])
     """
-    check_flag("with_r", with_r)
-    return _add_coords.with_coordinates(input, with_r)
+    with_r, axes = check_with_r(with_r), listed_axes(axes)
+    return _add_coords.with_coordinates(input, with_r, axes)
 
 
 @fx.wrap
@@ -56,7 +57,9 @@ def blur_pool(
     >>> blur_pool(torch.tensor([[[0.0, 4.0, 0.0, 4.0]]]))
     tensor([[[2., 2.]]])
     """
-    size, step, reach = blur_options(_rank(input), filter_size, stride, padding_mode)
+    size, step, reach = blur_options(
+        check_map(input), filter_size, stride, padding_mode
+    )
     kernel = blur_kernel(size).to(input)
     return blurpool.blur_pool(input, kernel, None, step, reach, padding_mode)
 
@@ -76,7 +79,9 @@ def blur_upsample(
     >>> blur_upsample(torch.tensor([[[0.0, 4.0]]]), padding_mode="replicate")
     tensor([[[0., 2., 4., 4.]]])
     """
-    size, step, reach = blur_options(_rank(input), filter_size, stride, padding_mode)
+    size, step, reach = blur_options(
+        check_map(input), filter_size, stride, padding_mode
+    )
     kernel = (blur_kernel(size) * math.prod(step)).to(input)
     return blurupsample.blur_upsample(input, kernel, None, step, reach, padding_mode)
 
@@ -100,7 +105,7 @@ def max_blur_pool(
     >>> max_blur_pool(torch.rand(8, 16, 32, 32), 2).shape
     torch.Size([8, 16, 16, 16])
     """
-    rank = _rank(input)
+    rank = check_map(input)
     check_flag("ceil_mode", ceil_mode)
     options = blurpool.max_options(rank, kernel_size, padding, padding_mode)
     window, padding, before, after = options
@@ -128,7 +133,7 @@ def polyphase_pool(
     >>> polyphase_pool(torch.tensor([[[0.0, 1.0, 0.0, 2.0]]]), return_phase=True)
     (tensor([[[1., 2.]]]), tensor([[1]]))
     """
-    step = per_axis("stride", stride, _rank(input))
+    step = per_axis("stride", stride, check_map(input))
     polyphase.check_options(norm, return_phase, ceil_mode)
     return polyphase.polyphase_pool(input, phase, step, norm, return_phase, ceil_mode)
 
@@ -145,7 +150,7 @@ def polyphase_upsample(
     >>> polyphase_upsample(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[1]]))
     tensor([[[0., 1., 0., 2.]]])
     """
-    step = per_axis("stride", stride, _rank(input))
+    step = per_axis("stride", stride, check_map(input))
     return polyphase.polyphase_upsample(input, phase, step)
 
 
@@ -169,14 +174,6 @@ def soft_argmax(
     tensor([[[1.]]])
     """
     softargmax.check_options(temperature, unit, normalised)
-    return softargmax.soft_argmax(input, temperature, unit, normalised, _rank(input))
-
-
-def _rank(input: Tensor) -> int:
-    check_tensor("input", input, any_kind=True)
-    if input.ndim not in (3, 4, 5):
-        raise ValueError(
-            "input must be (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
-            f"got shape {tuple(input.shape)}"
-        )
-    return input.ndim - 2
+    return softargmax.soft_argmax(
+        input, temperature, unit, normalised, check_map(input)
+    )

@@ -6,7 +6,7 @@ from numbers import Real
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_integer, check_tensor
+from coordlib.arguments import check_instance, check_integer, check_tensor
 
 
 def same_pads(
@@ -72,8 +72,7 @@ class SamePad(nn.Module):
                 )
             for length in lengths:
                 check_integer(name, length)
-        if not isinstance(value, Real):
-            raise TypeError(f"value must be a number, got {value!r}")
+        check_instance("value", value, Real, "a number")
         self.kernel_size, self.stride = tuple(kernel_size), tuple(stride)
         self.dilation, self.value = tuple(dilation), value
 

@@ -47,7 +47,7 @@ class _SoftArgmax(Fixed):
     def reset_parameters(self) -> None:
         """Write the temperatures that were given; what is learned stays as it is."""
         if self._values is not None:
-            self.temperature.copy_(torch.tensor(self._values))
+            self.get_buffer("temperature").copy_(torch.tensor(self._values))
 
     def forward(self, input: Tensor) -> Tensor:
         return soft_argmax(
@@ -55,9 +55,9 @@ class _SoftArgmax(Fixed):
         )
 
     def extra_repr(self) -> str:
-        temperature = self.temperature
-        if isinstance(temperature, Tensor):
-            temperature = f"one for each of {len(temperature)} channels"
+        temperature = str(self.temperature)
+        if isinstance(self.temperature, Tensor):
+            temperature = f"one for each of {len(self.temperature)} channels"
         if self.normalised:
             return f"unit={self.unit}, normalised=True"
         return f"temperature={temperature}, unit={self.unit}"

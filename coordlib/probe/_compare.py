@@ -71,9 +71,9 @@ def windows(x: Tensor, shifts: list[Shift], mode: str) -> Callable[[Shift], Tens
 
     def crop(s: Shift) -> Tensor:
         # Content moves by +s when the window moves by -s.
-        window = (
+        window: list[Any] = [
             slice(m - d, n - m - d) for m, n, d in zip(margin, size, s, strict=True)
-        )
+        ]
         return x[(..., *window)]
 
     return crop
@@ -110,7 +110,7 @@ def as_stride(stride: Any, axes: int) -> Stride:
     for r in stride:
         if isinstance(r, bool) or not isinstance(r, Rational):
             raise TypeError(f"stride must hold integers or Fractions, got {r!r}")
-        if not 0 < r < 2**63:
+        if not 0 < Fraction(r) < 2**63:
             raise ValueError(f"stride must be positive and below 2**63, got {r}")
     return tuple(int(r) if r == int(r) else Fraction(r) for r in stride)
 
@@ -183,7 +183,8 @@ def _output_shifts(
 
     if rule.between == "nearest":
         return [(shift(y, by), kept(by)) for by in corners]
-    moved, mask = 0, None
+    moved: Any = 0  # and a tensor then
+    mask: Tensor | None = None
     for by in corners:
         weight = prod(1 - abs(v - b) for v, b in zip(fractions, by, strict=True))
         moved = moved + float(weight) * shift(y, by)

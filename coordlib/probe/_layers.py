@@ -15,6 +15,7 @@ from coordlib.grid import Shift
 from coordlib.probe._compare import (
     Rule,
     Select,
+    Sides,
     Stride,
     as_stride,
     check_select,
@@ -157,7 +158,7 @@ def probe_layers(
                 "layers must be modules that are called and give tensors (N, C, *size) "
                 f"or (N, C), got {skipped or 'none'}"
             )
-        sides = {name: [] for name in rules}
+        sides: dict[str, list[Sides]] = {name: [] for name in rules}
         for s in shifts:
             moved = _outputs(model, window(s), names, select)
             if moved.keys() != first.keys():
@@ -204,7 +205,7 @@ def _outputs(
     calls: dict[str, _Call] = {}
     count: Counter[str] = Counter()
 
-    def see(name: str, arguments: tuple, output: Any) -> None:
+    def see(name: str, arguments: tuple[Any, ...], output: Any) -> None:
         count[name] += 1
         again = f" ({count[name]})" if count[name] > 1 else ""
         output = selected(output, select)
@@ -258,7 +259,7 @@ def _rules(
         if skipped[name]:
             continue
         kind = kind_of(call.output, x, axes)
-        stride = (1,) * axes
+        stride: Stride = (1,) * axes
         if kind == "equivariance":
             made = tuple(call.output.shape[-axes:])
             seen = len(call.given) == x.ndim

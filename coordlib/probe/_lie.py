@@ -79,10 +79,10 @@ def lie_derivative(
         raise ValueError(
             f"direction has {axes} entries, too many for x of shape {tuple(x.shape)}"
         )
-    y, changed = torch.func.jvp(
+    pair: tuple[Tensor, ...] = torch.func.jvp(
         lambda x: applied(f, x, select), (x,), (_slope(x, direction),)
     )
-    y, changed = y.detach(), changed.detach()
+    y, changed = (tensor.detach() for tensor in pair)
     kind = kind_of(y, x, axes)
     if not kind:
         raise ValueError(

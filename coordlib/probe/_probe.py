@@ -227,7 +227,7 @@ def probe(
         moved = window(s)
         side = compare(applied(f, moved, select), reference, s, rule)
         sides.append(replace(side, panel=None))
-        if keep_panels:
+        if keep_panels and side.panel is not None:
             panels.append((still, moved, *side.panel))
     return gathered(shifts, sides, reference, rule, tolerance, panels)
 
@@ -243,17 +243,17 @@ def check_protocol(
     if isinstance(shifts, str) or not isinstance(shifts, Iterable):
         raise TypeError(f"shifts must be an iterable of shifts, got {shifts!r}")
     check_choice("mode", mode, PROBE_MODES)
-    shifts = [as_shift("shifts", s, mode) for s in shifts]
+    given = [as_shift("shifts", s, mode) for s in shifts]
     check_tensor("x", x, any_kind=True)
     check_tolerance(tolerance)
     check_choice("between", between, BETWEEN)
-    if not shifts:
+    if not given:
         raise ValueError("shifts is empty: give at least one shift")
-    if len({len(s) for s in shifts}) != 1:
+    if len({len(s) for s in given}) != 1:
         raise ValueError("shifts must all have the same number of entries")
-    if x.ndim < len(shifts[0]) + 1:
-        raise ValueError(f"x has shape {tuple(x.shape)}: too few axes for {shifts[0]}")
-    return shifts
+    if x.ndim < len(given[0]) + 1:
+        raise ValueError(f"x has shape {tuple(x.shape)}: too few axes for {given[0]}")
+    return given
 
 
 def check_tolerance(tolerance: float) -> None:
@@ -268,7 +268,7 @@ def gathered(
     reference: Tensor,
     rule: Rule,
     tolerance: float,
-    panels: list,
+    panels: list[tuple[Tensor, Tensor, Tensor, Tensor]],
 ) -> Probe:
     """Put together what was found for each shift."""
     return Probe(

@@ -25,7 +25,9 @@ def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
 
 @contextmanager
 def watched(
-    model: nn.Module, names: Iterable[str], see: Callable[[str, tuple, Any], None]
+    model: nn.Module,
+    names: Iterable[str],
+    see: Callable[[str, tuple[Any, ...], Any], None],
 ) -> Iterator[None]:
     """Have ``see(name, arguments, output)`` called after each call of some modules."""
 

@@ -39,7 +39,7 @@ def antialias(
     include: Sequence[str | type[nn.Module]] = ("*",),
     exclude: Sequence[str | type[nn.Module]] = (),
     min_channels: int = 1,
-    example: Tensor | tuple | None = None,
+    example: Tensor | tuple[Any, ...] | None = None,
 ) -> tuple[nn.Module, Report]:
     """Blur wherever a network subsamples: a copy of it that aliases less.
 
@@ -171,7 +171,7 @@ def antialias(
     return result
 
 
-def _first_tensor(values: tuple) -> Tensor | None:
+def _first_tensor(values: tuple[Any, ...]) -> Tensor | None:
     floats = [v for v in values if isinstance(v, Tensor) and v.is_floating_point()]
     return floats[0] if floats else None
 
@@ -286,9 +286,9 @@ class _Antialias:
             Where that is, for the report.
         """
         places = {*self.flow.place(name), *self.other_flow.place(name)}
-        if len(places) == 1 and places != {None}:
+        if len(places) == 1:
             (place,) = places
-            if place.targets:
+            if place is not None and place.targets:
                 return place, str(place)
         # Blurring one pixel at a time commutes with mixing channels.
         if places <= {None} and max(conv.kernel_size) == 1 and not any(_padding(conv)):
@@ -347,10 +347,10 @@ class _Antialias:
                 continue
             window = per_axis(module.kernel_size, rank)
             what = f"{type(module).__name__} with window {window}"
-            new = self._unwanted(name, self._channels(name, rank))
+            why = self._unwanted(name, self._channels(name, rank))
             if module._forward_hooks or module._forward_pre_hooks:
-                new = new or "it has hooks of its own, which a new layer would not have"
-            new = new or blurred_pool(module, self.filter_size, self.padding_mode)
+                why = why or "it has hooks of its own, which a new layer would not have"
+            new = why or blurred_pool(module, self.filter_size, self.padding_mode)
             if isinstance(new, str):
                 self.unchanged.append(Change(name, what, new))
                 continue

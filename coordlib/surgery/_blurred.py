@@ -45,24 +45,24 @@ class Blurred(nn.Module):
             output = getattr(self, name)(output)
         return output
 
-    def __reduce_ex__(self, protocol: Any) -> tuple:
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Copies and pickles: the class is made again, for no module holds it."""
         return _blank, (type(self).bare,), self.__getstate__()
 
 
 @cache
-def _blurred_class(bare: type[nn.Module]) -> type[Blurred]:
+def _blurred_class(bare: type[Any]) -> type[Blurred]:
     return type(f"Blurred{bare.__name__}", (Blurred, bare), {"bare": bare})
 
 
-def _blank(bare: type[nn.Module]) -> Blurred:
+def _blank(bare: Any) -> Blurred:
     cls = _blurred_class(bare)
     return cls.__new__(cls)
 
 
-def bare_type(module: nn.Module) -> type[nn.Module]:
+def bare_type(module: nn.Module) -> type[Any]:
     """The class of a module without its blurs and parametrizations."""
-    cls = type_before_parametrizations(module)
+    cls: type[Any] = type_before_parametrizations(module)
     return cls.bare if issubclass(cls, Blurred) else cls
 
 
@@ -92,7 +92,7 @@ def add_before(
     nn.Module
         The model, which is another one if the module is the whole of it.
     """
-    module = model.get_submodule(name)
+    module: Any = model.get_submodule(name)
     if alone and _without_state(module):
         return put(model, name, _in_a_row(child, module, like=module))
     _make_blurred(module)
@@ -103,7 +103,7 @@ def add_before(
 
 def add_after(model: nn.Module, name: str, child: nn.Module) -> nn.Module:
     """Let a child change the output of a module; else as :func:`add_before`."""
-    module = model.get_submodule(name)
+    module: Any = model.get_submodule(name)
     if _without_state(module):
         return put(model, name, _in_a_row(module, child, like=module))
     _make_blurred(module)
@@ -111,14 +111,14 @@ def add_after(model: nn.Module, name: str, child: nn.Module) -> nn.Module:
     return model
 
 
-def pad_first(module: nn.Module, pad: nn.Module) -> nn.Module:
+def pad_first(module: Any, pad: nn.Module) -> Any:
     """Let a layer pad its input by a rule, in place."""
     _make_blurred(module)
     module.blurs_before.append((0, _attach(module, "pad_input", pad)))
     return module
 
 
-def hand_on(old: nn.Module, new: nn.Module) -> nn.Module:
+def hand_on(old: nn.Module, new: Any) -> Any:
     """Give the blurs of one module to the module that takes its place."""
     if isinstance(old, Blurred):
         _make_blurred(new)
@@ -131,7 +131,7 @@ def hand_on(old: nn.Module, new: nn.Module) -> nn.Module:
     return new
 
 
-def bare_view(module: nn.Module) -> nn.Module:
+def bare_view(module: nn.Module) -> Any:
     """The same layer, with the same weights and options, seen without its blurs."""
     view = object.__new__(bare_type(module))
     view.__dict__ = module.__dict__
@@ -152,7 +152,8 @@ def _in_a_row(*parts: nn.Module, like: nn.Module) -> nn.Module:
 def _make_blurred(module: Any) -> None:
     if isinstance(module, Blurred):
         return
-    blurred = _blurred_class(bare_type(module))
+    bare: Any = bare_type(module)
+    blurred = _blurred_class(bare)
     if is_parametrized(module):
         # Below the class that computes the weight, so that it can still be taken off.
         above = type(module)

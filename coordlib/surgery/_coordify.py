@@ -6,19 +6,22 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from coordlib.arguments import check_flag
+from coordlib.grid import Axes, WithR, check_with_r, listed_axes
 from coordlib.surgery._blurred import bare_type, bare_view, hand_on
 from coordlib.surgery._kinds import COORD_CONVS
 from coordlib.surgery._names import check_model, copied, put
 from coordlib.surgery._report import Change, Report, finish
 
-_WITH_COORDS = {layer.plain: layer for layer in COORD_CONVS}
+_WITH_COORDS: dict[type[nn.Module], type[Any]] = {
+    layer.plain: layer for layer in COORD_CONVS
+}
 
 
 def coordify(
     model: nn.Module,
     which: Literal["first", "all"] | Iterable[str] = "first",
-    with_r: bool = False,
+    with_r: WithR = False,
+    axes: Axes = None,
 ) -> tuple[nn.Module, Report]:
     """Let the convolutions of a network see where they are: a copy, with CoordConvs.
 
@@ -32,8 +35,11 @@ def coordify(
     which : {"first", "all"} or names of modules
         Which convolutions (plain or transposed, in one to three dimensions), by their
         names in ``model.named_modules()``. "first" is the first that is defined.
-    with_r : bool
-        Whether they also see the distance from the centre.
+    with_r : bool or "unit"
+        Whether they also see the distance from the centre, rescaled to [0, 1] if
+        "unit".
+    axes : int or sequence of int, optional
+        Whose coordinates they see, as in :class:`~coordlib.layers.AddCoords`.
 
     Returns
     -------
@@ -66,7 +72,7 @@ def coordify(
     CoordConv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))
     """
     check_model(model)
-    check_flag("with_r", with_r)
+    with_r, axes = check_with_r(with_r), listed_axes(axes)
     model = copied(model)
     convs = {
         name: module
@@ -86,7 +92,8 @@ def coordify(
         if name in tied:
             unchanged.append(Change(name, _kind(conv), tied[name]))
         else:
-            new[name] = _WITH_COORDS[bare_type(conv)].from_conv(bare_view(conv), with_r)
+            kind = _WITH_COORDS[bare_type(conv)]
+            new[name] = kind.from_conv(bare_view(conv), with_r, axes)
             new[name].register_load_state_dict_pre_hook(_accept_plain)
     model, changed = _replaced(model, new)
     return finish(model, changed, unchanged, "to give coordinates to")
@@ -201,7 +208,7 @@ def _replaced(model: nn.Module, new: dict[str, Any]) -> tuple[nn.Module, list[Ch
     changed = []
     weights: dict[nn.Parameter, nn.Parameter] = {}
     for name, layer in new.items():
-        old = model.get_submodule(name)
+        old: Any = model.get_submodule(name)
         layer.weight = weights.setdefault(old.weight, layer.weight)
         layer.bias = old.bias
         changed.append(Change(name, _kind(old), type(layer).__name__))
@@ -231,8 +238,12 @@ def _accept_wide(
 ) -> None:
     """Narrow the weight of a CoordConv that is loaded into a plain convolution."""
     weight = state_dict.get(f"{prefix}weight")
-    for with_r in (False, True) if weight is not None else ():
-        layer = _WITH_COORDS[bare_type(conv)].from_conv(bare_view(conv), with_r)
+    if weight is None:
+        return
+    kind, rank = _WITH_COORDS[bare_type(conv)], len(conv.kernel_size)
+    for n in range(1, rank + 2):
+        # Of the coordinates the number counts here, and not which they are.
+        layer = kind.from_conv(bare_view(conv), n > rank, range(min(n, rank)))
         if weight.shape != layer.weight.shape:
             continue
         on_input, on_coords = layer._split(weight)

@@ -96,4 +96,5 @@ def _same_conv(conv: Any, stride: tuple[int, ...]) -> nn.Module:
     )
     dense.weight, dense.bias = conv.weight, conv.bias
     pad_first(dense, SamePad(conv.kernel_size, stride, conv.dilation))
-    return hand_on(conv, dense).train(conv.training)
+    layer: nn.Module = hand_on(conv, dense)
+    return layer.train(conv.training)

@@ -75,7 +75,7 @@ def chosen(option: str, choices: Any, model: nn.Module) -> frozenset[str]:
     return frozenset(found)
 
 
-def _of_one(choice: str | type, model: nn.Module) -> Iterator[str]:
+def _of_one(choice: str | type[nn.Module], model: nn.Module) -> Iterator[str]:
     for name, module in model.named_modules():
         if isinstance(choice, str):
             if fnmatchcase(name, choice):

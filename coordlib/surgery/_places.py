@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 from torch import fx, nn
 from torch.fx.node import map_arg
@@ -80,7 +81,9 @@ class Flow:
         self.graphs, self.failures = trace(model, self._is_leaf)
         # One module may have several names, and then parts that are traced by
         # themselves know it by different ones.
-        self._first_name = {module: name for name, module in model.named_modules()}
+        self._first_name: dict[nn.Module, str] = {
+            module: name for name, module in model.named_modules()
+        }
         self._names: dict[nn.Module, int] = defaultdict(int)
         for _, module in model.named_modules(remove_duplicate=False):
             self._names[module] += 1
@@ -136,13 +139,22 @@ class Flow:
             for outer in around
             if not all(inside(target.name, outer) for target in targets)
         }
+        # A normalisation may have parts, which give what is blurred behind it only.
+        for step in {*path, node}:
+            if step.op == "call_module":
+                dense |= self._parts(self._name(prefix, step))
         return Place(tuple(targets), frozenset(dense))
+
+    def _parts(self, name: str) -> set[str]:
+        """The names of all modules in a module, itself left out."""
+        names = (part for part, _ in self.model.named_modules())
+        return {part for part in names if part != name and inside(part, name)}
 
     def _name(self, prefix: str, node: fx.Node) -> str:
         return self._first_name[self._module(prefix, node)]
 
     def _module(self, prefix: str, node: fx.Node) -> nn.Module:
-        return self.model.get_submodule(join(prefix, node.target))
+        return self.model.get_submodule(join(prefix, str(node.target)))
 
     def _around(self, prefix: str, node: fx.Node) -> list[str]:
         """The modules that a node runs in, itself included if it is one."""
@@ -191,7 +203,7 @@ def _arguments(user: fx.Node, node: fx.Node) -> tuple[int | str, ...]:
     """Which arguments of a module a value is; none if it may be part of one."""
     if user.op != "call_module":
         return ()
-    given = {**dict(enumerate(user.args)), **user.kwargs}
+    given: dict[Any, Any] = {**dict(enumerate(user.args)), **user.kwargs}
     arguments = tuple(key for key, value in given.items() if value is node)
     met: list[fx.Node] = []
     map_arg((user.args, user.kwargs), lambda n: met.append(n) if n is node else None)

@@ -118,5 +118,7 @@ class _Crop(nn.Module):
 @fx.wrap
 def _crop(input: Tensor, multiple: tuple[int, ...]) -> Tensor:
     size = input.shape[-len(multiple) :]
-    kept = [slice(0, n // s * s) for n, s in zip(size, multiple, strict=True)]
+    kept: list[Any] = [
+        slice(0, n // s * s) for n, s in zip(size, multiple, strict=True)
+    ]
     return input[(..., *kept)]

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from coordlib.probe.watching import in_mode, watched
 
 
-def output_shapes(model: nn.Module, example: tuple) -> dict[str, list[Any]]:
+def output_shapes(model: nn.Module, example: tuple[Any, ...]) -> dict[str, list[Any]]:
     """Shapes of the outputs of all modules, one entry a call, in evaluation."""
     shapes: dict[str, list[Any]] = {}
 
-    def see(name: str, arguments: tuple, output: Any) -> None:
+    def see(name: str, arguments: tuple[Any, ...], output: Any) -> None:
         shapes.setdefault(name, []).append(_shapes(output))
 
     names = [name for name, _ in model.named_modules()]

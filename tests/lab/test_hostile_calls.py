@@ -122,18 +122,21 @@ def the_layers():
                 used(getattr(layers, name)),
                 torchs
                 | {"padding_mode": "zeros", "device": "cpu", "dtype": torch.float32}
-                | {"with_r": False, "input": x},
+                | {"with_r": False, "axes": None, "input": x},
                 # torch's own arguments are the same ones whatever the rank.
-                {"with_r": "flag", "input": "tensor"} | (whole if rank == 2 else {}),
-                dict.fromkeys(torchs, QUIET),
+                {"with_r": "flag", "axes": "sizes", "input": "tensor"}
+                | (whole if rank == 2 else {}),
+                dict.fromkeys(torchs, QUIET)
+                | {"axes": {"None", "zero"} | ({"negative"} if rank == 3 else set())},
                 (*torchs, "padding_mode", "device", "dtype", "input"),
             )
     x = torch.rand(2, 4, 6, 6)
     yield Call(
         "AddCoords",
         used(layers.AddCoords),
-        {"with_r": False, "input": x},
-        {"with_r": "flag", "input": "tensor"},
+        {"with_r": False, "axes": None, "input": x},
+        {"with_r": "flag", "axes": "sizes", "input": "tensor"},
+        {"axes": {"None", "zero"}},
     )
     sizes = {"kernel_size": (3, 3), "stride": (2, 2), "dilation": (1, 1)}
     yield Call(
@@ -171,6 +174,29 @@ def the_layers():
         {"size": {"many"}, "positions": {"axes"}},
     )
     yield Call(
+        "AddSinusoidalEncoding",
+        used(layers.AddSinusoidalEncoding),
+        {"base": 100.0, "input": x},
+        {"base": "number", "input": "tensor"},
+    )
+    yield Call(
+        "AddLearnedEncoding",
+        used(layers.AddLearnedEncoding),
+        {"channels": 4, "size": (5, 7)} | HANDED_ON | {"input": x},
+        {"channels": "integer", "size": "sizes", "input": "tensor"} | MADE_OF,
+        torchs=("device",),
+    )
+    yield Call(
+        "RotaryEncoding",
+        used(layers.RotaryEncoding, "input", "positions"),
+        {"features": 8, "base": 100.0, "axes": 2}
+        | {"input": torch.rand(4, 3, 8), "positions": positions},
+        {"features": "integer", "base": "number", "axes": "integer"}
+        | {"input": "tensor", "positions": "tensor"},
+        # Without positions the input is a map; with more axes it is more of the same.
+        {"input": {"axes"}, "positions": {"None"}},
+    )
+    yield Call(
         "binomial_filter",
         layers.binomial_filter,
         {"size": 3, "dtype": torch.float32, "device": "cpu"},
@@ -186,7 +212,7 @@ def the_functions():
     soft = {"temperature": 1.0, "unit": True, "normalised": False}
     phase = torch.zeros(2, 2, dtype=torch.long)
     for name, base in {
-        "add_coords": {"with_r": False},
+        "add_coords": {"with_r": False, "axes": None},
         "blur_pool": blur,
         "blur_upsample": blur,
         "max_blur_pool": {"kernel_size": 2, "ceil_mode": False} | blur,
@@ -196,14 +222,14 @@ def the_functions():
     }.items():
         kinds = {"filter_size": "taps", "stride": "sizes", "padding_mode": "choice"}
         kinds |= {"kernel_size": "sizes", "phase": "tensor", "norm": "number"}
-        kinds |= {"temperature": "number"}
+        kinds |= {"temperature": "number", "axes": "sizes"}
         yield Call(
             f"functional.{name}",
             getattr(functional, name),
             base | {"input": torch.rand(2, 4, 6, 6)},
             {option: kinds.get(option, "flag") for option in base}
             | {"input": "tensor"},
-            {"phase": {"None"}, "norm": {"infinite"}},
+            {"phase": {"None"}, "norm": {"infinite"}, "axes": {"None", "zero"}},
         )
 
 
@@ -309,9 +335,9 @@ def the_tools():
     yield Call(
         "unit_grid",
         grid.unit_grid,
-        {"size": (3, 4), "with_r": False, "dtype": torch.float32, "device": "cpu"},
-        {"size": "sizes", "with_r": "flag", "dtype": "dtype", "device": "device"},
-        {"size": {"many"}},
+        {"size": (3, 4), "with_r": False, "axes": None} | HANDED_ON,
+        {"size": "sizes", "with_r": "flag", "axes": "sizes"} | MADE_OF,
+        {"size": {"many"}, "axes": {"None", "zero"}},
         ("device",),
     )
 
@@ -561,8 +587,9 @@ def the_tools():
     yield Call(
         "coordify",
         surgery.coordify,
-        {"model": net, "which": "first", "with_r": False},
-        {"model": "module", "which": "list", "with_r": "flag"},
+        {"model": net, "which": "first", "with_r": False, "axes": None},
+        {"model": "module", "which": "list", "with_r": "flag", "axes": "sizes"},
+        {"axes": {"None", "zero"}},
     )
     yield Call(
         "plain", surgery.plain, {"model": surgery.coordify(net)[0]}, {"model": "module"}
@@ -827,6 +854,7 @@ def ends():
 ONLY_ON_THE_CPU = {
     *("MaxBlurPool1d", "MaxBlurPool2d", "MaxBlurPool3d"),
     *("FourierFeatures", "SinusoidalEncoding", "LearnedEncoding"),
+    *("AddLearnedEncoding",),
     *("decode_scipy", "decode_steps"),
 }
 

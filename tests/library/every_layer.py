@@ -16,6 +16,7 @@ def rows():
             name = kind if kind == "AddCoords" else f"{kind}{rank}d"
             yield f"{name}-{rank}", rank, getattr(layers, name), (), {}
         yield f"AddCoords-{rank}-r", rank, layers.AddCoords, (True,), {}
+        yield f"AddCoords-{rank}-axes", rank, layers.AddCoords, ("unit", -1), {}
         pool, options = getattr(layers, f"PolyphasePool{rank}d"), {"ceil_mode": True}
         yield f"PolyphasePool{rank}d-ceil", rank, pool, (3,), options
         conv = getattr(layers, f"CoordConv{rank}d")
@@ -26,6 +27,8 @@ def rows():
         options = {"stride": 2, "padding": 1, "with_r": True, "groups": 2}
         yield f"CoordConv{rank}d-strided", rank, conv, (CHANNELS, 6, 3), options
         yield f"CoordConvTranspose{rank}d", rank, transpose, (CHANNELS, 6, 3), {}
+        chosen = {"padding": "same", "with_r": "unit", "axes": -1}
+        yield f"CoordConv{rank}d-axes", rank, conv, (CHANNELS, 6, 3), chosen
         yield f"CoordConvTranspose{rank}d-strided", rank, transpose, (4, 6, 3), options
         for mode in MODES:
             options = {"padding_mode": mode}
@@ -40,12 +43,18 @@ def rows():
         pad = {"kernel_size": 3, "stride": 2, "dilation": 1}
         pad = {name: (value,) * rank for name, value in pad.items()}
         yield f"SamePad-{rank}", rank, layers.SamePad, (), pad
+        learned = layers.AddLearnedEncoding
+        yield f"AddLearnedEncoding-{rank}", rank, learned, (4, (9, 7, 5)[:rank]), {}
+        if rank < 3:  # for the channels of three axes are a multiple of six
+            name = f"AddSinusoidalEncoding-{rank}"
+            yield name, rank, layers.AddSinusoidalEncoding, (), {}
         soft = getattr(layers, f"SoftArgmax{rank}d")
         yield f"SoftArgmax{rank}d-normalised", rank, soft, (), {"normalised": True}
     yield "SoftArgmax2d-temperatures", 2, layers.SoftArgmax2d, (torch.ones(4),), {}
     for kind in layers.FourierFeatures, layers.SinusoidalEncoding:
         yield kind.__name__, 0, kind, (), {}
     yield "LearnedEncoding", 0, layers.LearnedEncoding, ((9, 7),), {}
+    yield "RotaryEncoding", 0, layers.RotaryEncoding, (2,), {"axes": 1}
 
 
 ROWS = {name: row for name, *row in rows()}
@@ -56,7 +65,7 @@ def made(name):
     torch.manual_seed(0)
     rank, kind, args, options = ROWS[name]
     layer = kind(*args, **options)
-    if rank == 0:  # positions
+    if rank == 0:  # positions, or queries of two features
         return layer, [torch.rand(n, 5 + n, 2) * 2 - 1 for n in (3, 4, 5)]
     shapes = [
         (n, CHANNELS, *size[:rank]) for n, size in zip((2, 3, 4), SIZES, strict=True)

@@ -11,16 +11,18 @@ from torch.testing import assert_close
 
 from coordlib.surgery import plain
 
+SEES = [{}, {"with_r": True}, {"axes": -1}, {"with_r": "unit", "axes": ()}]
+
 
 @every_net
-@pytest.mark.parametrize("with_r", [False, True])
-def test_a_plain_checkpoint_loads_into_a_network_that_sees(name, with_r):
+@pytest.mark.parametrize("sees", SEES)
+def test_a_plain_checkpoint_loads_into_a_network_that_sees(name, sees):
     net, other = made(name), made(name)
     with torch.no_grad():
         for parameter in other.parameters():
             parameter.add_(0.1)
     state = other.state_dict()
-    changed = seeing(net, with_r=with_r)
+    changed = seeing(net, **sees)
     changed.load_state_dict(state)
     assert_close(changed(pictures()), other(pictures()))
     assert {k: v.shape for k, v in state.items()} == {
@@ -48,9 +50,9 @@ def test_a_plain_checkpoint_forgets_what_the_coordinates_had_learnt():
 
 
 @every_net
-@pytest.mark.parametrize("with_r", [False, True])
-def test_the_checkpoint_of_a_network_that_sees_loads_into_the_plain_one(name, with_r):
-    sees, other = (seeing(made(name), with_r=with_r) for _ in range(2))
+@pytest.mark.parametrize("what", SEES)
+def test_the_checkpoint_of_a_network_that_sees_loads_into_the_plain_one(name, what):
+    sees, other = (seeing(made(name), **what) for _ in range(2))
     with torch.no_grad():
         for module in other.modules():
             if hasattr(module, "coordinate_channels"):

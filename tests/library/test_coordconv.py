@@ -29,12 +29,15 @@ FORWARD = [CoordConv1d, CoordConv2d, CoordConv3d]
 TRANSPOSED = [CoordConvTranspose1d, CoordConvTranspose2d, CoordConvTranspose3d]
 
 
-def coordinates(size, with_r):
+def coordinates(size, with_r, axes=None):
     """The coordinate channels, by their definition."""
-    axes = [np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in size]
-    channels = np.stack(np.meshgrid(*axes, indexing="ij"))
+    lines = [np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in size]
+    channels = every = np.stack(np.meshgrid(*lines, indexing="ij"))
+    if axes is not None:
+        channels = every[list(axes)]
     if with_r:
-        r = np.sqrt((channels**2).sum(0, keepdims=True))
+        r = np.sqrt((every**2).sum(0, keepdims=True))
+        r = r / np.sqrt(len(size)) if with_r == "unit" else r
         channels = np.concatenate([channels, r])
     return torch.from_numpy(channels)
 
@@ -43,7 +46,7 @@ def concatenated(layer, x, **forward):
     """The textbook form: append the coordinates to every group, convolve plainly."""
     rank = len(layer.kernel_size)
     batch = x if x.ndim == rank + 2 else x[None]
-    c = coordinates(x.shape[-rank:], layer.with_r).to(x.dtype)
+    c = coordinates(x.shape[-rank:], layer.with_r, layer.axes).to(x.dtype)
     c = c.expand(len(batch), *c.shape)
     groups = batch.chunk(layer.groups, 1)
     wide = torch.cat([part for group in groups for part in (group, c)], 1)
@@ -71,9 +74,13 @@ def layer_and_input(draw, transposed=False):
         "stride": draw(per_axis(rank, 1, 3)),
         "dilation": draw(per_axis(rank, 1, 2)),
         "bias": draw(st.booleans()),
-        "with_r": draw(st.booleans()),
+        "with_r": draw(st.sampled_from([False, True, "unit"])),
         "groups": groups,
     }
+    if draw(st.booleans()):
+        some = st.permutations(range(-rank, 0)) if rank > 1 else st.just([0])
+        least = 0 if options["with_r"] else 1
+        options["axes"] = tuple(draw(some)[: draw(st.integers(least, rank))])
     if transposed:
         options["padding"] = draw(per_axis(rank, 0, 1))
         spare = zip(options["stride"], options["dilation"], strict=True)
@@ -136,7 +143,7 @@ def test_transposed_layer_reaches_the_output_size_asked_for(size):
     assert_equal_with_gradients(layer, x, output_size=size)
 
 
-@pytest.mark.parametrize("with_r", [False, True])
+@pytest.mark.parametrize("with_r", [False, True, "unit"])
 @pytest.mark.parametrize("shape", [(2, 3, 5), (2, 3, 4, 7), (2, 3, 4, 1, 5)])
 def test_add_coords_appends_the_coordinates_last(shape, with_r):
     x = torch.randn(shape)
@@ -227,6 +234,9 @@ def test_the_representation_says_with_r_only_if_it_is_so(kind):
     assert repr(kind(2, 3, 1, with_r=True)).endswith(", with_r=True)")
     assert "with_r" not in repr(kind(2, 3, 1))
     assert repr(AddCoords(True)) == "AddCoords(with_r=True)"
+    chosen = kind(2, 3, 1, with_r="unit", axes=-1)
+    assert repr(chosen).endswith(", with_r='unit', axes=(-1,))")
+    assert repr(AddCoords(axes=[1, 0])) == "AddCoords(with_r=False, axes=(1, 0))"
 
 
 @pytest.mark.parametrize("kind", [CoordConv2d, CoordConvTranspose2d])
@@ -471,12 +481,63 @@ def test_from_conv_computes_exactly_what_the_convolution_does(
         assert torch.equal(back(x), conv(x))
 
 
+@pytest.mark.parametrize("kind", FORWARD + TRANSPOSED)
+def test_an_older_layer_without_a_choice_of_axes_sees_them_all(kind):
+    rank = len(kind(1, 1, 1).kernel_size)
+    layer, x = kind(2, 3, 3, padding=1), torch.rand(1, 2, *[5] * rank)
+    del layer.__dict__["axes"]
+    assert torch.equal(layer(x), copy.deepcopy(layer)(x))
+    assert layer.coordinate_channels == rank
+    older = AddCoords()
+    del older.__dict__["axes"]
+    assert older(x).shape[1] == 2 + rank
+
+
+def test_axes_are_appended_in_the_order_in_which_they_are_named():
+    """The columns first, as the authors' layer has them; or r alone."""
+    x = torch.zeros(1, 0, 4, 6)
+    rows, columns, r = AddCoords(with_r=True)(x)[0]
+    assert torch.equal(AddCoords(axes=(1, 0))(x)[0], torch.stack([columns, rows]))
+    assert torch.equal(AddCoords(axes=-2)(x)[0], rows[None])
+    assert torch.equal(AddCoords(True, axes=())(x)[0], r[None])
+    layer = CoordConv2d(3, 8, 3, axes=1)
+    assert layer.weight.shape == (8, 3 + 1, 3, 3)
+    assert CoordConvTranspose2d(4, 6, 3, groups=2, axes=1).weight.shape[0] == 4 + 2
+
+
+@pytest.mark.parametrize("size", [(5,), (5, 8), (3, 4, 5)])
+def test_r_as_a_unit_is_one_at_the_corners(size):
+    (r,) = AddCoords("unit", axes=())(torch.zeros(1, 0, *size))[0]
+    assert r.max() == 1 and r.flatten()[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("axes", "error", "message"),
+    [
+        (2, ValueError, "axes must be at most 1, got 2"),
+        ((0, -3), ValueError, "axes must be at least -2, got -3"),
+        ((0, -2), ValueError, r"axes must name each axis once, got \(0, -2\)"),
+        ((), ValueError, "axes must name an axis where r is not wanted"),
+        ("ij", TypeError, "axes must be an integer, got 'ij'"),
+        ((0.5,), TypeError, r"axes must be an integer, got 0\.5"),
+    ],
+)
+def test_axes_that_are_not_there_are_refused(axes, error, message):
+    for make in (
+        lambda: CoordConv2d(2, 3, 1, axes=axes),
+        lambda: AddCoords(axes=axes)(torch.zeros(1, 1, 4, 4)),
+    ):
+        with pytest.raises(error, match=message):
+            make()
+
+
 @given(layer_and_input())
 def test_to_conv_undoes_from_conv_whatever_the_options(example):
     some_layer, x = example
     nn.init.zeros_(some_layer._split(some_layer.weight)[1])
     conv = some_layer.to_conv()
-    layer = type(some_layer).from_conv(conv, with_r=some_layer.with_r)
+    sees = {"with_r": some_layer.with_r, "axes": some_layer.axes}
+    layer = type(some_layer).from_conv(conv, **sees)
     assert torch.equal(layer.weight, some_layer.weight)
     assert torch.equal(layer(x), conv(x))
     assert torch.equal(layer.to_conv().weight, conv.weight)

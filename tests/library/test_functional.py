@@ -15,6 +15,7 @@ RANKS = [1, 2, 3]
 # A function, the layer it is, and options that both take by these names.
 SAME = [
     ("add_coords", "AddCoords", {"with_r": True}),
+    ("add_coords", "AddCoords", {"with_r": "unit", "axes": -1}),
     ("blur_pool", "BlurPool", {}),
     (
         "blur_pool",
@@ -68,7 +69,9 @@ def test_there_is_a_function_for_every_layer_without_weights():
     named = {name.replace("_", "") for name in functional.__all__}
     kinds = {re.sub(r"\dd$", "", name) for name in layers.__all__ if name[0].isupper()}
     weights = {"CoordConv", "CoordConvTranspose", "LearnedEncoding"}
+    weights |= {"AddLearnedEncoding"}
     others = {"FourierFeatures", "SinusoidalEncoding", "SamePad"}
+    others |= {"AddSinusoidalEncoding", "RotaryEncoding"}
     assert {kind.lower() for kind in kinds - weights - others} == named
 
 

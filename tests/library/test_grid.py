@@ -37,6 +37,12 @@ def test_r_is_the_distance_from_the_true_centre(size):
     assert_close(r.max(), torch.tensor(sum(n > 1 for n in size)).double().sqrt())
 
 
+@given(sizes)
+def test_r_as_a_unit_is_the_root_of_the_mean_square(size):
+    r, unit = (unit_grid(size, with_r=w, axes=())[0] for w in (True, "unit"))
+    assert_close(unit, r / len(size) ** 0.5)
+
+
 def test_r_is_zero_at_the_middle_pixel_not_at_one_half():
     """Ports measure r from (0.5, 0.5), a quarter of the image from the centre."""
     r = unit_grid((9, 5), with_r=True)[2]

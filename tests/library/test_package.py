@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+import venv
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -273,6 +275,53 @@ def test_the_wheel_asks_for_torch_and_numpy_alone(wheel):
         needs = re.findall(r"^Requires-Dist: (.*)$", archive.read(name).decode(), re.M)
     always = [need for need in needs if "extra ==" not in need]
     assert sorted(re.match(r"[\w-]+", need)[0] for need in always) == ["numpy", "torch"]
+
+
+def test_the_version_is_the_same_wherever_it_is_written(wheel):
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    (name,) = (n for n in ZipFile(wheel).namelist() if n.endswith("/METADATA"))
+    assert name == f"coordlib-{version}.dist-info/METADATA"
+    latest = re.search(r"^## (\S+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.M)
+    assert latest[1] == cited[1] == version
+
+
+@pytest.fixture(scope="module")
+def fresh(wheel, tmp_path_factory):
+    """A new environment with the wheel in it, and torch and numpy lent to it."""
+    folder = tmp_path_factory.mktemp("fresh")
+    venv.create(folder, symlinks=True)
+    (python,) = folder.glob("*/python")
+    (packages,) = folder.glob("lib/*/site-packages")
+    # A folder on its path and no more: what is editable there is not seen.
+    (packages / "lent.pth").write_text(str(Path(torch.__file__).parents[1]))
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q"]
+    options = ["--no-deps", "--no-index", "--disable-pip-version-check", str(wheel)]
+    subprocess.run(pip + options, check=True, capture_output=True)
+    return python
+
+
+def test_it_works_as_it_is_installed_in_a_fresh_environment(fresh, tmp_path):
+    def done(*command):
+        return subprocess.run(
+            [fresh, "-I", *command], cwd=tmp_path, capture_output=True, text=True
+        )
+
+    told = done(
+        "-c",
+        "import coordlib, torch, coordlib.surgery\n"
+        "from importlib.resources import files\n"
+        "print(coordlib.__file__, coordlib.__version__)\n"
+        "print((files('coordlib') / 'py.typed').is_file())\n"
+        "print(*coordlib.CoordConv2d(3, 8, 3)(torch.zeros(1, 3, 8, 8)).shape)",
+    )
+    assert told.returncode == 0, told.stderr
+    where, typed, shape = told.stdout.splitlines()
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    file, found = where.split()
+    assert Path(file).is_relative_to(fresh.parents[1]) and found == version
+    assert (typed, shape) == ("True", "1 8 6 6")
+    assert "probe" in done("-m", "coordlib", "--help").stdout
 
 
 def test_without_its_checkout_coordlib_says_in_one_line_where_results_are(

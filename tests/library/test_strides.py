@@ -271,6 +271,28 @@ def test_a_normalisation_over_pixels_is_not_given_more_of_them():
     assert "right after it" in str(report)
 
 
+class NormThatActs(nn.BatchNorm2d):
+    """A normalisation that ends in a nonlinearity, and has parts: as in timm."""
+
+    def __init__(self, channels, act=nn.ReLU):
+        super().__init__(channels)
+        self.drop, self.act = nn.Identity(), act()
+
+    def forward(self, x):
+        return self.act(self.drop(super().forward(x)))
+
+
+@pytest.mark.parametrize("behind", [[], [nn.SiLU()]], ids=["alone", "and another"])
+def test_the_parts_of_a_normalisation_give_what_is_blurred_behind_it(behind):
+    act = nn.Identity if behind else nn.ReLU
+    norm = NormThatActs(8, act)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), norm, *behind).eval()
+    steady, report = antialias(net, first_conv=True, example=pictures())
+    assert [change.name for change in report.changed] == ["0"]
+    assert steady(pictures()).shape == net(pictures()).shape
+    assert list(steady.state_dict()) == list(net.state_dict())
+
+
 # Modules of several inputs
 
 

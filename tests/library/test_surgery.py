@@ -387,10 +387,12 @@ def test_a_model_may_be_a_single_layer():
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("with_r", [False, True])
-def test_coordinates_with_zero_weights_change_no_answer(name, with_r):
+@pytest.mark.parametrize(
+    ("with_r", "axes"), [(False, None), (True, None), ("unit", ()), (False, -1)]
+)
+def test_coordinates_with_zero_weights_change_no_answer(name, with_r, axes):
     net = trained(NETS[name])
-    seeing, report = coordify(net, "all", with_r)
+    seeing, report = coordify(net, "all", with_r, axes)
     convs = [n for n, m in net.named_modules() if isinstance(m, nn.Conv2d)]
     assert [change.name for change in report.changed] == convs
     assert list(seeing.state_dict()) == list(net.state_dict())
