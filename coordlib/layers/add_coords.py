@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor, fx, nn
 
-from coordlib.grid import Axes, WithR, check_with_r, listed_axes, unit_grid
+from coordlib.grid import Axes as Axes  # whoever makes the layer names them, too
+from coordlib.grid import WithR as WithR
+from coordlib.grid import check_with_r, listed_axes, unit_grid
 from coordlib.layers._arguments import channels_last, check_map, laid_out_last
 
 __all__ = ["AddCoords"]

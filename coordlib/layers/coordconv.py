@@ -2,8 +2,9 @@
 
 Textbook form: append coordinate channels to the input, then convolve. A convolution is
 linear, so ``conv([x, c]) = conv_x(x) + conv_c(c)``, and the second term does not depend
-on x. It is a bias that depends on position: computed for one image and added to all of
-a batch, it costs next to nothing. These layers use that form.
+on x. It is a bias that depends on position, computed for one image and added to all of
+a batch. These layers use that form: with zero weights on the coordinates it is the
+convolution to the last bit. For a single image it is slower than appending.
 
 A layer keeps nothing between calls, so that no tracer, captured graph or transform can
 find what was made for another size or under other circumstances.

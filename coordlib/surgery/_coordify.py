@@ -6,7 +6,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from coordlib.grid import Axes, WithR, check_with_r, listed_axes
+from coordlib.layers.add_coords import AddCoords, Axes, WithR
 from coordlib.surgery._blurred import bare_type, bare_view, hand_on
 from coordlib.surgery._kinds import COORD_CONVS
 from coordlib.surgery._names import check_model, copied, put
@@ -72,7 +72,8 @@ def coordify(
     CoordConv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))
     """
     check_model(model)
-    with_r, axes = check_with_r(with_r), listed_axes(axes)
+    coords = AddCoords(with_r, axes)  # refuses what no layer takes
+    with_r, axes = coords.with_r, coords.axes
     model = copied(model)
     convs = {
         name: module

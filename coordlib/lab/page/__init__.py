@@ -34,7 +34,7 @@ def about() -> None:
     Examples
     --------
     >>> about()  # doctest: +SKIP
-    coordlib 0.1.0 · Python 3.11.7 · torch 2.13.0 · numpy 2.4.6 · cpu · 2026-11-23
+    coordlib 1.0.0 · Python 3.11.7 · torch 2.13.0 · numpy 2.4.6 · cpu · 2026-11-28
     """
     spare_cpu()
     used = results.versions()
