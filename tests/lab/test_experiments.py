@@ -11,7 +11,8 @@ import pytest
 from made import result_rows
 
 from coordlib.__main__ import main
-from coordlib.lab import experiments, files
+from coordlib.lab import experiments
+from coordlib.lab.data import files
 from coordlib.lab.experiments.coordinates import zero_weights
 from coordlib.lab.record import results
 from coordlib.lab.record.result import rows

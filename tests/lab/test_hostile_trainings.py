@@ -19,9 +19,10 @@ import torch.nn.functional as F
 from hostile import Call, ends_of, hanging, unnamed
 from torch import nn
 
-from coordlib.lab import experiments, files, models, page
-from coordlib.lab.data import games
+from coordlib.lab import experiments, models, page
+from coordlib.lab.data import files, games
 from coordlib.lab.data.photographs import photographs
+from coordlib.lab.experiments import probing
 from coordlib.lab.measures import groups
 from coordlib.lab.models import common, detector, generators, normalisation, starts
 from coordlib.lab.models.painters import SameConvTranspose2d
@@ -713,6 +714,22 @@ def the_pages():
         {"caption": "Numbers", "head": ["a", "b"], "rows": [["c", 1]]},
         {"caption": "text", "head": "list", "rows": "list"},
         {"caption": {"empty"}},
+    )
+    picture = str(files.in_checkout("book/assets/mark.png"))
+    yield Call(
+        "measure",
+        probing.measure,
+        {"model": "torch.nn:Identity", "picture": picture}
+        | {"shifts": 1, "size": 8, "mode": "cropped", "blurred": False},
+        {"model": "choice", "picture": "text", "shifts": "integer", "size": "integer"}
+        | {"mode": "choice", "blurred": "flag"},
+        {"picture": {"empty"}},  # no such file
+    )
+    yield Call(
+        "named_model",
+        probing.named_model,
+        {"name": "torch.nn:Identity"},
+        {"name": "choice"},
     )
     yield Call(
         "problems.draw",

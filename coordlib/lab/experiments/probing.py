@@ -12,12 +12,20 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
+from coordlib.arguments import (
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+)
 from coordlib.lab.figures.shifts import layer_errors
 from coordlib.lab.figures.style import WIDTH, use
 from coordlib.probe import LayerProbes, Shift, probe_layers, shift
 from coordlib.surgery import Report, antialias
 
 Prepare = Callable[[Tensor], Tensor]
+LARGEST = 10_000
+"""Side of a window, in pixels; what is larger is a slip of the keyboard."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,19 @@ def measure(
     Returns
     -------
     dict of str to Found
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another kind, or there is no such model.
+    OSError
+        If there is no such picture.
     """
+    check_instance("picture", picture, str, "the name of a file")
+    check_integer("shifts", shifts, at_most=LARGEST)
+    check_integer("size", size, at_most=LARGEST)
+    check_choice("mode", mode, ("cropped", "circular", "zero"))
+    check_flag("blurred", blurred)
     network, prepare = named_model(model)
     margin = shifts if mode == "cropped" else 0
     x = prepare(read_picture(picture, size + 2 * margin))
@@ -146,6 +166,7 @@ def named_model(name: str) -> tuple[nn.Module, Prepare]:
     ValueError
         If there is no such model, or it cannot be made.
     """
+    check_instance("model", name, str, "a name")
     if ":" in name:
         return _imported(name), lambda x: x
     libraries = {"timm": _from_timm, "torchvision": _from_torchvision}

@@ -29,7 +29,7 @@ def about() -> None:
     """Print the versions and the device in use, and today's date, on one line.
 
     It is the first call of every page, so it also readies the CPU for what follows;
-    see :func:`coordlib.lab.training.spare_cpu`.
+    see :func:`coordlib.lab.training.device.spare_cpu`.
 
     Examples
     --------
