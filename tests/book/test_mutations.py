@@ -26,7 +26,7 @@ class Mutation(NamedTuple):
 MUTATIONS = {
     "a shift that moves nothing": Mutation(
         "grid.py",
-        "rolled = torch.roll(x, by, axes)",
+        "rolled = torch.roll(x, [int(d) for d in by], axes)",
         "rolled = x.clone()",
         "translation-equivariance",
     ),
