@@ -94,7 +94,7 @@ def unit_grid(
     with_r : bool or "unit", default False
         Append the distance from the centre of the grid, where it is 0. It is
         ``sqrt(D)`` at the corners and not rescaled; with "unit" it is divided by that,
-        and 1 there.
+        and 1 there. (An axis of length 1 has no ends, and adds nothing to r.)
     axes : int or sequence of int, optional
         The axes whose coordinates are wanted, in that order, counted from 0 or, if
         negative, from the end; all of them by default. r is the distance along all
@@ -140,6 +140,8 @@ def unit_grid(
 def check_with_r(with_r: Any) -> WithR:
     if isinstance(with_r, str) and with_r == "unit":
         return "unit"
+    if isinstance(with_r, str):
+        raise TypeError(f'with_r must be True, False or "unit", got {with_r!r}')
     check_flag("with_r", with_r)
     return bool(with_r)
 

@@ -176,8 +176,12 @@ def _with_table(input: Tensor, table: Tensor) -> Tensor:
         )
     # Where the size is that of the table, this is the table itself.
     table = table.to(torch.promote_types(table.dtype, torch.float32))
-    size, mode = input.shape[2:], _RESIZED[rank]
-    return _sum(input, F.interpolate(table, size, mode=mode, align_corners=True))
+    # An axis of length 1 has the coordinate 0, the middle: of three places the second.
+    size = [3 if length == 1 else length for length in input.shape[2:]]
+    code = F.interpolate(table, size, mode=_RESIZED[rank], align_corners=True)
+    for axis, length in enumerate(input.shape[2:], 2):
+        code = code.narrow(axis, 1, 1) if length == 1 else code
+    return _sum(input, code)
 
 
 def _sum(input: Tensor, code: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from coordlib.grid import Axes, WithR, check_with_r, listed_axes, wanted_axes
+from coordlib.layers._chosen import Chosen
 from coordlib.layers._position_bias import (
     coordconv,
     coordconv_transpose,
@@ -40,7 +41,7 @@ fx.wrap("coordconv")
 fx.wrap("coordconv_transpose")
 
 
-class _Coordinates(nn.Module):
+class _Coordinates(Chosen):
     """What all six layers share. Stands before a torch.nn convolution in the bases."""
 
     plain: ClassVar[type[Any]]

@@ -60,7 +60,9 @@ def antialias(
         In one, two or three dimensions. It stays as it is.
     filter_size : int
         Taps of the blur, along the axes that are subsampled; 1 does not blur, and
-        leaves the outputs of strided convolutions and max pools as they were.
+        leaves the outputs of strided convolutions and max pools as they were. (A
+        normalisation between a convolution and its blur that takes its statistics over
+        places takes them of the dense map.)
     padding_mode : {"reflect", "replicate", "zeros", "circular"}
         What lies beyond the border, for the blur, and for the maximum if "circular".
         The convolutions keep theirs.

@@ -12,7 +12,7 @@ from made import result_rows
 
 from coordlib.__main__ import main
 from coordlib.lab import experiments
-from coordlib.lab.data import files
+from coordlib.lab.data import storage
 from coordlib.lab.experiments.coordinates import zero_weights
 from coordlib.lab.record import results
 from coordlib.lab.record.result import rows
@@ -232,7 +232,7 @@ def test_seeds_that_are_none_are_refused(tmp_path, counted, seeds, error, messag
 def test_an_installed_copy_wants_to_know_where_results_go(
     tmp_path, counted, monkeypatch, capsys
 ):
-    monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setattr(storage, "ROOT", tmp_path)
     assert main(["run", "zero-weights", "--device", "cpu"]) == 2
     assert "give --results FOLDER" in capsys.readouterr().err
     assert counted == []

@@ -20,7 +20,7 @@ from hostile import Call, ends_of, hanging, unnamed
 from torch import nn
 
 from coordlib.lab import experiments, models, page
-from coordlib.lab.data import files, games
+from coordlib.lab.data import games, storage
 from coordlib.lab.data.photographs import photographs
 from coordlib.lab.experiments import probing
 from coordlib.lab.measures import groups
@@ -715,7 +715,7 @@ def the_pages():
         {"caption": "text", "head": "list", "rows": "list"},
         {"caption": {"empty"}},
     )
-    picture = str(files.in_checkout("book/assets/mark.png"))
+    picture = str(storage.in_checkout("book/assets/mark.png"))
     yield Call(
         "measure",
         probing.measure,
@@ -759,7 +759,7 @@ def is_a_call(thing):
 def test_every_name_of_the_reference_is_in_one_of_the_lists():
     calls = [*test_hostile_calls.the_calls(), *the_calls()]
     listed = {re.split("[ ,]", call.name)[0].rpartition(".")[2] for call in calls}
-    reference = (files.ROOT / "book" / "reference.md").read_text("utf-8")
+    reference = (storage.ROOT / "book" / "reference.md").read_text("utf-8")
     missing = []
     for name in re.findall(r"auto(?:function|class):: ([\w.]+)", reference):
         module, _, last = name.rpartition(".")

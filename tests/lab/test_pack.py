@@ -22,8 +22,8 @@ from coordlib.lab.data.cache import (
     store,
     verified,
 )
-from coordlib.lab.data.files import noting
 from coordlib.lab.data.pack import PackError, limit_in_bytes
+from coordlib.lab.data.storage import noting
 from coordlib.lab.experiments import plans
 from coordlib.lab.record.experiment import options
 

@@ -10,8 +10,8 @@ from scipy import stats
 from torch import nn
 
 from coordlib.lab.data.boxes import box_iou
-from coordlib.lab.data.files import in_checkout
 from coordlib.lab.data.squares import quadrant_split, squares
+from coordlib.lab.data.storage import in_checkout
 from coordlib.lab.page.problems import PROBLEMS, draw
 from coordlib.lab.record.result import interval
 from coordlib.layers import AddCoords

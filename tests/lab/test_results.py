@@ -13,7 +13,7 @@ import pytest
 import torch
 from made import result_rows
 
-from coordlib.lab.data import files
+from coordlib.lab.data import storage
 from coordlib.lab.record import results
 from coordlib.lab.record.result import Result, interval, rows
 from coordlib.lab.record.results import ResultError
@@ -187,7 +187,7 @@ def test_a_folder_may_be_a_string(tmp_path):
 
 
 def test_nothing_is_written_into_the_package(monkeypatch):
-    monkeypatch.setattr(files, "ROOT", results.Path("/nowhere"))
+    monkeypatch.setattr(storage, "ROOT", results.Path("/nowhere"))
     with pytest.raises(FileNotFoundError, match="clone the repository"):
         results.folder()
     with pytest.raises(ValueError, match="--results FOLDER"):
@@ -298,7 +298,7 @@ def test_without_git_the_commit_is_unknown_unless_one_is_told(monkeypatch):
 def test_a_result_that_grew_does_not_make_the_code_another(
     tmp_path, monkeypatch, file, mark
 ):
-    monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setattr(storage, "ROOT", tmp_path)
     me = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
 
     def git(*arguments):
@@ -315,7 +315,7 @@ def test_a_result_that_grew_does_not_make_the_code_another(
     assert re.fullmatch(rf"[0-9a-f]+{mark}", commit)
     # Installed somewhere in a repository of others, its commit says nothing.
     (tmp_path / "packages").mkdir()
-    monkeypatch.setattr(files, "ROOT", tmp_path / "packages")
+    monkeypatch.setattr(storage, "ROOT", tmp_path / "packages")
     commit = results.provenance(torch.device("cpu"), 1.0)["commit"]
     assert commit == "unknown"
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from coordlib.lab.data import GARMENTS, PICTURES, digits, garments, photograph, pictures
-from coordlib.lab.data.files import ROOT
+from coordlib.lab.data.storage import ROOT
 
 FILES = ROOT / "coordlib/lab/data/files"
 README = (FILES / "README.md").read_text(encoding="utf-8")

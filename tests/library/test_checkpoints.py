@@ -9,6 +9,7 @@ from test_surgery_everywhere import blurred, every_net, made, pictures, seeing
 from torch import nn
 from torch.testing import assert_close
 
+from coordlib.layers import CoordConv2d
 from coordlib.surgery import plain
 
 SEES = [{}, {"with_r": True}, {"axes": -1}, {"with_r": "unit", "axes": ()}]
@@ -76,3 +77,29 @@ def test_coordinates_that_were_learnt_do_not_load_into_a_plain_network(kind):
         net.load_state_dict(sees.state_dict())
     net[0].load_state_dict(kept.state_dict())
     assert torch.equal(net[0].weight, kept.weight)
+
+
+def test_a_state_of_other_coordinates_is_refused_where_its_shape_would_fit():
+    def layer(**sees):
+        return CoordConv2d(3, 4, 3, **sees)
+
+    for own, other in (
+        ({"axes": (0, 1)}, {"axes": (1, 0)}),
+        ({"axes": 0}, {"axes": 1}),
+        ({}, {"with_r": True, "axes": 0}),
+        ({"with_r": True}, {"with_r": "unit"}),
+    ):
+        state = layer(**own).state_dict()
+        layer(**own).load_state_dict(state)
+        with pytest.raises(RuntimeError, match="weight must be for coordinates"):
+            layer(**other).load_state_dict(state)
+    # All axes by name are all axes, and what says nothing is taken, as 0.1 wrote it.
+    layer(axes=(0, 1)).load_state_dict(layer().state_dict())
+    layer(axes=(1, 0)).load_state_dict(dict(layer().state_dict()))
+
+
+def test_what_a_state_says_of_coordinates_outlives_a_file(tmp_path):
+    torch.save(CoordConv2d(3, 4, 3, axes=0).state_dict(), tmp_path / "state.pt")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    with pytest.raises(RuntimeError, match=r"'axes': \[1\].*got one for.*\[0\]"):
+        CoordConv2d(3, 4, 3, axes=1).load_state_dict(state)

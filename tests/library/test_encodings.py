@@ -273,3 +273,11 @@ def test_a_map_that_has_no_place_for_the_code_is_refused():
         AddLearnedEncoding(8, (4, 4, 4, 4))
     with pytest.raises(TypeError, match="size must be a sequence of integers, got 4"):
         AddLearnedEncoding(8, 4)
+
+
+def test_an_axis_of_length_1_takes_the_middle_of_a_learnt_table():
+    layer = AddLearnedEncoding(2, (3, 5))
+    layer.table.data = unit_grid((3, 5))[None].clone()
+    for size in (1, 1), (1, 5), (3, 1), (1, 4):
+        added = layer(torch.zeros(1, 2, *size))[0]
+        assert torch.allclose(added, unit_grid(size), atol=1e-6)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from coordlib.lab.data.files import note, replace_file
+from coordlib.lab.data.storage import note, replace_file
 
 __all__ = [
     "Arrays",

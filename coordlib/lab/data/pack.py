@@ -27,7 +27,7 @@ from coordlib.lab.data.cache import (
     verified,
 )
 from coordlib.lab.data.complete import CIFAR10, FASHION_MNIST, MNIST
-from coordlib.lab.data.files import check_place, replace_file
+from coordlib.lab.data.storage import check_place, replace_file
 
 __all__ = ["SETS", "PackError", "limit_in_bytes", "pack", "unpack"]
 

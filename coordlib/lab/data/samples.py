@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coordlib.arguments import check_choice, check_flag
-from coordlib.lab.data import files
+from coordlib.lab.data import storage
 
 __all__ = ["GARMENTS", "digits", "garments", "photograph", "pictures"]
 
@@ -121,6 +121,6 @@ def _sample(name: str, split: str) -> tuple[Tensor, Tensor]:
 
 
 def _read(name: str) -> dict[str, np.ndarray]:
-    path = files.in_checkout(f"coordlib/lab/data/files/{name}")
+    path = storage.in_checkout(f"coordlib/lab/data/files/{name}")
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         return {key: stored[key] for key in stored.files}

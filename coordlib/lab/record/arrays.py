@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coordlib.lab.data.files import replace_file
+from coordlib.lab.data.storage import replace_file
 from coordlib.lab.record.result import fits
 from coordlib.lab.training.resume import CheckpointError, check_facts
 

@@ -8,7 +8,7 @@ from string import Formatter
 from typing import Any
 
 from coordlib.arguments import check_instance
-from coordlib.lab.data import files
+from coordlib.lab.data import storage
 from coordlib.lab.record import expression
 from coordlib.lab.record.verdicts import LEAST_SEEDS
 
@@ -161,7 +161,7 @@ class Claim:
 
 def claims_file() -> Path:
     """Where the claims are: ``book/claims.yml`` of the checkout."""
-    return files.in_checkout("book/claims.yml")
+    return storage.in_checkout("book/claims.yml")
 
 
 def read_claims(file: Path | None = None) -> list[Claim]:

@@ -13,7 +13,7 @@ import torch
 
 import coordlib
 from coordlib.arguments import check_instance, check_number
-from coordlib.lab.data import files
+from coordlib.lab.data import storage
 
 
 def provenance(device: torch.device, seconds: float) -> dict:
@@ -58,10 +58,10 @@ def _commit() -> str:
     unknown = os.environ.get("COORDLIB_COMMIT", "unknown")
     if shutil.which("git") is None:
         return unknown
-    git = ["git", "-C", str(files.ROOT)]
+    git = ["git", "-C", str(storage.ROOT)]
     silent = {"capture_output": True, "text": True, "check": False}
     top = subprocess.run([*git, "rev-parse", "--show-toplevel"], **silent).stdout
-    if not top.strip() or Path(top.strip()).resolve() != files.ROOT.resolve():
+    if not top.strip() or Path(top.strip()).resolve() != storage.ROOT.resolve():
         return unknown
     found = subprocess.run([*git, "describe", "--always"], **silent).stdout.strip()
     if not found:

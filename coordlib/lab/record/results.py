@@ -18,8 +18,8 @@ from typing import Any
 from torch import Tensor
 
 from coordlib.arguments import check_choice, check_instance, check_sequence
-from coordlib.lab.data import files
-from coordlib.lab.data.files import replace_file
+from coordlib.lab.data import storage
+from coordlib.lab.data.storage import replace_file
 from coordlib.lab.record import arrays
 from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.provenance import device_name, provenance, versions
@@ -76,7 +76,7 @@ def folder() -> Path:
         If there is no checkout around the package.
     """
     try:
-        return files.in_checkout("results")
+        return storage.in_checkout("results")
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{error}; of results of your own, name the folder (--results FOLDER)"
@@ -92,7 +92,7 @@ def check_writable(where: Where) -> None:
         If no folder is given and there is no ``results/`` of a checkout.
     """
     _check_where(where)
-    if where is None and not (files.ROOT / "results").is_dir():
+    if where is None and not (storage.ROOT / "results").is_dir():
         raise ValueError(
             "where must name a folder for results, got None: this coordlib is "
             "installed, with no results/ beside it (python -m coordlib run: give "
@@ -368,7 +368,7 @@ def command(
     words = ["python", "-m", "coordlib", "run", experiment]
     words += ["--preset", preset] if preset else []
     words += ["--force"] if force else []
-    if where is not None and Path(where) != files.ROOT / "results":
+    if where is not None and Path(where) != storage.ROOT / "results":
         words += ["--results", str(where)]
     return shlex.join(words)
 

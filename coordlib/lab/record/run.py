@@ -10,7 +10,7 @@ from coordlib.arguments import (
     check_instance,
     check_integer,
 )
-from coordlib.lab.data.files import noting
+from coordlib.lab.data.storage import noting
 from coordlib.lab.record import results
 from coordlib.lab.record.device import best_device, spare_cpu
 from coordlib.lab.record.experiment import Experiment, Setting

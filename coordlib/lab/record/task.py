@@ -20,7 +20,7 @@ from coordlib.arguments import (
     check_sequence,
     check_tensor,
 )
-from coordlib.lab.data.files import note, noting
+from coordlib.lab.data.storage import note, noting
 from coordlib.lab.models.common import parameter_count
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.experiment import options

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from coordlib.lab.data.files import replace_file
+from coordlib.lab.data.storage import replace_file
 from coordlib.lab.training.device import device_seconds
 
 __all__ = [
