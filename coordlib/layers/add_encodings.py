@@ -71,7 +71,8 @@ class AddLearnedEncoding(nn.Module):
 
     Nothing tells the network that two places are neighbours, or that two pairs of
     places are equally far apart. A map of another size than the table gets the table
-    resized linearly, corners on corners.
+    resized linearly, corners on corners; an axis of length 1 gets the middle of it (or,
+    recorded by ``torch.jit.trace``, the beginning).
 
     Parameters
     ----------
@@ -176,11 +177,15 @@ def _with_table(input: Tensor, table: Tensor) -> Tensor:
         )
     # Where the size is that of the table, this is the table itself.
     table = table.to(torch.promote_types(table.dtype, torch.float32))
+    size = list(input.shape[2:])
     # An axis of length 1 has the coordinate 0, the middle: of three places the second.
-    size = [3 if length == 1 else length for length in input.shape[2:]]
+    # (torch.jit.trace records sizes as tensors, of which nothing may be asked.)
+    ones = [] if torch.jit.is_tracing() else [d for d in range(rank) if size[d] == 1]
+    for axis in ones:
+        size[axis] = 3
     code = F.interpolate(table, size, mode=_RESIZED[rank], align_corners=True)
-    for axis, length in enumerate(input.shape[2:], 2):
-        code = code.narrow(axis, 1, 1) if length == 1 else code
+    for axis in ones:
+        code = code.narrow(axis + 2, 1, 1)
     return _sum(input, code)
 
 
