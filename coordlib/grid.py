@@ -138,12 +138,12 @@ def unit_grid(
 
 
 def check_with_r(with_r: Any) -> WithR:
-    if isinstance(with_r, str) and with_r == "unit":
-        return "unit"
-    if isinstance(with_r, str):
+    if not isinstance(with_r, str):
+        check_flag("with_r", with_r)
+        return bool(with_r)
+    if with_r != "unit":
         raise TypeError(f'with_r must be True, False or "unit", got {with_r!r}')
-    check_flag("with_r", with_r)
-    return bool(with_r)
+    return "unit"
 
 
 def listed_axes(axes: Any) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""What a state says of the coordinates that its weights were made for."""
+"""Which coordinates a layer sees, and what its state says of them."""
 
 from typing import Any
 
@@ -18,12 +18,19 @@ class Chosen(nn.Module):
     """
 
     with_r: WithR
-    axes: tuple[int, ...] | None
+    axes: tuple[int, ...] | None = None  # where a layer was stored without them
     kernel_size: tuple[int, ...]
 
+    @property
+    def coordinate_channels(self) -> int:
+        """Number of coordinate channels: one an axis, and one for r."""
+        return len(self._wanted()) + bool(self.with_r)
+
+    def _wanted(self) -> tuple[int, ...]:
+        return wanted_axes(self.axes, len(self.kernel_size), self.with_r)
+
     def _choice(self) -> dict[str, Any]:
-        axes = wanted_axes(self.axes, len(self.kernel_size), self.with_r)
-        return {"axes": list(axes), "with_r": self.with_r}
+        return {"axes": list(self._wanted()), "with_r": self.with_r}
 
     def _save_to_state_dict(
         self, destination: Any, prefix: str, keep_vars: bool

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.grid import Axes, WithR, check_with_r, listed_axes, wanted_axes
+from coordlib.grid import Axes, WithR, check_with_r, listed_axes
 from coordlib.layers._chosen import Chosen
 from coordlib.layers._position_bias import (
     coordconv,
@@ -45,13 +45,10 @@ class _Coordinates(Chosen):
     """What all six layers share. Stands before a torch.nn convolution in the bases."""
 
     plain: ClassVar[type[Any]]
-    with_r: WithR
-    axes: tuple[int, ...] | None = None  # where a layer was stored without them
     # What torch's convolution has.
     weight: Tensor
     bias: Tensor | None
     groups: int
-    kernel_size: tuple[int, ...]
     stride: tuple[int, ...]
     padding: Any
     output_padding: tuple[int, ...]
@@ -71,12 +68,6 @@ class _Coordinates(Chosen):
         self.weight = nn.Parameter(self._widened(self.weight.detach()))
         # Again, for torch's default depends on the number of input channels.
         self.reset_parameters()
-
-    @property
-    def coordinate_channels(self) -> int:
-        """Number of coordinate channels: one an axis, and one for r."""
-        wanted = wanted_axes(self.axes, len(self.kernel_size), self.with_r)
-        return len(wanted) + bool(self.with_r)
 
     def _widened(self, weight: Tensor) -> Tensor:
         """The weight of a plain convolution, with zeros for the coordinates."""
