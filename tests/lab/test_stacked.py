@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from small_trainings import DECAYS, RATES, Killed, X, Y, line, paint, painters, same
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from coordlib.lab.models.cifar import VGG, ResNet
+from coordlib.lab.models.cifar import VGG, DenseNet, MobileNetV2, ResNet
 from coordlib.lab.models.detector import Detector, detection_loss, draw_chances
 from coordlib.lab.models.generators import VAE, evidence_bound, with_noise
 from coordlib.lab.models.painters import (
@@ -122,6 +123,15 @@ KINDS = {
         {"prepare": lambda x: x / 255 - 0.5, "augment": BRIGHTER},
     ),
     "vgg": (partial(VGG, width=0.125), (LARGER, *NAMED[1:]), {}),
+    "resnet, channels last": (
+        lambda: ResNet(width=0.25).to(memory_format=torch.channels_last),
+        *(NAMED, {}),
+    ),
+    # Its rounding, the largest of all, would hide what this is to hold.
+    "vgg, channels last": (
+        lambda: VGG(width=0.125).to(torch.double, memory_format=torch.channels_last),
+        *((LARGER.double(), LABELS, F.cross_entropy), {}),
+    ),
     "detector": (Detector, (CANVASES, BOXES, detection_loss), {"draw": draw_chances}),
 }
 
@@ -150,6 +160,33 @@ def test_twenty_steps_of_every_kind_are_those_of_one_alone(kind):
     for one, other in zip(alone, together, strict=True):
         assert one.losses == pytest.approx(other.losses, rel=1e-4)
         assert one.rates == other.rates
+
+
+class Layouts(TorchDispatchMode):
+    """Whether the maps that each convolution is given are channels last."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten.convolution.default:
+            form = torch.channels_last
+            self.last.append(args[0].is_contiguous(memory_format=form))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("make", [VGG, ResNet, DenseNet, MobileNetV2])
+def test_networks_that_are_channels_last_stay_so_in_a_stack(make, shared):
+    models = [make(width=0.125).to(memory_format=torch.channels_last) for _ in "ab"]
+    own = [torch.arange(30), torch.arange(30) if shared else torch.arange(5, 29)]
+    recipes = {"lr": [0.1, 0.1], "weight_decay": [0.0, 0.0], "samples": own}
+    x, y, loss = LARGER, LABELS, F.cross_entropy
+    with Layouts() as seen:
+        fit_many(models, x, y, loss, steps=1, batch_size=4, **recipes)
+    assert seen.last
+    assert all(seen.last)
 
 
 def test_each_network_has_the_steps_of_its_own_samples():

@@ -22,6 +22,9 @@ class NetworkStack:
     tensors are leaves for as long as the stack lives: what the optimiser does to them
     every network sees at once, and nothing is stacked or copied from step to step.
 
+    Networks whose weights are channels last compute so together, too: the channels of
+    all of them are then last.
+
     Parameters
     ----------
     models : sequence of nn.Module
@@ -126,14 +129,87 @@ class _StackedNorm(torch.autograd.Function):
         return y.view_as(x), 1
 
 
+class _ChannelsLast(torch.autograd.Function):
+    """Maps as they are, their channels last in memory: of many networks, those of all.
+
+    A rule of ``torch.vmap`` may put the networks before the batch; what comes after a
+    pad or a concatenation would not be channels last any more.
+    """
+
+    @staticmethod
+    def forward(x):
+        return x.contiguous(memory_format=torch.channels_last)
+
+    @staticmethod
+    def setup_context(context, inputs, output):
+        """Nothing to keep."""
+
+    @staticmethod
+    def backward(context, gradient):  # of a batch that all share, which has no axis
+        return gradient
+
+    @staticmethod
+    def vmap(info, in_dims, x):
+        x = x.movedim(in_dims[0], 1)
+        laid_out = x.flatten(1, 2).contiguous(memory_format=torch.channels_last)
+        return laid_out.view_as(x), 1
+
+
+class _StackedMaxPool(torch.autograd.Function):
+    """Maxima over the maps of many networks, taken as those of one.
+
+    By its own rule ``torch.vmap`` would put the networks before the batch, and copy all
+    maps for it.
+    """
+
+    @staticmethod
+    def forward(x, *settings):
+        return F.max_pool2d(x, *settings)
+
+    @staticmethod
+    def setup_context(context, inputs, output):
+        """Nothing to keep, see above."""
+
+    @staticmethod
+    def vmap(info, in_dims, x, *settings):
+        x = x.movedim(in_dims[0], 1)
+        y = F.max_pool2d(x.flatten(1, 2), *settings)
+        return y.unflatten(1, x.shape[1:3]), 1
+
+
 def _skeleton(model: nn.Module) -> nn.Module:
     """A copy of a network that computes with weights that it is lent, in training."""
     skeleton = copy.deepcopy(model).train()
+    last = any(map(_is_channels_last, skeleton.parameters()))
     for layer in skeleton.modules():
-        plain = type(layer) in (nn.BatchNorm1d, nn.BatchNorm2d)
+        kind = type(layer)
+        plain = kind in (nn.BatchNorm1d, nn.BatchNorm2d)
         if plain and layer.affine and layer.track_running_stats and layer.momentum:
             layer.forward = partial(_normalised, layer)
+        elif kind is nn.Conv2d and last and layer.padding_mode == "zeros":
+            # One that wraps around pads first, and would lose it by that.
+            layer.register_forward_pre_hook(_with_channels_last)
+        elif kind is nn.MaxPool2d and not layer.return_indices:
+            layer.forward = partial(_greatest, layer)
+        elif kind is nn.AdaptiveAvgPool2d and layer.output_size in (1, (1, 1)):
+            # Its own form has no rule for torch.vmap, and would go one by one.
+            layer.forward = partial(torch.mean, dim=(-2, -1), keepdim=True)
     return skeleton
+
+
+def _is_channels_last(weight: Tensor) -> bool:
+    form = torch.channels_last
+    both = weight.ndim != 4 or weight.is_contiguous()
+    return not both and weight.is_contiguous(memory_format=form)
+
+
+def _with_channels_last(layer: nn.Conv2d, inputs: tuple[Tensor]) -> Tensor:
+    return _ChannelsLast.apply(*inputs)
+
+
+def _greatest(layer: nn.MaxPool2d, x: Tensor) -> Tensor:
+    own = layer.kernel_size, layer.stride, layer.padding, layer.dilation
+    return _StackedMaxPool.apply(x, *own, layer.ceil_mode)
 
 
 def _normalised(layer: nn.Module, x: Tensor) -> Tensor:
