@@ -59,6 +59,24 @@ def test_fewer_seeds_than_the_design_names_are_not_enough():
     assert entry.verdict == "undecided" and entry.because == "3 of 5 seeds"
 
 
+def test_every_command_that_a_row_names_can_be_run(entries):
+    for entry in entries:
+        for line in entry.command.splitlines():
+            *_, name, _, preset, _, seeds = line.split()
+            assert preset in experiments.find(name).presets
+            assert int(seeds) > 0
+
+
+def test_an_undecided_row_names_what_it_waits_for():
+    few = {"trained": "a", "limit": 0.5, "cases": 100, "runs": 1, "grid": 100}
+    one = claim(Clause("c", "bound", "a", few))
+    search = replace(one, experiment="search", preset="decisive", otherwise=one)
+    entry = decide(search, {"trial": result([0.4] * 5)})
+    assert entry.verdict == "undecided"
+    assert entry.command == "python -m coordlib run search --preset decisive --seeds 5"
+    assert entry.command in ledger_html.open_rows([entry])
+
+
 def test_a_gate_that_fails_is_named_and_nothing_is_judged():
     gates = {"the baseline is above its floor": "b >= 0.5"}
     assert judge(FIVE, 0.6, gates=gates).verdict == "supported"
@@ -212,8 +230,8 @@ def test_every_rule_of_the_book_can_be_decided_by_the_results_there_are(entries)
         for name in entry.claim.experiments:
             assert name in experiments.NAMES
         assert entry.because
-        closed = entry.verdict == "not tested" and entry.preferred
-        assert bool(entry.next or closed) == bool(entry.command)
+        open_ = entry.verdict in ("undecided", "not tested")
+        assert bool(entry.next or (open_ and entry.preferred)) == bool(entry.command)
         assert entry.next is None or entry.verdict == "undecided"
 
 

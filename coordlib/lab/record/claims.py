@@ -25,7 +25,7 @@ EVERY_CASE = "every case"
 _DESIGN = re.compile(r"(\d+) seeds, (paired|one arm)")
 _FIELDS = {"id", "source", "claim", "figure", "where", "page"}
 _EVIDENCE = {"experiment", "scale", "design", "decided", "measured", "clauses"}
-_MORE_EVIDENCE = {"quantities", "gates", "claimed", "also"}
+_MORE_EVIDENCE = {"preset", "quantities", "gates", "claimed", "also"}
 _OPTIONS = {
     "difference": ({"delta", "reason"}, {"possible", "seeds"}),
     "equivalence": ({"delta", "reason"}, {"possible", "seeds"}),
@@ -89,6 +89,8 @@ class Claim:
         The experiment that answers it; None while nothing does.
     scale : str
         One of :data:`SCALES`.
+    preset : str
+        With which the experiment is to be measured, where this claim waits for it.
     design : str
         ``"10 seeds, paired"``, ``"5 seeds, one arm"`` or ``"every case"``.
     decided : str
@@ -121,6 +123,7 @@ class Claim:
     page: str
     experiment: str | None = None
     scale: str = ""
+    preset: str = "cpu"
     design: str = EVERY_CASE
     decided: str = ""
     quantities: dict[str, dict] = field(default_factory=dict)
@@ -218,10 +221,8 @@ def _evidence(evidence: object) -> dict[str, Any]:
             "while nothing answers the claim"
         )
     _check_names("evidence", evidence, _EVIDENCE, _MORE_EVIDENCE)
-    found = {
-        key: _text(key, evidence[key])
-        for key in ("experiment", "scale", "design", "decided", "measured")
-    }
+    texts = ("experiment", "preset", "scale", "design", "decided", "measured")
+    found = {key: _text(key, evidence[key]) for key in texts if key in evidence}
     if found["scale"] not in SCALES:
         raise ValueError(f"scale must be one of {SCALES}, got {found['scale']!r}")
     _check_design(found["design"])

@@ -123,13 +123,13 @@ class Entry:
 
     @property
     def command(self) -> str:
-        """What measures :attr:`next` seeds, or what a gate waits for, or nothing."""
-        if self.verdict == verdicts.NOT_TESTED and self.preferred:
-            names, seeds = self.preferred.paired, self.preferred.seeds
-            return _commands(names, "cpu", seeds)
-        if self.next is None:
+        """What measures :attr:`next` seeds, or else what the row waits for, if any."""
+        if self.next is not None:
+            return _commands(self.claim.paired, self.preset, self.next)
+        if self.verdict not in (UNDECIDED, verdicts.NOT_TESTED) or not self.preferred:
             return ""
-        return _commands(self.claim.paired, self.preset, self.next)
+        waited = self.preferred
+        return _commands(waited.paired, waited.preset, waited.seeds)
 
 
 def _commands(names: list[str], preset: str, seeds: int) -> str:

@@ -198,14 +198,13 @@ def _open_row(entry: Entry) -> str:
     command = "<br>".join(
         f"<code>{escape(line)}</code>" for line in entry.command.splitlines()
     )
-    if entry.next is None and command:
-        why = escape(entry.because)
-        return f'{first}<td colspan="2">{why}</td><td>{command}</td></tr>'
     if entry.next is None:
         why = entry.because
         if entry.verdict == UNDECIDED:
             why = f"more seeds do not decide: {why}"
-        return f'{first}<td colspan="3">{escape(why)}</td></tr>'
+        width = 2 if command else 3
+        rest = f"<td>{command}</td>" if command else ""
+        return f'{first}<td colspan="{width}">{escape(why)}</td>{rest}</tr>'
     cells = [
         f"{seeds:,} seeds, {_hours(entry.hours(seeds))}"
         for seeds in (entry.next, entry.needed)
