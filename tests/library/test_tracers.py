@@ -124,6 +124,16 @@ SAMPLE = {
 }
 
 
+class IntoTheBatch(nn.Module):
+    """Every second pixel along each axis as a picture of its own."""
+
+    def forward(self, x):
+        n, c, *size = x.shape
+        halves = [length for side in size for length in (side // 2, 2)]
+        pairs = x.reshape(n, c, *halves).permute(0, 3, 5, 7, 1, 2, 4, 6)
+        return pairs.flatten(0, 3)
+
+
 # What torch's inductor cannot do itself: torch's own layers fail alike, see below. In
 # three dimensions a second size ends in "ValueRangeError: Invalid ranges [0:-1]", where
 # dynamic=False helps; in two the gradient of a replicated border has other strides than
@@ -140,6 +150,10 @@ OF_TORCH = {
         "Invalid ranges",
         nn.Sequential(nn.ZeroPad3d(1), nn.Conv3d(4, 4, 3, stride=2, groups=4)),
     ),
+    "into the batch": (
+        "cannot determine truth value of Relational",
+        nn.Sequential(IntoTheBatch(), nn.Conv3d(4, 1, 1)),
+    ),
 }
 BEYOND_TORCH = {
     **{f"{kind}2d-replicate": "replicate" for kind in (*KINDS, "BlurUpsample")},
@@ -150,6 +164,7 @@ BEYOND_TORCH = {
     "BlurPool3d-zeros": "depthwise",
     "MaxBlurPool3d-zeros": "depthwise",
     "BlurPool3d-channels": "depthwise",
+    "PolyphasePool2d-scores": "into the batch",
 }
 
 
