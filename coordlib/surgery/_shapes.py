@@ -16,8 +16,10 @@ def output_shapes(model: nn.Module, example: tuple[Any, ...]) -> dict[str, list[
         shapes.setdefault(name, []).append(_shapes(output))
 
     names = [name for name, _ in model.named_modules()]
+    # A model may write into what it is given.
+    inputs = [v.clone() if isinstance(v, Tensor) else v for v in example]
     with watched(model, names, see), in_mode(model, False), torch.no_grad():
-        model(*example)
+        model(*inputs)
     return shapes
 
 

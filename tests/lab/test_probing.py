@@ -168,6 +168,27 @@ def test_the_scores_are_those_of_the_windows_of_the_picture(picture):
     assert torch.equal(found.kept, found.scores[:, still.argmax()])
 
 
+class Centred(nn.Module):
+    """Subtracts a mean in place, as preprocessing does."""
+
+    def __init__(self):
+        super().__init__()
+        self.rest = small()
+
+    def forward(self, x):
+        x -= 0.5
+        return self.rest(x)
+
+
+def test_a_network_that_writes_into_its_input_sees_the_picture_each_time(picture):
+    options = {"shifts": 3, "size": 26, "mode": "cropped", "blurred": False}
+    found = probing.measure(f"{__name__}:Centred", picture, **options)
+    x = probing.read_picture(picture, 32)
+    with torch.no_grad():
+        wanted = small()(x[..., :26, :26] - 0.5).softmax(1)
+    torch.testing.assert_close(found[f"{__name__}:Centred"].scores[-1:], wanted)
+
+
 def test_a_network_that_is_made_already_will_do(picture, capsys):
     assert "Conv2d" in printed(capsys, f"{__name__}:made", picture, "--size", "20")
 

@@ -328,6 +328,17 @@ def test_an_activation_that_a_normalisation_calls_too_is_not_blurred_there():
     assert steady(x).shape == net(x).shape
 
 
+def test_an_example_stays_as_it_was():
+    class Centring(nn.Module):
+        def forward(self, x):
+            return x.sub_(0.5)
+
+    x = pictures()
+    before = x.clone()
+    antialias(nn.Sequential(Centring(), nn.MaxPool2d(2)), example=x)
+    assert torch.equal(x, before)
+
+
 # Modules of several inputs
 
 

@@ -153,7 +153,7 @@ def _scores(
             window = shift(x, (i, j), mode)
         shape = tuple(window.shape)
         try:
-            scores = network(window)
+            scores = network(window.clone())  # it may write into it
         except Exception as error:  # somebody else's network may fail in any way
             raise ValueError(
                 f"MODEL fails on a picture {shape}: {_told(error)}"
