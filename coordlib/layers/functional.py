@@ -129,6 +129,8 @@ def polyphase_pool(
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Adaptive polyphase sampling; see :class:`~coordlib.layers.PolyphasePool2d`.
 
+    A choice that is learnt (``scores``) needs the layer.
+
     Examples
     --------
     >>> import torch
