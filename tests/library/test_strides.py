@@ -328,6 +328,19 @@ def test_an_activation_that_a_normalisation_calls_too_is_not_blurred_there():
     assert steady(x).shape == net(x).shape
 
 
+@pytest.mark.parametrize("example", [[torch.rand(1, 3, 8, 8)], {}, "picture", 3])
+def test_an_example_is_a_tensor_or_a_tuple(example):
+    with pytest.raises(TypeError, match="example must be a tensor, or a tuple, got"):
+        antialias(nn.Sequential(nn.MaxPool2d(2)), example=example)
+
+
+def test_an_example_that_the_model_fails_on_is_named():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2))
+    told = "example must be an input of the model, which fails on it: RuntimeError: "
+    with pytest.raises(ValueError, match=told):
+        antialias(net, example=torch.rand(1, 2, 8, 8))
+
+
 def test_an_example_stays_as_it_was():
     class Centring(nn.Module):
         def forward(self, x):
