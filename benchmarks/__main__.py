@@ -1,9 +1,11 @@
 """Run benchmarks and store what they find: ``python -m benchmarks [NAME ...]``.
 
 At the end, or for ``python -m benchmarks bounds`` at once, it prints what was to be
-reached beside what was measured last.
+reached beside what was measured last. ``--device cuda`` does both on another device,
+where its time is told after the device has done all its work.
 """
 
+import argparse
 import sys
 from importlib import import_module
 from time import perf_counter
@@ -11,57 +13,84 @@ from time import perf_counter
 import torch
 
 from benchmarks import NAMES
-from benchmarks.bounds import bounds, lines, stored
+from benchmarks.bounds import ON_DEVICES, bounds, given_up, lines, stored, stored_as
 from coordlib.lab.record import results
+from coordlib.lab.record.device import best_device
 from coordlib.lab.record.result import Result
 
 
-def run(name: str) -> Result:
+def run(name: str, device: str = "cpu") -> Result:
     """Measure one benchmark.
 
     Parameters
     ----------
     name : str
         One of :data:`benchmarks.NAMES`.
+    device : str
+        Where; other than on "cpu" only those of :data:`benchmarks.bounds.ON_DEVICES`.
 
     Returns
     -------
     Result
-        ``speed-NAME`` at the size "cpu", with one seed.
+        ``speed-NAME``, or ``speed-NAME-DEVICE``, at the size "cpu", with one seed.
 
     Raises
     ------
     ValueError
-        If there is no such benchmark.
+        If there is no such benchmark, or not for such a device.
     """
-    if name not in NAMES:
-        raise ValueError(f"name must be one of {', '.join(NAMES)}, got {name!r}")
+    known = NAMES if device == "cpu" else ON_DEVICES
+    if name not in known:
+        at = "" if device == "cpu" else f" on {device}"
+        raise ValueError(f"name must be one of {', '.join(known)}{at}, got {name!r}")
     module = import_module(f"benchmarks.{name}")
     start = perf_counter()
-    result = Result(f"speed-{name}", "cpu", module.CONFIG)
-    measured = list(module.measure(**module.CONFIG))
+    result = Result(stored_as(name, device), "cpu", module.CONFIG)
+    with torch.device(device):
+        measured = list(module.measure(**module.CONFIG))
     result.add(0, [row | {"value": float(f"{row['value']:.4g}")} for row in measured])
     seconds = perf_counter() - start
-    result.provenance["0"] = results.provenance(torch.device("cpu"), seconds)
+    result.provenance["0"] = results.provenance(torch.device(device), seconds)
     return result
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the benchmarks named, or all of them; return the exit status."""
-    measured = []
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, mps ...")
+    options = parser.parse_args(arguments)
+    measured: list[Result] = []
     try:
-        for name in [] if names == ["bounds"] else names or NAMES:
-            print(f"{name}: measuring", flush=True)
-            measured.append(run(name))
-    except ValueError as error:
-        print(error, file=sys.stderr)
+        if options.names == ["bounds"]:
+            device = torch.device(options.device).type
+        else:
+            device = best_device(options.device).type
+            for name in options.names or (NAMES if device == "cpu" else ON_DEVICES):
+                print(f"{name}: measuring", flush=True)
+                measured.append(run(name, device))
+    except (ValueError, RuntimeError) as error:
+        print(f"error: {error}".splitlines()[0], file=sys.stderr)
         return 2
     finally:
         # Not before the end: a file that changed would make the code of the next
         # benchmark look changed, too.
         for result in measured:
             print(f"written: {results.save(result).name}")
-    print("\n".join(lines(list(bounds(stored)))))
+    return _print_bounds(device)
+
+
+def _print_bounds(device: str) -> int:
+    def read(name: str) -> Result:
+        return stored(name, device)
+
+    try:
+        found = list(bounds(read, device))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    dropped = list(given_up(read)) if device == "cpu" else None
+    print("\n".join(lines(found, dropped)))
     return 0
 
 

@@ -60,6 +60,12 @@ def training(layer: nn.Module, x: Tensor) -> Callable[[], object]:
 def peak_memory(step: Callable[[], object]) -> int:
     """Bytes that torch holds at most during one step, beyond those before it."""
     step()
+    if torch.get_default_device().type != "cpu":
+        torch.accelerator.reset_peak_memory_stats()
+        before = torch.accelerator.memory_allocated()
+        kept = step()
+        del kept
+        return torch.accelerator.max_memory_allocated() - before
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as run:
         kept = step()
     del kept

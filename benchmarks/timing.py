@@ -11,6 +11,8 @@ from math import ceil
 from statistics import median, quantiles
 from time import perf_counter
 
+import torch
+
 from coordlib.lab.record.result import Row, rows
 
 __all__ = ["Ratio", "paired", "ratio"]
@@ -39,12 +41,19 @@ class Ratio:
         return rows(parts, **axes)
 
 
+def finished() -> float:
+    """The time in seconds, once an accelerator has done what it was told to do."""
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+    return perf_counter()
+
+
 def paired(
     candidates: Mapping[str, Callable[[], object]],
     *,
     rounds: int = ROUNDS,
     seconds: float = SECONDS,
-    clock: Callable[[], float] = perf_counter,
+    clock: Callable[[], float] = finished,
 ) -> dict[str, list[float]]:
     """Time candidates in turns.
 

@@ -1,17 +1,48 @@
 """Checks of arguments: what was given, and what is accepted."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import wraps
 from numbers import Integral, Real
 from pathlib import Path
 from types import UnionType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 Kind = type | UnionType | tuple[type | UnionType, ...]
 _MOST = 2**63 - 1  # what torch can count
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def one_step(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let ``torch.fx`` record a call of a function, whose checks it cannot follow.
+
+    ``fx.wrap`` does so where a function is looked up in its module, for there it puts
+    another in its place; whoever imported it by name still has the one from before.
+    """
+
+    @wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        proxy = _proxy((*args, *kwargs.values()))
+        if proxy is None:
+            return function(*args, **kwargs)
+        step: Any = proxy.tracer.create_proxy("call_function", call, args, kwargs)
+        return step  # type: ignore[no-any-return]
+
+    return call
+
+
+def _proxy(values: Iterable[Any]) -> fx.Proxy | None:
+    """The first stand-in of ``torch.fx`` among values, and in what they hold."""
+    for value in values:
+        if isinstance(value, fx.Proxy):
+            return value
+        if isinstance(value, tuple | list) and (inner := _proxy(value)) is not None:
+            return inner
+    return None
 
 
 def check_integer(

@@ -20,6 +20,7 @@ from coordlib.arguments import (
     check_floating,
     check_integer,
     check_tensor,
+    one_step,
 )
 
 __all__ = ["from_unit", "index_grid", "shift", "to_unit", "unit_grid"]
@@ -31,6 +32,7 @@ SHIFT_MODES = ("circular", "zero", "fourier")
 _MOST = 2**63 - 1
 
 
+@one_step
 def index_grid(
     size: Sequence[int],
     *,
@@ -73,6 +75,7 @@ def index_grid(
     return torch.stack(torch.meshgrid(*axes, indexing="ij"))
 
 
+@one_step
 def unit_grid(
     size: Sequence[int],
     *,
@@ -199,6 +202,7 @@ def coordinate_channels(
     return torch.cat(channels, 1).to(dtype)
 
 
+@one_step
 def to_unit(position: Tensor, size: Sequence[int]) -> Tensor:
     """Turn pixel positions into unit coordinates.
 
@@ -234,6 +238,7 @@ def to_unit(position: Tensor, size: Sequence[int]) -> Tensor:
     return torch.stack([_to_unit(p, n) for p, n in axes], -1).to(dtype)
 
 
+@one_step
 def from_unit(coordinate: Tensor, size: Sequence[int]) -> Tensor:
     """Turn unit coordinates into pixel positions: the inverse of :func:`to_unit`.
 
@@ -270,6 +275,7 @@ def from_unit(coordinate: Tensor, size: Sequence[int]) -> Tensor:
     return torch.stack([(c + 1) * (n - 1) / 2 for c, n in axes], -1).to(dtype)
 
 
+@one_step
 def shift(x: Tensor, by: float | Shift, mode: str = "circular") -> Tensor:
     """Move the content of ``x`` along its last axes.
 

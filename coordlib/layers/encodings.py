@@ -290,8 +290,12 @@ def check_coordinates(positions: Tensor, axes: int) -> None:
 
 
 def _interpolated(table: Tensor, n: int, index: Tensor) -> Tensor:
-    """The n entries of a table at places between them; beyond its ends, the end."""
+    """The n entries of a table at places between them; beyond its ends, the end.
+
+    At NaN it is NaN: no place in memory is looked up for that, which a GPU would not
+    survive.
+    """
     index = index.clamp(0, n - 1)
-    below = index.floor().clamp(max=n - 2).long()
+    below = index.nan_to_num().floor().clamp(max=n - 2).long()
     part = (index - below)[..., None]
     return F.embedding(below, table) * (1 - part) + F.embedding(below + 1, table) * part

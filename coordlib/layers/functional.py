@@ -3,14 +3,15 @@
 For a network that decides as it runs, or one without modules. Each takes a batch
 ``(N, C, *size)`` with one, two or three spatial axes: the number of axes says which
 layer it is. Options, their ranges, errors and sources are those of that layer. A filter
-is made anew in each call; a layer keeps it.
+is made anew in each call; a layer keeps it. ``torch.fx`` records each call as one step,
+however the function was imported.
 """
 
 import math
 
-from torch import Tensor, fx
+from torch import Tensor
 
-from coordlib.arguments import check_flag
+from coordlib.arguments import check_flag, one_step
 from coordlib.grid import Axes, WithR, check_with_r, listed_axes
 from coordlib.layers import add_coords as _add_coords
 from coordlib.layers import blurpool, blurupsample, polyphase, softargmax
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 
+@one_step
 def add_coords(input: Tensor, with_r: WithR = False, axes: Axes = None) -> Tensor:
     """Append unit coordinate channels; see :class:`~coordlib.layers.AddCoords`.
 
@@ -42,7 +44,7 @@ def add_coords(input: Tensor, with_r: WithR = False, axes: Axes = None) -> Tenso
     return _add_coords.with_coordinates(input, with_r, axes)
 
 
-@fx.wrap
+@one_step
 def blur_pool(
     input: Tensor,
     filter_size: int | tuple[int, ...] = 3,
@@ -64,7 +66,7 @@ def blur_pool(
     return blurpool.blur_pool(input, kernel, None, step, reach, padding_mode)
 
 
-@fx.wrap
+@one_step
 def blur_upsample(
     input: Tensor,
     filter_size: int | tuple[int, ...] = 3,
@@ -86,7 +88,7 @@ def blur_upsample(
     return blurupsample.blur_upsample(input, kernel, None, step, reach, padding_mode)
 
 
-@fx.wrap
+@one_step
 def max_blur_pool(
     input: Tensor,
     kernel_size: int | tuple[int, ...],
@@ -115,7 +117,7 @@ def max_blur_pool(
     return blur_pool(dense, filter_size, stride, padding_mode)
 
 
-@fx.wrap
+@one_step
 def polyphase_pool(
     input: Tensor,
     stride: int | tuple[int, ...] = 2,
@@ -126,6 +128,8 @@ def polyphase_pool(
     ceil_mode: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Adaptive polyphase sampling; see :class:`~coordlib.layers.PolyphasePool2d`.
+
+    A choice that is learnt (``scores``) needs the layer.
 
     Examples
     --------
@@ -138,7 +142,7 @@ def polyphase_pool(
     return polyphase.polyphase_pool(input, phase, step, norm, return_phase, ceil_mode)
 
 
-@fx.wrap
+@one_step
 def polyphase_upsample(
     input: Tensor, phase: Tensor | None = None, stride: int | tuple[int, ...] = 2
 ) -> Tensor:
@@ -154,7 +158,7 @@ def polyphase_upsample(
     return polyphase.polyphase_upsample(input, phase, step)
 
 
-@fx.wrap
+@one_step
 def soft_argmax(
     input: Tensor,
     temperature: float | Tensor = 1.0,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from coordlib.arguments import check_flag, check_floating, check_positive
+from coordlib.arguments import check_flag, check_floating, check_positive, one_step
 from coordlib.grid import from_unit
 from coordlib.layers.softargmax import along
 
@@ -20,6 +20,7 @@ NARROWEST = 1e-6
 """Pixels: a narrower Gaussian is one pixel all the same."""
 
 
+@one_step
 def render_gaussian(
     coordinates: Tensor, size: Sequence[int], sigma: float = 1.0, *, unit: bool = True
 ) -> Tensor:
@@ -79,6 +80,7 @@ def render_gaussian(
     return heat.to(coordinates.dtype)
 
 
+@one_step
 def js_divergence(
     heat: Tensor, coordinates: Tensor, sigma: float = 1.0, *, unit: bool = True
 ) -> Tensor:
@@ -139,6 +141,7 @@ def _surprise(p: Tensor, q: Tensor) -> Tensor:
     return p * (p.clamp(least).log() - q.clamp(least).log())
 
 
+@one_step
 def variance_penalty(heat: Tensor, sigma: float = 1.0) -> Tensor:
     """How far the variance of heat maps along each axis is from a wanted one.
 

@@ -13,7 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_choice, check_flag, check_tensor
+from coordlib.arguments import (
+    check_choice,
+    check_flag,
+    check_floating,
+    check_module,
+    check_tensor,
+)
 from coordlib.layers._arguments import check_input, per_axis
 from coordlib.layers._pooling import flat
 
@@ -37,8 +43,12 @@ class _PolyphasePool(nn.Module):
         *,
         return_phase: bool = False,
         ceil_mode: bool = False,
+        scores: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        if scores is not None:
+            check_module("scores", scores)
+        self.scores = scores
         self.stride = per_axis("stride", stride, self.rank)
         check_options(norm, return_phase, ceil_mode)
         self.norm = norm
@@ -48,9 +58,11 @@ class _PolyphasePool(nn.Module):
     def forward(
         self, input: Tensor, phase: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
-        return polyphase_pool(
-            input, phase, self.stride, self.norm, self.return_phase, self.ceil_mode
-        )
+        options = self.stride, self.norm, self.return_phase, self.ceil_mode
+        if self.scores is None:
+            return polyphase_pool(input, phase, *options)
+        scores = self.scores(_candidates(input, self.stride, self.ceil_mode))
+        return polyphase_pool(input, phase, *options, _means(scores))
 
     def extra_repr(self) -> str:
         ceil = ", ceil_mode=True" if self.ceil_mode else ""
@@ -71,6 +83,7 @@ def polyphase_pool(
     norm: float,
     return_phase: bool,
     ceil_mode: bool,
+    scores: Tensor | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
     rank = len(stride)
     check_input(input, rank)
@@ -78,9 +91,8 @@ def polyphase_pool(
     if single:
         input, phase = _batch_of_one(input, phase)
     if ceil_mode:
-        ends = [-n % s for n, s in zip(input.shape[2:], stride, strict=True)]
-        input = F.pad(input, flat([0] * rank, ends), mode="replicate")
-    output, phase = _pool(input, phase, stride, norm)
+        input = _filled_up(input, stride)
+    output, phase = _pool(input, phase, stride, norm, scores)
     if single:
         output, phase = output.squeeze(0), phase.squeeze(0)
     return (output, phase) if return_phase else output
@@ -93,18 +105,61 @@ def _batch_of_one(input: Tensor, phase: Tensor | None) -> tuple[Tensor, Tensor |
     return input.unsqueeze(0), phase
 
 
+def _filled_up(input: Tensor, stride: tuple[int, ...]) -> Tensor:
+    ends = [-n % s for n, s in zip(input.shape[2:], stride, strict=True)]
+    return F.pad(input, flat([0] * len(stride), ends), mode="replicate")
+
+
+@fx.wrap
+def _candidates(input: Tensor, stride: tuple[int, ...], ceil_mode: bool) -> Tensor:
+    """The components of all samples as one batch, for a module that scores them."""
+    check_input(input, len(stride))
+    if input.ndim == len(stride) + 1:
+        input = input.unsqueeze(0)
+    if ceil_mode:
+        input = _filled_up(input, stride)
+    return _components(input, stride).flatten(0, len(stride))
+
+
+@fx.wrap
+def _means(scores: Tensor) -> Tensor:
+    """What a module says of each component, one number for a map."""
+    check_floating("what scores gives", scores)
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    return scores.flatten(1).mean(1) if scores.ndim > 1 else scores
+
+
 def _pool(
-    input: Tensor, phase: Tensor | None, stride: tuple[int, ...], norm: float
+    input: Tensor,
+    phase: Tensor | None,
+    stride: tuple[int, ...],
+    norm: float,
+    scores: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     parts = _components(input, stride)
     sample = torch.arange(parts.shape[0], device=parts.device)
     if phase is not None:
         return _given(parts, sample, phase, stride), phase
-    best = _largest(parts.flatten(1, len(stride)), len(stride), norm)
-    steps = [math.prod(stride[axis + 1 :]) for axis in range(len(stride))]
+    rank, each = len(stride), parts.flatten(1, len(stride))
+    if scores is not None:
+        count = each.shape[0] * each.shape[1]
+        if not torch.jit.is_tracing() and scores.shape != (count,):
+            raise ValueError(
+                f"scores must give an entry for each of {count} components, "
+                f"got {scores.numel()}"
+            )
+        scores = scores.reshape(each.shape[:2])
+    best = _largest(each, rank, norm, scores)
+    steps = [math.prod(stride[axis + 1 :]) for axis in range(rank)]
     axes = zip(steps, stride, strict=True)
     phase = torch.stack([best // step % s for step, s in axes], 1)
-    return parts[(sample, *phase.unbind(1))], phase
+    kept = parts[(sample, *phase.unbind(1))]
+    if scores is not None and (scores.requires_grad or torch.jit.is_tracing()):
+        # Nothing is added but the gradient that a mixture of all would have.
+        shares = scores.softmax(1)
+        nothing = (shares - shares.detach()).to(each.dtype)
+        kept = kept + (nothing[(..., *[None] * (rank + 1))] * each.detach()).sum(1)
+    return kept, phase
 
 
 def _given(
@@ -160,11 +215,16 @@ def _components(input: Tensor, stride: tuple[int, ...]) -> Tensor:
 
 
 @torch.no_grad()
-def _largest(parts: Tensor, rank: int, norm: float) -> Tensor:
-    """The phase with the largest norm; among equal norms, the roughest."""
+def _largest(parts: Tensor, rank: int, norm: float, scores: Tensor | None) -> Tensor:
+    """The phase with the largest norm; among equal norms, the roughest.
+
+    Among those of the highest score only, where there are scores.
+    """
     # The difference of two large numbers of half precision is infinite.
     parts = parts.to(torch.promote_types(parts.dtype, torch.float32))
     best = torch.ones(parts.shape[:2], dtype=torch.bool, device=parts.device)
+    if scores is not None:
+        best = scores == scores.amax(1, keepdim=True)
     differences = [parts - parts.roll(1, axis) for axis in range(-rank, 0)]
     for values in [parts, *differences]:
         size = _exact_norm(values, norm).where(best, -1)
@@ -217,16 +277,21 @@ class PolyphasePool2d(_PolyphasePool):
         Whether to repeat the last row and column until the stride divides the size, so
         that 7 pixels become 4, as behind a strided convolution. For what is still
         exact then see below.
+    scores : nn.Module, optional
+        What learns the choice. It is given all components of all samples as one batch,
+        and gives a number for each, or a map, of which the mean is taken. The one with
+        the highest score is kept; ``norm`` decides among equals.
 
     Raises
     ------
     TypeError
-        If ``stride`` is not made of integers. In forward: if the input is not floating
-        point.
+        If ``stride`` is not made of integers, or ``scores`` no module. In forward: if
+        the input, or what ``scores`` gives, is not floating point.
     ValueError
         If ``stride`` is below 1 or ``norm`` unknown. In forward: if the input has
         another number of axes or, without ``ceil_mode``, a size that ``stride`` does
-        not divide, or ``phase`` has another shape or type.
+        not divide, ``phase`` has another shape or type, or ``scores`` does not give one
+        entry for each component.
     IndexError
         In forward: if ``phase`` is negative or not below ``stride``.
 
@@ -247,10 +312,17 @@ class PolyphasePool2d(_PolyphasePool):
     roughness (norm of the differences of neighbours) without being shifts of each
     other: then the first is taken, whatever the shift.
 
-    The gradient flows through the component that is kept.
+    The gradient flows through the component that is kept. To ``scores`` it flows as if
+    the output were the mean of all components, weighted by the softmax of their scores.
+    Equivariance stays exact if ``scores`` forgets circular shifts, as convolutions with
+    circular padding do behind which the mean is taken; it must treat its batch one by
+    one, too, which normalisation by batch in training does not.
 
     Chaman and Dokmanić, "Truly shift-invariant convolutional neural networks" (2021),
-    section 4.
+    section 4. The scores: Rojas-Gomez et al., "Learnable polyphase sampling for shift
+    invariant and equivariant convolutional networks" (2022), where training mixes the
+    components by random weights (Gumbel-softmax); here the choice is hard in training,
+    too, and nothing is random.
 
     Examples
     --------

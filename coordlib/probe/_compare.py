@@ -196,7 +196,7 @@ def _output_shifts(
 def difference(a: Tensor, b: Tensor, kept: Tensor | None, axes: int) -> Sides:
     """Compare the two sides over the kept places of the last ``axes`` axes."""
     # In half precision the norm of a map overflows; of integers there is none.
-    one, other = _at_least_single(a), _at_least_single(b)
+    one, other = at_least_single(a), at_least_single(b)
     apart, compared = (one - other).abs(), other
     if kept is not None:
         apart, compared = torch.where(kept, apart, 0), torch.where(kept, other, 0)
@@ -212,5 +212,5 @@ def difference(a: Tensor, b: Tensor, kept: Tensor | None, axes: int) -> Sides:
     )
 
 
-def _at_least_single(x: Tensor) -> Tensor:
+def at_least_single(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -216,7 +216,7 @@ def _outputs(
         calls[f"{name or '(the model)'}{again}"] = _Call(kind, given, output)
 
     with watched(model, names, see):
-        model(x)
+        model(x.clone())  # it may write into what it is given
     return calls
 
 
@@ -227,6 +227,8 @@ def _unfit(output: Any, x: Tensor, axes: int) -> str:
     if not output.is_floating_point():
         return f"it gives {output.dtype}, which is not floating point"
     shape = tuple(output.shape)
+    if not output.numel():
+        return f"it gives shape {shape}, which holds no values"
     if shape[:1] != tuple(x.shape[:1]) or not kind_of(output, x, axes):
         return f"it gives shape {shape}, neither (N, C, *size) nor (N, C)"
     return ""

@@ -24,6 +24,7 @@ from coordlib.probe._compare import (
     Sides,
     Stride,
     as_stride,
+    at_least_single,
     check_select,
     compare,
     kind_of,
@@ -184,7 +185,8 @@ def probe(
     ValueError, TypeError
         On an empty set of shifts, unknown options, shifts that leave nothing to
         compare, a non-positive stride, a key that the output does not have, or an
-        output that is no tensor, changes its shape, or has lost some of its axes only.
+        output that is no tensor, is empty, changes its shape, or has lost some of its
+        axes only.
 
     Warns
     -----
@@ -276,7 +278,7 @@ def gathered(
         errors=torch.tensor([side.error for side in sides]),
         largest=torch.tensor([side.largest for side in sides]),
         maps=torch.stack([side.difference for side in sides]),
-        scale=float(reference.abs().max()),
+        scale=float(at_least_single(reference).abs().max()),
         stride=rule.stride,
         tolerance=tolerance,
         kind=rule.kind,
@@ -285,11 +287,14 @@ def gathered(
 
 
 def applied(f: Callable[[Tensor], Any], x: Tensor, select: Select | None) -> Tensor:
-    y = selected(f(x), select)
+    """What f gives, which may write into what it is given, and again where it wrote."""
+    y = selected(f(x.clone()), select)
     if not isinstance(y, Tensor):
         hint = "; select= picks a part of it" if isinstance(y, tuple | dict) else ""
         raise TypeError(f"f must return a tensor, got {type(y).__name__}{hint}")
-    return y
+    if not y.numel():
+        raise ValueError(f"f must give some values, got shape {tuple(y.shape)}")
+    return y.clone()
 
 
 def _notice_the_stride(

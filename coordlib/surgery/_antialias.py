@@ -7,7 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coordlib.arguments import check_flag, check_integer, check_sequence
+from coordlib.arguments import (
+    check_flag,
+    check_instance,
+    check_integer,
+    check_sequence,
+)
 from coordlib.layers import BlurPool2d
 from coordlib.probe.watching import in_mode
 from coordlib.surgery._blurred import add_after, add_before
@@ -81,8 +86,9 @@ def antialias(
         Convolutions with fewer output channels stay; pools too, with ``example``, for
         only then is it known how many they have.
     example : Tensor or tuple, optional
-        An input, or a tuple of the inputs. With it the original and the copy are called
-        once, in evaluation, and the shapes of all their outputs compared.
+        An input, or a tuple of the inputs. With it the network is called before and
+        after, in evaluation, and the shapes of all outputs compared. What a call keeps
+        in it, in a buffer for one, is not kept.
 
     Returns
     -------
@@ -99,12 +105,13 @@ def antialias(
     Raises
     ------
     TypeError
-        If ``model`` is not a module, ``filter_size`` or ``min_channels`` not an
-        integer, or ``include`` or ``exclude`` a single string.
+        If ``model`` is not a module, or one that ``torch.jit`` has compiled,
+        ``filter_size`` or ``min_channels`` not an integer, ``include`` or ``exclude`` a
+        single string, or ``example`` neither a tensor nor a tuple.
     ValueError
         If an option is unknown or out of its range, a choice fits no module, or there
-        is nothing to change. With ``example``, if the shape of any output changes, but
-        for those between a convolution and its blur.
+        is nothing to change. With ``example``, if the model fails on it, or the shape
+        of any output changes, but for those between a convolution and its blur.
 
     Notes
     -----
@@ -155,7 +162,16 @@ def antialias(
         min_channels,
     )
     inputs = example if isinstance(example, tuple) else (example,)
-    before = {} if example is None else output_shapes(surgeon.model, inputs)
+    before: dict[str, list[Any]] = {}
+    if example is not None:
+        check_instance("example", example, Tensor | tuple, "a tensor, or a tuple")
+        try:
+            before = output_shapes(surgeon.model, inputs)
+        except Exception as error:  # a forward pass may fail in any way
+            raise ValueError(
+                "example must be an input of the model, which fails on it: "
+                f"{type(error).__name__}: {error}"
+            ) from error
     surgeon.like = _first_tensor(inputs)
     surgeon.outputs = before
     with torch.device("cpu"):  # and then to where the model is, whatever the default

@@ -7,7 +7,7 @@ from typing import Any
 from torch import fx, nn
 
 from coordlib.surgery._kinds import CONV_FUNCTIONS, POOL_FUNCTIONS
-from coordlib.surgery._names import join
+from coordlib.surgery._names import join, tried
 
 
 def trace(
@@ -22,6 +22,7 @@ def trace(
     failures : dict
         From the names of the modules that cannot be traced themselves to the reason.
     """
+    model = tried(model)
     opaque: set[nn.Module] = set()
     graphs: dict[str, fx.Graph] = {}
     failures: dict[str, str] = {}

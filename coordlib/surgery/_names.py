@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from coordlib.arguments import check_sequence
@@ -13,10 +14,29 @@ from coordlib.arguments import check_sequence
 def check_model(model: Any) -> None:
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError(
+            "model must be a torch.nn.Module in Python, got one that torch.jit has "
+            "compiled: change it before that"
+        )
+
+
+def tried(model: nn.Module) -> nn.Module:
+    """A copy to call or to trace, with the very parameters of the model.
+
+    Whatever a forward pass keeps (a count in a buffer, a grid for the next call) stays
+    in it; what a trace leaves there would even be a stand-in for a tensor.
+    """
+    return _deep(model, {id(p): p for p in model.parameters()})
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """Copy a model, even one that keeps a result with its gradient.
+    """Copy a model, parameters and all."""
+    return _deep(model, {})
+
+
+def _deep(model: nn.Module, kept: dict[int, Any]) -> nn.Module:
+    """Copy even a model that keeps a result with its gradient.
 
     ``torch.nn.utils.weight_norm`` keeps the last weight so, and computes it anew; but
     ``copy.deepcopy`` refuses such tensors.
@@ -27,7 +47,7 @@ def copied(model: nn.Module) -> nn.Module:
         for value in vars(module).values()
         if isinstance(value, Tensor) and value.grad_fn is not None
     }
-    return copy.deepcopy(model, results)
+    return copy.deepcopy(model, results | kept)
 
 
 def put(model: nn.Module, name: str, new: nn.Module) -> nn.Module:

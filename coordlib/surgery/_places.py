@@ -92,6 +92,11 @@ class Flow:
             for node in graph.nodes:
                 if node.op == "call_module":
                     self._calls[self._name(prefix, node)].append((prefix, node))
+        # What a trace does not look into may call a part that others call, too.
+        called = [self.model.get_submodule(name) for name in self._calls]
+        self._parts_of_leaves = {
+            part for leaf in called for part in leaf.modules() if part is not leaf
+        }
 
     def place(self, name: str) -> list[Place | None]:
         """Where the blur of a convolution belongs.
@@ -146,9 +151,9 @@ class Flow:
         return Place(tuple(targets), frozenset(dense))
 
     def _parts(self, name: str) -> set[str]:
-        """The names of all modules in a module, itself left out."""
-        names = (part for part, _ in self.model.named_modules())
-        return {part for part in names if part != name and inside(part, name)}
+        """The first names of all modules in a module, which several may share."""
+        whole = self.model.get_submodule(name)
+        return {self._first_name[part] for part in whole.modules() if part is not whole}
 
     def _name(self, prefix: str, node: fx.Node) -> str:
         return self._first_name[self._module(prefix, node)]
@@ -167,7 +172,8 @@ class Flow:
     def _once(self, name: str) -> bool:
         """Whether a module runs once, as far as can be seen."""
         module = self.model.get_submodule(name)
-        hidden = bool(self.failures) and self._names[module] > 1
+        unseen = bool(self.failures) and self._names[module] > 1
+        hidden = unseen or module in self._parts_of_leaves
         return len(self._calls[name]) == 1 and not hidden
 
     def _is_nonlinear(self, prefix: str, node: fx.Node) -> bool:

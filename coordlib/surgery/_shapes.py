@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from coordlib.probe.watching import in_mode, watched
+from coordlib.surgery._names import tried
 
 
 def output_shapes(model: nn.Module, example: tuple[Any, ...]) -> dict[str, list[Any]]:
@@ -16,8 +17,11 @@ def output_shapes(model: nn.Module, example: tuple[Any, ...]) -> dict[str, list[
         shapes.setdefault(name, []).append(_shapes(output))
 
     names = [name for name, _ in model.named_modules()]
+    model = tried(model)
+    # It may write into what it is given.
+    inputs = [v.clone() if isinstance(v, Tensor) else v for v in example]
     with watched(model, names, see), in_mode(model, False), torch.no_grad():
-        model(*example)
+        model(*inputs)
     return shapes
 
 

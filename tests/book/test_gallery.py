@@ -16,8 +16,9 @@ SNIPPETS = {
 LINES, WIDTH = 15, 72
 
 
-def test_there_are_ten_places():
-    assert len(SNIPPETS) == TEXT.count("\n## ") == TEXT.count("```python") == 10
+def test_there_are_eleven_places():
+    assert len(SNIPPETS) == TEXT.count("\n## ") == TEXT.count("```python") == 11
+    assert "Eleven uses of these layers" in TEXT
 
 
 @pytest.mark.parametrize("title", SNIPPETS)

@@ -1,13 +1,17 @@
 """The repository's address stands in its places only and moves in one step."""
 
+import re
 import shutil
 import subprocess
+import tomllib
 
 import nbformat
 import pytest
+from markdown_it import MarkdownIt
 from repository import BOOK, HOLDERS, ROOT, address, move, owner_and_name, setup_cell
 
 CLONE_BYTES = 40_000_000
+README = ROOT / "README.md"
 NEW = "https://github.com/Somebody-Else/where-is-it-2"
 
 
@@ -41,6 +45,21 @@ def test_nothing_else_writes_the_address():
             assert not any(map(written_in, others + outputs)), name
         else:
             assert not written_in(path.read_text("utf-8", errors="ignore")), name
+
+
+def test_the_readme_is_a_page_elsewhere_too():
+    """A package index shows it without the files around it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["readme"] == "README.md"
+    html = MarkdownIt("commonmark").enable("table").render(README.read_text("utf-8"))
+    links = re.findall(r'(?:href|src)="([^"]+)"', html)
+    assert [link for link in links if not re.match("https?://", link)] == []
+    own = [re.match(rf"{address()}/(blob|raw)/main/(.+)", link) for link in links]
+    named = [match[2] for match in own if match]
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    text = re.sub("<(?:code|pre).*?</(?:code|pre)>", "", html, flags=re.DOTALL)
+    assert "][" not in text and "](" not in text  # no link without its address
 
 
 def test_a_clone_is_small():

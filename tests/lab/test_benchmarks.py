@@ -1,5 +1,6 @@
 """The benchmarks: that timing is fair, and that what is stored can be trusted."""
 
+import json
 import subprocess
 import sys
 from importlib import import_module
@@ -10,7 +11,15 @@ import pytest
 import torch
 
 from benchmarks import NAMES, __main__, classification, coordconv, decoder
-from benchmarks.bounds import Bound, bounds, lines, stored
+from benchmarks.bounds import (
+    ON_DEVICES,
+    Bound,
+    GivenUp,
+    bounds,
+    given_up,
+    lines,
+    stored,
+)
 from benchmarks.timing import paired, ratio
 from coordlib.lab.models.common import parameter_count
 from coordlib.lab.models.painters import CoordConvPainter
@@ -19,7 +28,8 @@ from coordlib.lab.record.result import Result
 from coordlib.layers import CoordConv2d
 
 ROOT = Path(__file__).parents[2]
-STORED = sorted(results.folder().glob("speed-*.json"))
+STORED_IN = results.folder()
+STORED = sorted(STORED_IN.glob("speed-*.json"))
 
 
 class Clock:
@@ -177,8 +187,9 @@ def test_an_unknown_benchmark_is_answered_with_the_known_ones():
 @pytest.mark.parametrize("file", STORED, ids=[file.stem for file in STORED])
 def test_what_is_stored_was_measured_by_a_benchmark_that_exists(file):
     result = results.load(file)
-    name = result.experiment.removeprefix("speed-")
+    name, _, device = result.experiment.removeprefix("speed-").partition("-")
     assert name in NAMES
+    assert not device or name in ON_DEVICES
     assert result.config == import_module(f"benchmarks.{name}").CONFIG
     assert result.seeds == [0]
     assert min(row["value"] for row in result.rows) >= 0
@@ -194,15 +205,84 @@ def test_a_bound_says_by_how_much_it_is_missed():
     found = [Bound("reached", 0.9, "<=", 1), Bound("missed", 1, ">=", 2)]
     first, second, third = lines(found)
     assert first == "1 of 2 bounds are reached"
-    assert "missed by" not in second
+    assert second.endswith("0.9  reached")
     assert third.endswith("missed by a factor of 2")
+
+
+def test_what_is_given_up_stands_below_with_the_reason():
+    dropped = [GivenUp(Bound("old", 3, "<=", 1), "of both forms")]
+    *_, first, second = lines([Bound("reached", 0.9, "<=", 1)], dropped)
+    assert first.startswith("old ") and first.endswith("missed by a factor of 3")
+    assert second.strip() == "measured: of both forms"
+
+
+@pytest.mark.parametrize("one", list(given_up(stored)), ids=lambda one: one.best.name)
+def test_what_is_given_up_no_form_that_was_measured_reaches(one):
+    assert not one.best.reached
+
+
+def test_the_bounds_are_those_that_the_layers_were_asked_for():
+    rows = {one.name: (one.sense, one.bound) for one in bounds(stored)}
+    assert len(rows) == len(list(bounds(stored)))
+    for name, wanted in rows.items():
+        if name.startswith("ours / concatenated"):
+            assert wanted == ("<=", 1.05)
+        if name.startswith("concatenated / ours"):
+            assert wanted == (">=", 1.3)
+        if "ours / fastest" in name:
+            assert wanted == ("<=", 1.05)
+        if name.startswith("reading / decoder"):
+            assert wanted == (">=", 0.8)
+    assert rows["ours / plain, training, median"] == ("<=", 1.10)
 
 
 def test_the_bounds_are_read_off_the_stored_results(capsys):
     assert __main__.main(["bounds"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 1 + len(list(bounds(stored)))
+    table = printed[: printed.index("")]
+    assert len(table) == 1 + len(list(bounds(stored)))
+    assert len(printed) == len(table) + 2 + 2 * len(list(given_up(stored)))
     assert not any("measuring" in line for line in printed)
+
+
+def test_a_device_has_a_table_of_its_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    for name in ON_DEVICES:
+        there = json.loads((STORED_IN / f"speed-{name}.cpu.json").read_text())
+        there["experiment"] += "-cuda"
+        (tmp_path / f"speed-{name}-cuda.cpu.json").write_text(json.dumps(there))
+    assert __main__.main(["bounds", "--device", "cuda"]) == 0
+    printed = capsys.readouterr().out
+    assert "blur, batch" in printed and "decoder" not in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bounds", "--device", "mtia"], "speed-coordconv-mtia.cpu.json"),
+        (["bounds", "--device", "cat"], "device string: cat"),
+        (["coordconv", "--device", "mtia"], "is not on this machine"),
+    ],
+)
+def test_a_device_that_is_not_there_is_told_in_one_line(arguments, message, capsys):
+    assert __main__.main(arguments) == 2
+    told = capsys.readouterr().err
+    assert message in told and told.count("\n") == 1
+
+
+def test_what_is_about_a_processor_is_not_measured_elsewhere():
+    with pytest.raises(ValueError, match="coordconv, compiled, pooling on meta, got"):
+        __main__.run("decoder", "meta")
+
+
+def test_a_layer_is_measured_on_any_device(device, monkeypatch):
+    grid = {"kernels": [1], "channels": [[2, 3]], "images": [[2, 4]]}
+    config = grid | {"formats": ["channels_last"], "rounds": 2}
+    monkeypatch.setattr(coordconv, "CONFIG", config)
+    result = __main__.run("coordconv", device.type)
+    told = "speed-coordconv" if device.type == "cpu" else f"-{device.type}"
+    assert result.experiment.endswith(told)
+    assert min(row["value"] for row in result.rows) > 0
 
 
 def test_the_readme_says_what_was_measured_of_the_layer():

@@ -90,10 +90,10 @@ def the_layers():
             f"PolyphasePool{rank}d",
             used(getattr(layers, f"PolyphasePool{rank}d")),
             {"stride": 2, "norm": 2, "return_phase": False, "ceil_mode": False}
-            | {"input": x},
+            | {"scores": nn.Flatten(), "input": x},
             {"stride": "sizes", "norm": "number", "return_phase": "flag"}
-            | {"ceil_mode": "flag", "input": "tensor"},
-            {"norm": {"infinite"}},
+            | {"ceil_mode": "flag", "scores": "module", "input": "tensor"},
+            {"norm": {"infinite"}, "scores": {"None"}},
         )
         phase = torch.zeros(2, rank, dtype=torch.long)
         yield Call(

@@ -4,6 +4,7 @@ import re
 import sys
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -38,6 +39,56 @@ number = 3
 
 def choosy(width):
     return nn.Conv2d(3, width, 3)
+
+
+class Odd(nn.Module):
+    """A network that goes wrong in a way of its own."""
+
+    def __init__(self, forward):
+        super().__init__()
+        self.inner, self.way = nn.Conv2d(3, 4, 3), forward
+
+    def forward(self, x):
+        return self.way(self.inner(x).mean((2, 3)))
+
+
+def failing(scores):
+    raise KeyError("where")
+
+
+fails = Odd(failing)
+none = Odd(lambda scores: None)
+words = Odd(lambda scores: "cat")
+whole = Odd(lambda scores: (100 * scores).long())
+several = Odd(lambda scores: scores.expand(3, -1))
+empty = Odd(lambda scores: scores[:, :0])
+wavering = Odd(lambda scores: scores[:, : 1 + int(1e4 * scores.abs().sum()) % 3])
+
+
+class Counting(nn.Module):
+    """Fails when it is called for the third time."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.calls = nn.Conv2d(3, 4, 3), 0
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls > 2:
+            raise IndexError
+        return self.inner(x).mean((2, 3))
+
+
+def unmade():
+    raise LookupError("no weights\nat all")
+
+
+def leaving():
+    raise SystemExit(3)
+
+
+def at_once():
+    return torch.zeros(3)
 
 
 SMALL = f"{__name__}:small"
@@ -117,6 +168,27 @@ def test_the_scores_are_those_of_the_windows_of_the_picture(picture):
     assert torch.equal(found.kept, found.scores[:, still.argmax()])
 
 
+class Centred(nn.Module):
+    """Subtracts a mean in place, as preprocessing does."""
+
+    def __init__(self):
+        super().__init__()
+        self.rest = small()
+
+    def forward(self, x):
+        x -= 0.5
+        return self.rest(x)
+
+
+def test_a_network_that_writes_into_its_input_sees_the_picture_each_time(picture):
+    options = {"shifts": 3, "size": 26, "mode": "cropped", "blurred": False}
+    found = probing.measure(f"{__name__}:Centred", picture, **options)
+    x = probing.read_picture(picture, 32)
+    with torch.no_grad():
+        wanted = small()(x[..., :26, :26] - 0.5).softmax(1)
+    torch.testing.assert_close(found[f"{__name__}:Centred"].scores[-1:], wanted)
+
+
 def test_a_network_that_is_made_already_will_do(picture, capsys):
     assert "Conv2d" in printed(capsys, f"{__name__}:made", picture, "--size", "20")
 
@@ -132,7 +204,17 @@ def test_a_network_that_is_made_already_will_do(picture, capsys):
         (["builtins:dict"], "must give a torch.nn.Module, got dict"),
         ([SMALL, "--shifts", "0"], "--shifts must be at least 1"),
         ([SMALL, "--size", "-3"], "--size must be at least 1"),
-        ([SMALL, "--size", "32"], "MODEL fails on a picture (1, 3, 32, 32): mat1"),
+        (
+            [SMALL, "--size", "32"],
+            "MODEL fails on a picture (1, 3, 32, 32): RuntimeError: mat1",
+        ),
+        ([f"{__name__}:fails"], "(1, 3, 224, 224): KeyError: 'where'"),
+        ([f"{__name__}:fails", "--antialias"], "(1, 3, 224, 224): KeyError: 'where'"),
+        ([f"{__name__}:unmade"], "cannot be made: LookupError: no weights at all"),
+        ([f"{__name__}:leaving"], "cannot be made: SystemExit: 3"),
+        ([f"{__name__}:at_once"], "must give a torch.nn.Module, got Tensor"),
+        ([f"{__name__}:wavering"], "MODEL must give one shape for all pictures (1, 3,"),
+        ([f"{__name__}:Counting", "--shifts", "1"], "cannot be probed: IndexError"),
         ([SMALL, "--out", "figure.cat"], "--out must end in one of"),
         ([SMALL, "--out", "nowhere/figure.png"], "in a folder that is there"),
         ([f"{__name__}:steady", "--antialias"], "nothing to antialias"),
@@ -143,10 +225,43 @@ def test_errors_end_in_one_line(picture, capsys, arguments, message):
     assert message in refused(capsys, model, picture, *options)
 
 
+def test_a_module_that_fails_as_it_is_imported_is_told_of(picture, capsys, tmp_path):
+    for name, line, told in (
+        ("raising", "1 / 0", "ZeroDivisionError: division by zero"),
+        ("unread", "def net(:", "SyntaxError: invalid syntax"),
+        ("leaving", "raise SystemExit('usage')", "SystemExit: usage"),
+    ):
+        (tmp_path / f"{name}_on_import.py").write_text(line)
+        sys.path.insert(0, str(tmp_path))
+        try:
+            said = refused(capsys, f"{name}_on_import:net", picture)
+        finally:
+            sys.path.remove(str(tmp_path))
+        assert f"cannot be imported: {told}" in said
+
+
+@pytest.mark.parametrize("model", ["none", "words", "whole", "several", "empty"])
+def test_what_gives_no_scores_is_probed_without_labels(picture, capsys, model):
+    out = printed(capsys, f"{__name__}:{model}", picture, "--size", "20")
+    assert "it gives no scores (N, K)" in out and "inner" in out
+
+
 def test_a_picture_that_is_none_is_refused(capsys, tmp_path):
     assert "cat.png" in refused(capsys, SMALL, str(tmp_path / "cat.png"))
     (tmp_path / "text.png").write_text("a cat")
     assert "text.png" in refused(capsys, SMALL, str(tmp_path / "text.png"))
+
+
+def test_a_picture_of_sixteen_bits_is_not_clipped_to_white(capsys, tmp_path):
+    deep = np.linspace(0, 65535, 64).astype("uint16").reshape(8, 8)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    told = refused(capsys, SMALL, str(tmp_path / "deep.png"))
+    assert "PICTURE must have 8 bits a channel, got one of mode I;16" in told
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(monkeypatch, picture, capsys):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert "cat.png is too large" in refused(capsys, SMALL, picture)
 
 
 # Of timm and torchvision, what is called here.
@@ -211,4 +326,4 @@ def test_a_name_that_no_library_knows_is_refused(monkeypatch, picture, capsys):
 def test_weights_that_cannot_be_fetched_are_no_traceback(monkeypatch, picture, capsys):
     installed(monkeypatch, timm=a_library("resnet18", RuntimeError("no weights")))
     told = refused(capsys, "resnet18", picture)
-    assert "MODEL resnet18 cannot be made: no weights" in told
+    assert "MODEL resnet18 cannot be made: RuntimeError: no weights" in told

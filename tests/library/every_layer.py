@@ -1,12 +1,20 @@
 """Every layer there is, as rows of tables: how to make it, and inputs for it."""
 
 import torch
+from torch import nn
 
 from coordlib import layers
 
 MODES = ["zeros", "reflect", "replicate", "circular"]
 SIZES = [(8, 10, 6), (12, 6, 8), (10, 14, 4)]
 CHANNELS = 4
+
+
+class ScoredPool(layers.PolyphasePool2d):
+    """Polyphase pooling that learns where to begin."""
+
+    def __init__(self, device=None, dtype=None):
+        super().__init__(scores=nn.Conv2d(CHANNELS, 1, 1, device=device, dtype=dtype))
 
 
 def rows():
@@ -50,6 +58,7 @@ def rows():
             yield name, rank, layers.AddSinusoidalEncoding, (), {}
         soft = getattr(layers, f"SoftArgmax{rank}d")
         yield f"SoftArgmax{rank}d-normalised", rank, soft, (), {"normalised": True}
+    yield "PolyphasePool2d-scores", 2, ScoredPool, (), {}
     yield "SoftArgmax2d-temperatures", 2, layers.SoftArgmax2d, (torch.ones(4),), {}
     for kind in layers.FourierFeatures, layers.SinusoidalEncoding:
         yield kind.__name__, 0, kind, (), {}

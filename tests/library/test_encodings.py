@@ -76,6 +76,13 @@ def test_learned_codes_do_not_change_beyond_the_picture():
     assert_close(encoding(torch.tensor([3.0, -2])), encoding(torch.tensor([1.0, -1])))
 
 
+@names
+def test_a_place_that_is_no_number_has_a_code_that_is_none(encoding):
+    places = torch.tensor([[math.nan, 0.0], [0.5, -1.0]])
+    codes = encoding(places)
+    assert codes[0].isnan().any() and torch.equal(codes[1], encoding(places[1]))
+
+
 def test_only_learned_codes_are_trained():
     assert [sum(p.numel() for p in e.parameters()) for e in ALL] == [0, 0, 2 * 64 * 16]
 

@@ -8,8 +8,19 @@ import torch
 from torch import fx
 from torch.testing import assert_close
 
-from coordlib import layers
-from coordlib.layers import functional
+from coordlib import grid, layers
+from coordlib.grid import from_unit, index_grid, shift, to_unit, unit_grid
+from coordlib.layers import functional, heatmaps
+from coordlib.layers.functional import (
+    add_coords,
+    blur_pool,
+    blur_upsample,
+    max_blur_pool,
+    polyphase_pool,
+    polyphase_upsample,
+    soft_argmax,
+)
+from coordlib.layers.heatmaps import js_divergence, render_gaussian, variance_penalty
 
 RANKS = [1, 2, 3]
 # A function, the layer it is, and options that both take by these names.
@@ -111,6 +122,48 @@ def test_a_network_of_functions_compiles_once_for_all_sizes_and_can_be_traced():
         x = torch.randn(shape)
         assert_close(compiled(x), network(x))
         assert_close(traced(x), network(x))
+
+
+# By names that stand here, as a user has them, and not through their modules.
+BY_NAME = {
+    "add_coords": lambda x: add_coords(x, with_r=True),
+    "blur_pool": lambda x: blur_pool(input=x, filter_size=5),
+    "blur_upsample": lambda x: blur_upsample(x, stride=3),
+    "max_blur_pool": lambda x: max_blur_pool(x, 3, ceil_mode=True),
+    "polyphase_pool": lambda x: polyphase_pool(x, return_phase=True)[0],
+    "polyphase_upsample": lambda x: polyphase_upsample(polyphase_pool(x, 2)),
+    "soft_argmax": lambda x: soft_argmax(x, 0.1 + x.amax((0, 2, 3))),
+    "render_gaussian": lambda x: render_gaussian(soft_argmax(x), (5, 7)),
+    "js_divergence": lambda x: js_divergence(
+        x.flatten(2).softmax(2).view_as(x), x[:, :, 0, :2]
+    ),
+    "variance_penalty": lambda x: variance_penalty(x / x.sum((2, 3), keepdim=True)),
+    "index_grid": lambda x: x * index_grid(x.shape[2:])[0],
+    "unit_grid": lambda x: x * unit_grid((x.shape[2], x.shape[3]))[1],
+    "to_unit": lambda x: to_unit(x[..., :2], x.shape[2:]),
+    "from_unit": lambda x: from_unit(soft_argmax(x), x.shape[2:]),
+    "shift": lambda x: shift(x, (1, 2), "zero"),
+}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_function_imported_by_name_is_recorded_by_fx_as_one_step(name):
+    class Network(torch.nn.Module):
+        def forward(self, x):
+            return BY_NAME[name](x)
+
+    traced = fx.symbolic_trace(Network())
+    steps = [
+        node.target.__name__ for node in traced.graph.nodes if callable(node.target)
+    ]
+    assert name in steps
+    for size in (6, 8), (10, 4):
+        x = torch.rand(2, 3, *size)
+        assert_close(traced(x), Network()(x), rtol=0, atol=0)
+
+
+def test_every_public_function_is_traced_by_name():
+    assert {*functional.__all__, *heatmaps.__all__, *grid.__all__} == set(BY_NAME)
 
 
 @same

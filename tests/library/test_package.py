@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 import coordlib
+from coordlib import layers
 from coordlib._moved import MOVED
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +39,23 @@ def test_the_library_loads_nothing_of_the_laboratory(module):
         )
         == "[]"
     )
+
+
+def layer_names():
+    return [name for name in layers.__all__ if isinstance(getattr(layers, name), type)]
+
+
+def test_every_layer_can_be_imported_from_the_library_itself():
+    assert {*layer_names(), "probe", "probe_layers", "shift"} <= {*coordlib.__all__}
+    for name in layer_names():
+        assert getattr(coordlib, name) is getattr(layers, name)
+
+
+def test_every_layer_stands_on_the_page_of_reference():
+    page = (ROOT / "book" / "reference.md").read_text("utf-8")
+    named = re.findall(r"^\.\. autoclass:: coordlib\.layers\.(\w+)$", page, re.M)
+    assert set(layer_names()) <= set(named)
+    assert "Every layer can be imported from `coordlib` itself" in page
 
 
 @pytest.mark.parametrize("old", MOVED)

@@ -376,3 +376,49 @@ def test_in_half_precision_errors_are_those_of_single_precision(dtype):
 def test_answers_that_are_integers_are_compared():
     found = probe(lambda x: (9 * x).long(), torch.rand(2, 3, 4, 4), [(0, 1)])
     assert found.is_exact
+
+
+class WritesIntoItsInput(nn.Module):
+    def forward(self, x):
+        x -= 0.5
+        x *= 2
+        return x
+
+
+@pytest.mark.parametrize("mode", ["circular", "zero", "cropped", "fourier"])
+def test_a_map_that_writes_into_its_input_changes_neither_the_picture_nor_the_answer(
+    mode,
+):
+    x = picture(12)
+    before = x.clone()
+    found = probe(
+        WritesIntoItsInput(), x, [(0, 1), (1, 1)], mode=mode, keep_panels=True
+    )
+    assert found.is_exact and torch.equal(x, before)
+    assert float(found.panels[0][0].min()) >= 0  # the input as it was given
+
+
+def test_a_map_that_gives_the_same_memory_each_time_is_held_against_what_it_gave():
+    x = picture()
+    memory = torch.zeros_like(x)
+
+    def f(x):
+        return torch.cumsum(x, -1, out=memory)
+
+    found = probe(f, x, [(0, 1), (0, 2)], keep_panels=True)
+    wanted = probe(lambda x: x.cumsum(-1), x, [(0, 1), (0, 2)], keep_panels=True)
+    assert torch.equal(found.errors, wanted.errors) and not found.is_exact
+    for one, other in zip(found.panels, wanted.panels, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_answers_that_are_yes_or_no_are_compared():
+    found = probe(lambda x: x > 0.5, picture(), [(0, 1), (1, 0)])
+    assert found.is_exact and found.scale == 1
+    assert not probe(lambda x: x[..., ::2] > 0.5, picture(), [(0, 1)]).is_exact
+
+
+@pytest.mark.parametrize("f", [lambda x: x[:, :0], lambda x: x[..., :0]])
+def test_a_map_that_gives_nothing_is_refused(f):
+    with pytest.raises(ValueError, match="f must give some values, got shape"):
+        probe(f, picture(), [(0, 1)])

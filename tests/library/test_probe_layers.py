@@ -223,3 +223,31 @@ def test_the_table_has_a_line_for_each_layer():
     assert "Flatten    -        -       0 of 3" in table[3]
     assert table[-1] == "first inexact: 1"
     assert len({len(line.rstrip()) for line in table[:4]}) <= 2
+
+
+class Centred(nn.Module):
+    """Writes into what it is given."""
+
+    def forward(self, x):
+        x -= 0.5
+        return x
+
+
+@pytest.mark.parametrize("mode", ["circular", "cropped"])
+def test_a_network_that_writes_into_its_input_leaves_the_picture_alone(mode):
+    x = picture()
+    before = x.clone()
+    found = probe_layers(nn.Sequential(Centred()), x, [(0, 1), (1, 1)], mode=mode)
+    assert found.first_inexact is None and torch.equal(x, before)
+
+
+class Nothing(nn.Module):
+    def forward(self, x):
+        return x[:, :0]
+
+
+def test_an_output_without_values_is_skipped():
+    net = nn.Sequential(nn.Conv2d(3, 3, 1), Nothing())
+    found = probe_layers(net, picture(), [(0, 1)])
+    assert found.first_inexact is None
+    assert "holds no values" in found.skipped["1"]

@@ -138,3 +138,11 @@ def test_the_derivative_refuses_what_the_probe_refuses():
         lie_derivative(smooth, torch.ones(1, 1, 4, 4, dtype=torch.long), (0, 1))
     with pytest.raises(ValueError, match="direction has 2 entries"):
         lie_derivative(smooth, torch.ones(4), (0, 1))
+
+
+def test_a_map_that_writes_into_its_input_changes_neither_the_picture_nor_the_answer():
+    x = picture()
+    before = x.clone()
+    turns = {"move_input": lambda x, _: x, "move_output": lambda y, _: y}
+    assert probe_moves(lambda x: x.mul_(2), x, [1, 2], **turns).is_exact
+    assert torch.equal(x, before)

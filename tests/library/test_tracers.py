@@ -124,6 +124,15 @@ SAMPLE = {
 }
 
 
+class IntoTheBatch(nn.Module):
+    """Every second pixel along each axis as a picture of its own."""
+
+    def forward(self, x):
+        n, c, height, width = x.shape
+        pairs = x.reshape(n, c, height // 2, 2, width // 2, 2)
+        return pairs.permute(0, 3, 5, 1, 2, 4).flatten(0, 2)
+
+
 # What torch's inductor cannot do itself: torch's own layers fail alike, see below. In
 # three dimensions a second size ends in "ValueRangeError: Invalid ranges [0:-1]", where
 # dynamic=False helps; in two the gradient of a replicated border has other strides than
@@ -140,6 +149,10 @@ OF_TORCH = {
         "Invalid ranges",
         nn.Sequential(nn.ZeroPad3d(1), nn.Conv3d(4, 4, 3, stride=2, groups=4)),
     ),
+    "into the batch": (
+        "cannot determine truth value of Relational",
+        nn.Sequential(IntoTheBatch(), nn.Conv2d(4, 1, 1)),
+    ),
 }
 BEYOND_TORCH = {
     **{f"{kind}2d-replicate": "replicate" for kind in (*KINDS, "BlurUpsample")},
@@ -150,6 +163,7 @@ BEYOND_TORCH = {
     "BlurPool3d-zeros": "depthwise",
     "MaxBlurPool3d-zeros": "depthwise",
     "BlurPool3d-channels": "depthwise",
+    "PolyphasePool2d-scores": "into the batch",
 }
 
 
@@ -204,9 +218,8 @@ def test_what_is_traced_computes_the_same_at_three_sizes(tool, row):
 @pytest.mark.parametrize("like", OF_TORCH)
 def test_torchs_own_layers_fail_alike_under_inductor(like):
     message, layer = OF_TORCH[like]
-    row = (
-        "CoordConv2d-replicate" if isinstance(layer, nn.Conv2d) else "CoordConv3d-zeros"
-    )
+    flat = any(isinstance(part, nn.Conv2d) for part in layer.modules())
+    row = "CoordConv2d-replicate" if flat else "CoordConv3d-zeros"
     compiled = TOOLS["compile"](layer, None, None)
     with pytest.raises(Exception, match=re.escape(message)):
         for x in made(row)[1]:

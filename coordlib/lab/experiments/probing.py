@@ -112,20 +112,32 @@ def measure(
     network, prepare = named_model(model)
     margin = shifts if mode == "cropped" else 0
     x = prepare(read_picture(picture, size + 2 * margin))
-    networks = {model: (network.eval(), None)}
+    moves = [(d, d) for d in range(shifts + 1)]
+    found = {model: _found(network.eval(), x, moves, size, mode)}
     if blurred:
         window = x[..., margin : margin + size, margin : margin + size]
-        networks[f"{model}, antialiased"] = antialias(network, example=window)
-    moves = [(d, d) for d in range(shifts + 1)]
-    return {
-        title: Found(
-            moves,
-            _scores(one, x, moves, size, mode),
-            probe_layers(one, x, moves[1:], mode=mode),
-            report,
-        )
-        for title, (one, report) in networks.items()
-    }
+        steady, report = antialias(network, example=window)
+        title = f"{model}, antialiased"
+        found[title] = _found(steady, x, moves, size, mode, report)
+    return found
+
+
+def _found(
+    network: nn.Module,
+    x: Tensor,
+    moves: list[Shift],
+    size: int,
+    mode: str,
+    report: Report | None = None,
+) -> Found:
+    scores = _scores(network, x, moves, size, mode)
+    try:
+        layers = probe_layers(network, x, moves[1:], mode=mode)
+    except ValueError:  # which says itself what is wrong
+        raise
+    except Exception as error:  # a network that is called once more, and fails
+        raise ValueError(f"MODEL cannot be probed: {_told(error)}") from error
+    return Found(moves, scores, layers, report)
 
 
 @torch.no_grad()
@@ -139,15 +151,35 @@ def _scores(
             window = x[..., top : top + size, left : left + size]
         else:
             window = shift(x, (i, j), mode)
+        shape = tuple(window.shape)
         try:
-            scores = network(window)
-        except RuntimeError as error:  # a window that is too small, say
-            shape = tuple(window.shape)
-            raise ValueError(f"MODEL fails on a picture {shape}: {error}") from error
-        if not isinstance(scores, Tensor) or scores.ndim != 2:
+            scores = network(window.clone())  # it may write into it
+        except Exception as error:  # somebody else's network may fail in any way
+            raise ValueError(
+                f"MODEL fails on a picture {shape}: {_told(error)}"
+            ) from error
+        if not _are_scores(scores):
             return None
+        if found and scores.shape != found[0].shape:
+            raise ValueError(
+                f"MODEL must give one shape for all pictures {shape}, got "
+                f"{tuple(found[0].shape)} and, for shift {(i, j)}, "
+                f"{tuple(scores.shape)}"
+            )
         found.append(scores.softmax(1))
     return torch.cat(found)
+
+
+def _are_scores(output: object) -> bool:
+    """Whether an output is a score for each of some classes, for one picture."""
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        return False
+    return output.ndim == 2 and output.shape[0] == 1 and output.shape[1] > 0
+
+
+def _told(error: BaseException) -> str:
+    """An exception of somebody else's code in one line: its type and its text."""
+    return ": ".join(filter(None, [type(error).__name__, " ".join(str(error).split())]))
 
 
 def named_model(name: str) -> tuple[nn.Module, Prepare]:
@@ -180,7 +212,7 @@ def named_model(name: str) -> tuple[nn.Module, Prepare]:
         try:
             found = libraries[library](name)
         except Exception as error:  # weights that cannot be fetched, for one
-            raise ValueError(f"MODEL {name} cannot be made: {error}") from error
+            raise ValueError(f"MODEL {name} cannot be made: {_told(error)}") from error
         if found:
             return found
     raise ValueError(f"MODEL must be known to {' or '.join(there)}, got {name}")
@@ -188,17 +220,20 @@ def named_model(name: str) -> tuple[nn.Module, Prepare]:
 
 def _imported(name: str) -> nn.Module:
     module, _, attribute = name.partition(":")
+    # What is imported and called is a program of somebody's: it may end in any way.
     try:
         found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"MODEL {name} cannot be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"MODEL {name} cannot be imported: {_told(error)}") from error
     if not isinstance(found, nn.Module):
         try:
             found = found()
         except TypeError as error:
             raise ValueError(
-                f"MODEL {name} must be callable without arguments: {error}"
+                f"MODEL {name} must be callable without arguments: {_told(error)}"
             ) from error
+        except (Exception, SystemExit) as error:
+            raise ValueError(f"MODEL {name} cannot be made: {_told(error)}") from error
     if not isinstance(found, nn.Module):
         raise ValueError(
             f"MODEL {name} must give a torch.nn.Module, got {type(found).__name__}"
@@ -235,8 +270,17 @@ def read_picture(path: str, side: int) -> Tensor:
     -------
     Tensor, shape (1, 3, side, side), in [0, 1]
     """
-    with Image.open(path) as image:
-        whole = ImageOps.exif_transpose(image).convert("RGB")
+    try:
+        with Image.open(path) as image:
+            # Of integers and floats the conversion would clip all that is above 255.
+            if image.mode[0] in "IF":
+                raise ValueError(
+                    "PICTURE must have 8 bits a channel, got one of mode "
+                    f"{image.mode}: {path}"
+                )
+            whole = ImageOps.exif_transpose(image).convert("RGB")
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"PICTURE {path} is too large: {error}") from error
     square = ImageOps.fit(whole, (side, side), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(square)).permute(2, 0, 1)[None] / 255
 
