@@ -1,6 +1,6 @@
 """What every page of the book needs: who ran it, results, verdicts, exercises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from html import escape
 from typing import Any
@@ -45,10 +45,10 @@ def about() -> None:
     )
 
 
-def read(name: str) -> Result:
-    """Give the largest result of an experiment, and print what it is."""
+def read(name: str, *, arms: Sequence[str] = ()) -> Result:
+    """Give the largest result of an experiment that has these arms, and say which."""
     check_instance("name", name, str, "a text")
-    result = results.best(name)
+    result = results.best(name, arms=arms)
     if result is None:
         raise ValueError(f"{name} was not measured: '{results.command(name)}'")
     seeds = len(result.seeds)
