@@ -176,7 +176,7 @@ def test_a_plan_that_was_cut_short_hides_no_result_with_more_seeds(tmp_path):
 
 def test_a_larger_result_without_the_arms_asked_for_is_passed_over(tmp_path):
     def of(preset, seeds, *arms):
-        config = {"arms": dict.fromkeys(arms, {})}
+        config = {"arms": {arm: {} for arm in arms}}
         numbers = {seed: {"loss": 1.0} for seed in range(seeds)}
         results.save(Result("trial", preset, config, result_rows(numbers)), tmp_path)
 
