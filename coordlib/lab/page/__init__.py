@@ -56,6 +56,24 @@ def read(name: str, *, arms: Sequence[str] = ()) -> Result:
     return result
 
 
+def together(*names: str) -> list[Result]:
+    """The results of experiments at the largest preset that each has a seed of.
+
+    For what is compared across experiments, such as an arm and its control.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such preset.
+    """
+    for preset in reversed(results.PRESETS):
+        places = [results.path(name, preset) for name in names]
+        there = [results.load(place) for place in places if place.exists()]
+        if len(there) == len(places) and all(result.seeds for result in there):
+            return there
+    raise FileNotFoundError(f"no preset at which all have a seed: {', '.join(names)}")
+
+
 def verdicts(*claims: str) -> Html:
     """Show the rows of the ledger with these ids.
 

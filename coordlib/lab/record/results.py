@@ -378,16 +378,9 @@ def best(
 ) -> Result | None:
     """The result at the largest preset of which a seed is finished, or None.
 
-    A run that was only begun hides no smaller one that is finished, and a plan that was
-    cut short no result at "cpu" with more seeds.
-
-    Parameters
-    ----------
-    experiment : str
-    where : str or Path, optional
-    arms : sequence of str
-        Those that a sweep must have, by their names in its preset. A larger result
-        without one of them is passed over.
+    A run that was only begun hides no smaller one that is finished, a plan that was cut
+    short no result at "cpu" with more seeds, and a sweep without one of ``arms``, by
+    their names in its preset, none that has them all.
 
     Raises
     ------
