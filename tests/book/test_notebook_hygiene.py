@@ -121,10 +121,14 @@ def shown_widgets(path: Path, cell: nbformat.NotebookNode) -> list[dict]:
 
 
 def chapters() -> set[str]:
-    """Return the stems of the numbered pages: the chapters proper."""
+    """Return the stems of the chapters proper, which teach.
+
+    The pages of evidence are numbered too, for the sake of their figures.
+    """
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
-    parts = [part for part in toc["parts"] if part.get("numbered")]
-    return {page["file"] for part in parts for page in part["chapters"]}
+    parts = {part["caption"]: part for part in toc["parts"] if part.get("numbered")}
+    del parts["Evidence"]
+    return {page["file"] for part in parts.values() for page in part["chapters"]}
 
 
 def python(cell: nbformat.NotebookNode) -> ast.Module:

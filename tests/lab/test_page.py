@@ -3,6 +3,8 @@
 import pytest
 
 from coordlib.lab import page
+from coordlib.lab.record import results
+from coordlib.lab.record.result import Result, rows
 
 
 def test_an_exercise_says_what_became_of_the_answer(capsys):
@@ -22,6 +24,31 @@ def test_a_result_says_its_size_and_seeds(capsys):
     assert capsys.readouterr().out == "handmade-decoder: paper size, 1 seed\n"
     with pytest.raises(ValueError, match="nothing was not measured"):
         page.read("nothing")
+
+
+def test_what_is_compared_across_experiments_has_one_preset(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+
+    def of(experiment, preset, seeds=1):
+        found = Result(experiment, preset, {})
+        for seed in range(seeds):
+            found.add(seed, rows({"loss": 1.0}))
+        results.save(found, tmp_path)
+
+    def presets():
+        both = page.together("trial", "control")
+        assert [result.experiment for result in both] == ["trial", "control"]
+        return {result.preset for result in both}
+
+    of("trial", "cpu")
+    of("trial", "decisive", 9)
+    with pytest.raises(FileNotFoundError, match="control"):
+        presets()
+    of("control", "cpu")
+    of("control", "decisive", 0)
+    assert presets() == {"cpu"}
+    of("control", "decisive")
+    assert presets() == {"decisive"}
 
 
 def test_verdicts_are_rows_of_the_ledger():

@@ -174,6 +174,25 @@ def test_a_plan_that_was_cut_short_hides_no_result_with_more_seeds(tmp_path):
     assert results.best("trial", tmp_path).preset == "paper"
 
 
+def test_a_larger_result_without_the_arms_asked_for_is_passed_over(tmp_path):
+    def of(preset, seeds, *arms):
+        config = {"arms": {arm: {} for arm in arms}}
+        numbers = {seed: {"loss": 1.0} for seed in range(seeds)}
+        results.save(Result("trial", preset, config, result_rows(numbers)), tmp_path)
+
+    of("cpu", 3, "plain", "blurred", "shifted")
+    of("decisive", 9, "plain", "blurred")
+    of("paper", 1, "plain")
+
+    def preset(*arms):
+        return results.best("trial", tmp_path, arms=arms).preset
+
+    assert [preset(), preset("plain")] == ["paper", "paper"]
+    assert preset("plain", "blurred") == "decisive"
+    assert preset("plain", "shifted") == "cpu"
+    assert results.best("trial", tmp_path, arms=["polyphase"]) is None
+
+
 def test_a_run_that_was_only_begun_hides_no_finished_one(tmp_path):
     results.save(Result("trial", "paper", {}), tmp_path)
     assert results.best("trial", tmp_path) is None

@@ -1,6 +1,6 @@
 """What every page of the book needs: who ran it, results, verdicts, exercises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from html import escape
 from typing import Any
@@ -45,15 +45,33 @@ def about() -> None:
     )
 
 
-def read(name: str) -> Result:
-    """Give the largest result of an experiment, and print what it is."""
+def read(name: str, *, arms: Sequence[str] = ()) -> Result:
+    """Give the largest result of an experiment that has these arms, and say which."""
     check_instance("name", name, str, "a text")
-    result = results.best(name)
+    result = results.best(name, arms=arms)
     if result is None:
         raise ValueError(f"{name} was not measured: '{results.command(name)}'")
     seeds = len(result.seeds)
     print(f"{name}: {result.preset} size, {seeds} seed{'s' * (seeds > 1)}")
     return result
+
+
+def together(*names: str) -> list[Result]:
+    """The results of experiments at the largest preset that each has a seed of.
+
+    For what is compared across experiments, such as an arm and its control.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such preset.
+    """
+    for preset in reversed(results.PRESETS):
+        places = [results.path(name, preset) for name in names]
+        there = [results.load(place) for place in places if place.exists()]
+        if len(there) == len(places) and all(result.seeds for result in there):
+            return there
+    raise FileNotFoundError(f"no preset at which all have a seed: {', '.join(names)}")
 
 
 def verdicts(*claims: str) -> Html:

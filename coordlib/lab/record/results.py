@@ -373,18 +373,23 @@ def command(
     return shlex.join(words)
 
 
-def best(experiment: str, where: Where = None) -> Result | None:
+def best(
+    experiment: str, where: Where = None, *, arms: Sequence[str] = ()
+) -> Result | None:
     """The result at the largest preset of which a seed is finished, or None.
 
-    A run that was only begun hides no smaller one that is finished, and a plan that was
-    cut short no result at "cpu" with more seeds.
+    A run that was only begun hides no smaller one that is finished, a plan that was cut
+    short no result at "cpu" with more seeds, and a sweep without one of ``arms``, by
+    their names in its preset, none that has them all.
 
     Raises
     ------
     ResultError
         If a file that would be preferred cannot be read.
     """
-    return next(iter(largest(experiment, where)), None)
+    check_sequence("arms", arms, str, "names of arms")
+    ranked = chain.from_iterable(_ranks(experiment, where))
+    return next((r for r in ranked if set(arms) <= set(r.config.get("arms", ()))), None)
 
 
 def largest(experiment: str, where: Where = None) -> list[Result]:
@@ -393,12 +398,16 @@ def largest(experiment: str, where: Where = None) -> list[Result]:
     At "decisive" and at "cpu" an experiment may have different arms, so that neither
     result stands for all of the other.
     """
+    return next(_ranks(experiment, where), [])
+
+
+def _ranks(experiment: str, where: Where) -> Iterator[list[Result]]:
+    """What is finished, the largest first, and in a rank the one with most seeds."""
     for presets in (("paper",), ("decisive", "cpu"), ("quick",)):
         places = [path(experiment, preset, where) for preset in presets]
         there = [load(place) for place in places if place.exists()]
         if finished := [result for result in there if result.seeds]:
-            return sorted(finished, key=lambda result: -len(result.seeds))
-    return []
+            yield sorted(finished, key=lambda result: -len(result.seeds))
 
 
 def measured(experiment: str, where: Where = None) -> Result:

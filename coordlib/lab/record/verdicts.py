@@ -403,7 +403,7 @@ def _yes_or_no(reached: Sequence[bool], seeds: int) -> np.ndarray:
 
 def _share(k: int, n: int) -> str:
     ends = "{:.2f} to {:.2f}".format(*wilson(k, n))
-    return f"{k} of {n} seeds get there (share {ends} by Wilson)"
+    return f"{k} of {n} seeds get there (share {ends}, 95 % interval by Wilson)"
 
 
 def _too_few(values: np.ndarray, delta: float, seeds: int) -> Verdict:
