@@ -3,6 +3,9 @@
 import pytest
 
 from coordlib.lab import page
+from coordlib.lab.data import storage
+from coordlib.lab.record import results
+from coordlib.lab.record.result import Result, rows
 
 
 def test_an_exercise_says_what_became_of_the_answer(capsys):
@@ -22,6 +25,25 @@ def test_a_result_says_its_size_and_seeds(capsys):
     assert capsys.readouterr().out == "handmade-decoder: paper size, 1 seed\n"
     with pytest.raises(ValueError, match="nothing was not measured"):
         page.read("nothing")
+
+
+def test_a_larger_result_without_the_arms_of_a_page_is_passed_over(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(storage, "in_checkout", lambda *_names: tmp_path)
+    for preset, arms, seeds in ("cpu", "ab", 2), ("decisive", "a", 5):
+        found = [
+            row
+            for arm in arms
+            for seed in range(seeds)
+            for row in rows({"loss": 1.0}, arm=arm, seed=seed)
+        ]
+        results.save(Result("pictures", preset, {}, found), tmp_path)
+    assert page.read("pictures").preset == "decisive"
+    assert page.read("pictures", {"arm": "a"}).preset == "decisive"
+    assert page.read("pictures", {"arm": "a"}, {"arm": "b"}).preset == "cpu"
+    with pytest.raises(ValueError, match="pictures has no such rows"):
+        page.read("pictures", {"arm": "c"})
 
 
 def test_verdicts_are_rows_of_the_ledger():

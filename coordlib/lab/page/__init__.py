@@ -1,6 +1,6 @@
 """What every page of the book needs: who ran it, results, verdicts, exercises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from html import escape
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from coordlib.arguments import check_callable, check_instance, check_sequence
 from coordlib.lab.record import ledger, results
 from coordlib.lab.record.device import best_device, spare_cpu
-from coordlib.lab.record.result import Result
+from coordlib.lab.record.result import Result, fits
 
 
 class Html:
@@ -45,15 +45,35 @@ def about() -> None:
     )
 
 
-def read(name: str) -> Result:
-    """Give the largest result of an experiment, and print what it is."""
+def read(name: str, *needed: Mapping[str, Any]) -> Result:
+    """Give the largest result of an experiment, and print what it is.
+
+    Parameters
+    ----------
+    name : str
+    *needed : mapping of str to Any
+        Axes that the page selects by. A larger result without such rows is passed over:
+        not every preset has every arm.
+
+    Raises
+    ------
+    ValueError
+        If there is no such result.
+    """
     check_instance("name", name, str, "a text")
-    result = results.best(name)
-    if result is None:
-        raise ValueError(f"{name} was not measured: '{results.command(name)}'")
+    there = results.largest(name)
+    fitting = [r for r in there if all(_has(r, axes) for axes in needed)]
+    if not fitting:
+        what = "has no such rows" if there else "was not measured"
+        raise ValueError(f"{name} {what}: '{results.command(name)}'")
+    result = fitting[0]
     seeds = len(result.seeds)
     print(f"{name}: {result.preset} size, {seeds} seed{'s' * (seeds > 1)}")
     return result
+
+
+def _has(result: Result, axes: Mapping[str, Any]) -> bool:
+    return any(fits(row, axes) for row in result.rows)
 
 
 def verdicts(*claims: str) -> Html:
