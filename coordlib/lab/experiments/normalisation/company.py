@@ -11,11 +11,11 @@ STEPS = {"deconv": 1176, "coordconv": 1254}
 """How many steps the recipes of half size take."""
 
 IN_WORDS = {
-    "batch": {"normalisation": "batch", "batch_size": None},
-    "none": {"normalisation": "none", "batch_size": None},
-    "groups of channels, one dot": {"normalisation": "group"},
-    "each channel, one dot": {"normalisation": "instance"},
-    "batch, fixed after a tenth": {"normalisation": "batch-frozen"},
+    "batch statistics": {"normalisation": "batch", "batch_size": None},
+    "no normalisation": {"normalisation": "none", "batch_size": None},
+    "group normalisation": {"normalisation": "group"},
+    "instance normalisation": {"normalisation": "instance"},
+    "batch statistics, then fixed": {"normalisation": "batch-frozen"},
     **{
         f"batches of {size}, as many {held}": {
             "normalisation": "batch",
