@@ -28,8 +28,8 @@ IN_WORDS = {
     "none, batches of 8": {"normalisation": "none", "batch_size": 8},
     "none, batches of 128": {"normalisation": "none", "batch_size": 128},
 }
-"""What a table calls the arms, whatever the painter, and their axes. A batch is of 32
-where no size is given."""
+"""What a table calls the arms, whatever the painter, and their axes. Where no size is
+given, a batch is of 32 for transposed convolutions and of 8 for CoordConv."""
 
 
 def _arms() -> dict[str, dict]:
