@@ -114,3 +114,15 @@ def test_more_series_than_colours_are_refused_and_not_left_out(ax):
     series = {name: {"one": A} for name in "abcde"}
     with pytest.raises(ValueError, match="quantities must hold at most 4 series"):
         measured.effects(ax, GAINS, series)
+
+
+def test_a_column_may_have_colours_of_its_own(ax):
+    found = Result("trial", "cpu", {})
+    found.add(0, rows({"x": 1.0, "y": 90.0}, arm="a"))
+    found.add(0, rows({"x": 2.0, "y": 10.0}, arm="b"))
+    arms = {"A": {"arm": "a"}, "B": {"arm": "b"}}
+    columns = {"x": {"metric": "x"}, "y": {"metric": "y"}}
+    measured.heat_map(ax, found, arms, columns, percent=False, by_column=True)
+    assert ax.images[0].get_array().tolist() == [[0, 1], [1, 0]]
+    assert [text.get_text() for text in ax.texts] == ["1", "90", "2", "10"]
+    assert [text.get_color() for text in ax.texts] == "white black black white".split()

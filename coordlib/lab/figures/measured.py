@@ -361,6 +361,7 @@ def heat_map(
     *,
     percent: bool = True,
     digits: int = 0,
+    by_column: bool = False,
 ) -> None:
     """Draw means over the seeds as a table of coloured fields, with their numbers.
 
@@ -374,6 +375,9 @@ def heat_map(
         Whether the numbers are shares.
     digits : int
         After the point.
+    by_column : bool
+        Whether each column has colours of its own, from its smallest number to its
+        largest, because its numbers are not to be compared with those of another.
     """
     means = np.array(
         [
@@ -381,13 +385,15 @@ def heat_map(
             for row in rows.values()
         ]
     )
-    ax.imshow(means, cmap="cividis", aspect="auto")
-    middle = (means.min() + means.max()) / 2
+    compared = 0 if by_column else None
+    least, most = means.min(compared), means.max(compared)
+    shade = (means - least) / np.maximum(most - least, 1e-12)
+    ax.imshow(shade, cmap="cividis", aspect="auto", vmin=0, vmax=1)
     for (i, j), mean in np.ndenumerate(means):
         number = (
             f"{mean:.{digits}%}".removesuffix("%") if percent else f"{mean:.{digits}f}"
         )
-        color = "white" if mean < middle else "black"
+        color = "white" if shade[i, j] < 0.5 else "black"
         ax.text(j, i, number, ha="center", va="center", color=color, fontsize=8)
     ax.set_xticks(range(len(columns)), columns)
     ax.set_yticks(range(len(rows)), rows)

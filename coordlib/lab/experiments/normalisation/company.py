@@ -11,11 +11,11 @@ STEPS = {"deconv": 1176, "coordconv": 1254}
 """How many steps the recipes of half size take."""
 
 IN_WORDS = {
-    "batch": {"normalisation": "batch", "batch_size": None},
-    "none": {"normalisation": "none", "batch_size": None},
-    "groups of channels, one dot": {"normalisation": "group"},
-    "each channel, one dot": {"normalisation": "instance"},
-    "batch, fixed after a tenth": {"normalisation": "batch-frozen"},
+    "batch statistics": {"normalisation": "batch", "batch_size": None},
+    "no normalisation": {"normalisation": "none", "batch_size": None},
+    "group normalisation": {"normalisation": "group"},
+    "instance normalisation": {"normalisation": "instance"},
+    "batch statistics, then fixed": {"normalisation": "batch-frozen"},
     **{
         f"batches of {size}, as many {held}": {
             "normalisation": "batch",
@@ -28,8 +28,8 @@ IN_WORDS = {
     "none, batches of 8": {"normalisation": "none", "batch_size": 8},
     "none, batches of 128": {"normalisation": "none", "batch_size": 128},
 }
-"""What a table calls the arms, whatever the painter, and their axes. A batch is of 32
-where no size is given."""
+"""What a table calls the arms, whatever the painter, and their axes. Where no size is
+given, a batch is of 32 for transposed convolutions and of 8 for CoordConv."""
 
 
 def _arms() -> dict[str, dict]:

@@ -46,14 +46,14 @@ IN_WORDS = {
 """What a table calls the arms."""
 
 ACCUSED = {
-    "the size": ("size",),
     "the borders": ("borders", "kernel"),
     "the data": ("three_quarters", "more_data"),
-    "the recipe": ("patience", "schedule", "initialisation", "weight_decay", "rate"),
     "the inputs": ("raw_inputs",),
     "the normalisation": ("momentum", "normalisation"),
+    "the recipe": ("patience", "schedule", "initialisation", "weight_decay", "rate"),
+    "the size": ("size",),
 }
-"""Whom the arms put on trial."""
+"""Whom the arms put on trial, in the order of the alphabet."""
 
 
 def _arms() -> dict[str, dict]:
