@@ -92,10 +92,15 @@ class Flow:
             for node in graph.nodes:
                 if node.op == "call_module":
                     self._calls[self._name(prefix, node)].append((prefix, node))
-        # What a trace does not look into may call a part that others call, too.
-        called = [self.model.get_submodule(name) for name in self._calls]
+        # What a trace does not look into may call a part that others call, too; what
+        # it could not look into was traced apart.
+        leaves = [
+            self.model.get_submodule(name)
+            for name in self._calls
+            if name not in self.failures
+        ]
         self._parts_of_leaves = {
-            part for leaf in called for part in leaf.modules() if part is not leaf
+            part for leaf in leaves for part in leaf.modules() if part is not leaf
         }
 
     def place(self, name: str) -> list[Place | None]:
