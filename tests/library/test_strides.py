@@ -293,65 +293,6 @@ def test_the_parts_of_a_normalisation_give_what_is_blurred_behind_it(behind):
     assert list(steady.state_dict()) == list(net.state_dict())
 
 
-class OneActivation(nn.Module):
-    """Normalisations that act with one module, which a third place may call itself."""
-
-    def __init__(self, strides, bare=False):
-        super().__init__()
-        act = nn.ReLU()
-        norms = [NormThatActs(8, lambda: act) for _ in strides]
-        if bare:
-            norms[-1] = nn.Sequential(nn.BatchNorm2d(8), act)
-        channels = zip((3, 8, 8), strides, strict=True)
-        convs = [nn.Conv2d(c, 8, 3, stride, 1) for c, stride in channels]
-        self.convs, self.norms = nn.ModuleList(convs), nn.ModuleList(norms)
-
-    def forward(self, x):
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = norm(conv(x))
-        return x
-
-
-@pytest.mark.parametrize("strides", [(1, 2, 2), (1, 1, 2), (2, 1, 1), (2, 2, 2)])
-def test_normalisations_may_share_their_activation(strides):
-    net, x = OneActivation(strides).eval(), pictures()
-    steady, report = antialias(net, first_conv=True, example=x)
-    places = [f"after norms.{i}" for i in range(3) if strides[i] > 1]
-    assert [entry.how[-13:] for entry in report.changed] == places
-    assert steady(x).shape == net(x).shape
-
-
-def test_an_activation_that_a_normalisation_calls_too_is_not_blurred_there():
-    net, x = OneActivation((1, 2, 2), bare=True).eval(), pictures()
-    steady, report = antialias(net, first_conv=True)
-    assert "right after it" in report.changed[1].how
-    assert steady(x).shape == net(x).shape
-
-
-@pytest.mark.parametrize("example", [[torch.rand(1, 3, 8, 8)], {}, "picture", 3])
-def test_an_example_is_a_tensor_or_a_tuple(example):
-    with pytest.raises(TypeError, match="example must be a tensor, or a tuple, got"):
-        antialias(nn.Sequential(nn.MaxPool2d(2)), example=example)
-
-
-def test_an_example_that_the_model_fails_on_is_named():
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2))
-    told = "example must be an input of the model, which fails on it: RuntimeError: "
-    with pytest.raises(ValueError, match=told):
-        antialias(net, example=torch.rand(1, 2, 8, 8))
-
-
-def test_an_example_stays_as_it_was():
-    class Centring(nn.Module):
-        def forward(self, x):
-            return x.sub_(0.5)
-
-    x = pictures()
-    before = x.clone()
-    antialias(nn.Sequential(Centring(), nn.MaxPool2d(2)), example=x)
-    assert torch.equal(x, before)
-
-
 # Modules of several inputs
 
 

@@ -201,43 +201,6 @@ def test_what_surgery_makes_is_copied_and_pickled(name, operation):
     assert repr(again) == repr(net)
 
 
-class Keeping(nn.Module):
-    """Counts its calls, and keeps what the first one made for the others."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv, self.grid, self.known = nn.Conv2d(3, 4, 3, 2, 1), None, {}
-        self.register_buffer("calls", torch.zeros(1))
-
-    def forward(self, x):
-        self.calls += 1
-        if self.grid is None:
-            self.grid = torch.linspace(0, 1, x.shape[-1] // 2)
-        self.known.setdefault("mean", x.mean())
-        return self.conv(x).relu() + self.grid + self.known["mean"]
-
-
-@pytest.mark.parametrize("example", [None, torch.rand(1, 3, 32, 32)])
-def test_what_a_network_keeps_from_calls_is_not_kept_from_surgerys(example):
-    torch.manual_seed(0)
-    net = Keeping()
-    steady, _ = antialias(net, 1, first_conv=True, example=example)
-    for one in net, steady:
-        assert (one.calls.item(), one.grid, one.known) == (0, None, {})
-    x = pictures()
-    assert_close(steady(x), net(x))
-    assert torch.equal(steady.calls, net.calls)
-
-
-def test_a_network_that_torch_jit_has_compiled_is_refused():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        compiled = torch.jit.trace(straight(), pictures())
-    for change in antialias, coordify, plain:
-        with pytest.raises(TypeError, match=r"one that torch\.jit has compiled"):
-            change(compiled)
-
-
 # Weights that are computed, and weights that are shared
 
 
