@@ -74,7 +74,7 @@ def test_the_page_shows_the_rules_of_what_is_not_measured(tmp_path):
     entries = ledger.ledger(where=tmp_path)
     ids = [entry.claim.id for entry in entries]
     shown = ledger.to_html(entries)
-    assert "gate: the training dots are learnt" in shown
+    assert "gate: the training dots are learned" in shown
     assert all(f'id="{name}"' in shown for name in ids)
     assert all(f'href="#{name}"' in overview(entries) for name in ids)
     assert ledger_html.open_rows(entries).count("no result of") == len(ids)
