@@ -17,6 +17,15 @@ def opening(name: str) -> str:
     return " ".join(source.split())
 
 
+def is_shown(cell: nbformat.NotebookNode) -> bool:
+    folded = {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", ()))
+    return cell.cell_type == "code" and not folded
+
+
+def code_lines(cell: nbformat.NotebookNode) -> int:
+    return sum(1 for line in cell.source.splitlines() if line.strip())
+
+
 @pytest.mark.parametrize(("number", "title", "name", "minutes", "needs"), ROWS)
 def test_a_chapter_is_as_its_own_opening_says(number, title, name, minutes, needs):
     text = opening(name)
@@ -25,6 +34,18 @@ def test_a_chapter_is_as_its_own_opening_says(number, title, name, minutes, need
     asked = text[text.index("You need ") :]
     for other in needs.replace("none", "").split(", "):
         assert not other or re.search(rf"\b{other}\b", asked)
+
+
+@pytest.mark.parametrize(("number", "title", "name", "minutes", "needs"), ROWS[:5])
+def test_the_minutes_are_those_of_its_words_and_lines(
+    number, title, name, minutes, needs
+):
+    cells = nbformat.read(BOOK / f"{name}.ipynb", as_version=4).cells
+    text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+    words = text.partition("\n## Exercises")[0].split()
+    lines = sum(map(code_lines, filter(is_shown, cells)))
+    # Within five, so that the page may grow by a paragraph.
+    assert int(minutes) == pytest.approx(len(words) / 100 + lines / 30, abs=5)
 
 
 def test_every_chapter_and_every_problem_is_listed():

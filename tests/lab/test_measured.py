@@ -73,6 +73,13 @@ def test_effects_stand_on_both_sides_of_a_reference_in_the_middle(ax):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
+def test_the_limits_of_effects_hold_every_interval_whole(ax):
+    wide = result(2, a_gain=[-0.5, 0.6])  # the mean is small, the interval is not
+    measured.effects(ax, wide, {"one": {"a": A}})
+    _, low, high = measured.estimate(wide, A)
+    assert ax.get_xlim()[0] < low < high < ax.get_xlim()[1]
+
+
 def test_effects_of_a_single_seed_are_drawn_without_arms(ax):
     measured.effects(ax, ONE, {"one": {"a": A}}, reference=1)
     (arms,) = ax.collections

@@ -37,6 +37,11 @@ def test_the_bar_of_the_trainings_is_students_interval(ax):
     assert mean.get_xdata() == [2.0]
 
 
+def test_the_bar_of_the_trainings_does_not_reach_beyond_its_ends(ax):
+    measured.each_training(ax, {"gain": [1.0, 2.0, 3.0]})
+    assert ax.lines[0].get_solid_capstyle() == "butt"
+
+
 def test_a_single_training_has_no_bar(ax):
     measured.each_training(ax, {"gain": [1.0]})
     assert ax.get_legend_handles_labels()[1] == ["a training", "their mean"]

@@ -235,6 +235,8 @@ def effects(
 ) -> Axes:
     """Draw effects one below the other, with their intervals and a line for none.
 
+    The line stands in the middle, and the limits hold every interval whole.
+
     Parameters
     ----------
     ax : Axes
@@ -246,6 +248,7 @@ def effects(
     """
     rows = list(dict.fromkeys(row for series in quantities.values() for row in series))
     _check_count("quantities", quantities)
+    ends = []
     for k, (name, series) in enumerate(quantities.items()):
         found = [estimate(result, quantity) for quantity in series.values()]
         height = [
@@ -261,11 +264,11 @@ def effects(
             color=COLORS[_SERIES[k]],
             label=name,
         )
+        ends += [end for numbers in found for end in numbers if math.isfinite(end)]
     ax.axvline(reference, color="0.5", lw=1, zorder=0)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    middles = np.concatenate([line.get_xdata() for line in ax.lines[:-1]])
-    reach = 1.6 * max(np.abs(middles - reference).max(), 1e-3)
+    reach = 1.1 * max(np.abs(np.array(ends) - reference).max(), 1e-3)
     ax.set_xlim(reference - reach, reference + reach)
     return ax
 
@@ -289,6 +292,7 @@ def each_training(ax: Axes, values: Mapping[str, ArrayLike]) -> Axes:
         labels = ["95 % interval", "a training", "their mean"] if y == 0 else [None] * 3
         if len(numbers) > 1:
             look = {"color": COLORS["blue"], "lw": 6, "alpha": 0.3}
+            look["solid_capstyle"] = "butt"  # other caps reach beyond its ends
             ax.plot(interval(numbers), [y, y], label=labels[0], **look)
         color = COLORS["blue"]
         ax.plot(numbers, [y] * len(numbers), "o", color=color, label=labels[1])

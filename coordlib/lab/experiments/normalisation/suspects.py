@@ -38,7 +38,7 @@ IN_WORDS = {
     "schedule": "the paper's schedule",
     "initialisation": "torch's own starting weights",
     "weight_decay": "best of three weight decays",
-    "momentum": "other memory of the statistics",
+    "momentum": "statistics of more or fewer batches",
     "raw_inputs": "inputs in raw pixels",
     "rate": "best of six rates",
     "normalisation": "no batch normalisation",
