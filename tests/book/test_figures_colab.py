@@ -167,11 +167,20 @@ def page(browser, classic) -> Iterator:
 
 
 def printed(page, code: str) -> str:
-    """Execute code in the kernel and return what it prints first."""
+    """Execute code in the kernel and return the first line that it prints.
+
+    A line may come in two messages, its end in the second.
+    """
     return page.evaluate(
-        """code => new Promise(resolve => Jupyter.notebook.kernel.execute(code, {
-            iopub: { output: ({ content }) => resolve(content.text ?? content.evalue) },
-        }))""",
+        """code => new Promise(resolve => {
+            let line = "";
+            const output = ({ content }) => {
+                line += content.text ?? "";
+                if (line.endsWith("\\n") || content.evalue)
+                    resolve(content.evalue ?? line);
+            };
+            Jupyter.notebook.kernel.execute(code, { iopub: { output } });
+        })""",
         code,
     )
 

@@ -384,6 +384,15 @@ def test_three_seeds_are_three_dots_and_five_are_an_interval():
     assert five.count("<circle") == 1 and "<line" in five
 
 
+def test_no_difference_is_drawn_with_the_interval_that_judges_it():
+    same = (Clause("none", "equivalence", "a - b", MATTERS),)
+    drawn = row_figure(judge((-0.2, 0.1, 0.0, 0.1, 0.0), clauses=same))
+    ends = r'<line x1="([\d.]+)" x2="([\d.]+)"[^>]+stroke-width="{}"/>'
+    (outer,), (inner,) = (re.findall(ends.format(width), drawn) for width in (2, 5))
+    assert float(outer[0]) < float(inner[0]) < float(inner[1]) < float(outer[1])
+    assert 'stroke-width="5"' not in row_figure(judge(FIVE))
+
+
 def test_a_download_is_a_file_in_the_page_itself():
     link = ledger_html.download('a,"ä\n<b>', "x.csv", "text/csv")
     assert link.startswith('<a download="x.csv" href="data:text/csv;charset=utf-8,')

@@ -11,6 +11,7 @@ import numpy as np
 from coordlib.arguments import check_instance, check_sequence
 from coordlib.lab.record import verdicts
 from coordlib.lab.record.claims import Clause
+from coordlib.lab.record.intervals import interval
 from coordlib.lab.record.judging import Entry
 from coordlib.lab.record.verdicts import Verdict
 
@@ -181,9 +182,10 @@ def _line(
         parts += _seeds_as_marks(found, y)
         return parts
     if ends:
+        parts.append(_bar(*map(x, ends), y))
+        if clause.kind == "equivalence":  # judged by less: two one-sided tests at 5 %
+            parts.append(_bar(*map(x, interval(np.array(found.points), 0.9)), y, 5))
         parts.append(
-            f'<line x1="{x(ends[0]):.1f}" x2="{x(ends[1]):.1f}" y1="{y}" y2="{y}" '
-            f'stroke="{BLUE}" stroke-width="2"/>'
             f'<circle cx="{x(found.estimate):.1f}" cy="{y}" r="3.2" fill="{BLUE}"/>'
         )
     else:
@@ -197,6 +199,13 @@ def _line(
             f'<path d="M{x(figure):.1f} {y - 6}l4 6l-4 6l-4-6z" fill="{VERMILION}"/>'
         )
     return parts
+
+
+def _bar(start: float, end: float, y: float, width: int = 2) -> str:
+    return (
+        f'<line x1="{start:.1f}" x2="{end:.1f}" y1="{y}" y2="{y}" '
+        f'stroke="{BLUE}" stroke-width="{width}"/>'
+    )
 
 
 def _seeds_as_marks(found: Verdict, y: float) -> list[str]:
