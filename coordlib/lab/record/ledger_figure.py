@@ -11,7 +11,6 @@ import numpy as np
 from coordlib.arguments import check_instance, check_sequence
 from coordlib.lab.record import verdicts
 from coordlib.lab.record.claims import Clause
-from coordlib.lab.record.intervals import interval
 from coordlib.lab.record.judging import Entry
 from coordlib.lab.record.verdicts import Verdict
 
@@ -183,8 +182,8 @@ def _line(
         return parts
     if ends:
         parts.append(_bar(*map(x, ends), y))
-        if clause.kind == "equivalence":  # judged by less: two one-sided tests at 5 %
-            parts.append(_bar(*map(x, interval(np.array(found.points), 0.9)), y, 5))
+        if found.inner:
+            parts.append(_bar(*map(x, found.inner), y, 5))
         parts.append(
             f'<circle cx="{x(found.estimate):.1f}" cy="{y}" r="3.2" fill="{BLUE}"/>'
         )

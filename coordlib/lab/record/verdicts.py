@@ -101,6 +101,8 @@ class Verdict:
         range of what is possible: the points say it then.
     delta : float or None
         The smallest effect that matters.
+    inner : tuple of two floats, or None
+        Of an equivalence: the 90 % that has to lie within ``delta``.
     detectable : float or None
         Of what is undecided: the smallest effect that so many seeds could have shown,
         four times in five.
@@ -117,6 +119,7 @@ class Verdict:
     estimate: float | None = None
     interval: tuple[float, float] | None = None
     delta: float | None = None
+    inner: tuple[float, float] | None = None
     detectable: float | None = None
     needed: int | None = None
     margin: float = math.inf
@@ -203,7 +206,8 @@ def equivalence(
         UNDECIDED: f"the 90 % interval reaches beyond ±{delta:g}",
     }[verdict]
     found = _outcome(verdict, reason, values, delta, possible)
-    return replace(found, margin=1 - float(np.abs(inner).max()) / delta)
+    low, high = map(float, inner)
+    return replace(found, inner=(low, high), margin=1 - max(-low, high) / delta)
 
 
 def bound(
