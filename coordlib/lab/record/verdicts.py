@@ -24,6 +24,7 @@ one clause that is contradicted contradicts the claim, at 2.5 % a clause.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -198,15 +199,14 @@ def equivalence(
     values, few = _checked(values, delta, seeds)
     if few:
         return _too_few(values, delta, seeds)
-    inner = interval(values, 0.9)
-    verdict = str(judge_equivalence(inner, interval(values), delta))
+    low, high = map(float, interval(values, 0.9))
+    verdict = str(judge_equivalence((low, high), interval(values), delta))
     reason = {
         SUPPORTED: f"the 90 % interval lies within ±{delta:g}",
         CONTRADICTED: f"the 95 % interval lies beyond ±{delta:g}",
         UNDECIDED: f"the 90 % interval reaches beyond ±{delta:g}",
     }[verdict]
     found = _outcome(verdict, reason, values, delta, possible)
-    low, high = map(float, inner)
     return replace(found, inner=(low, high), margin=1 - max(-low, high) / delta)
 
 
@@ -337,32 +337,28 @@ def games(
     from scipy.stats import binomtest, ttest_1samp
 
     check_instance("gains", gains, Mapping, "the gains by game")
-    values = {game: _checked(gain, delta, seeds) for game, gain in gains.items()}
-    if any(few for _, few in values.values()):
-        fewest = min(len(gain) for gain, _ in values.values())
+    values = {game: _checked(gain, delta, seeds)[0] for game, gain in gains.items()}
+    fewest = min(map(len, values.values()), default=seeds)
+    if fewest < seeds:
         why = f"{fewest} of {seeds} seeds"
         return Verdict(UNDECIDED, why, delta=delta, needed=seeds)
-    means = {game: float(gain.mean()) for game, (gain, _) in values.items()}
-    p = {game: float(ttest_1samp(gain, 0).pvalue) for game, (gain, _) in values.items()}
-    different = holm(p)
+    different = holm({g: ttest_1samp(x, 0).pvalue for g, x in values.items()})
     kind = dict.fromkeys(values, "open")
-    for game, (gain, _) in values.items():
+    for game, gain in values.items():
         if equivalence(gain, delta, seeds=seeds).verdict == SUPPORTED:
             kind[game] = "similar"
         elif game in different:
-            kind[game] = "better" if means[game] > 0 else "worse"
-    better, worse = (list(kind.values()).count(k) for k in ("better", "worse"))
-    count = ", ".join(
-        f"{list(kind.values()).count(k)} {k}"
-        for k in ("better", "similar", "worse", "open")
-    )
+            kind[game] = "better" if gain.mean() > 0 else "worse"
+    kinds = Counter(kind.values())
+    count = ", ".join(f"{kinds[k]} {k}" for k in ("better", "similar", "worse", "open"))
+    better, worse = kinds["better"], kinds["worse"]
     verdict, why = UNDECIDED, f"{count} of {len(values)} games"
     if len(values) < LEAST_GAMES:
         why += f", fewer than {LEAST_GAMES}"
     elif better + worse and binomtest(better, better + worse).pvalue < 0.05:
         verdict = SUPPORTED if better > worse else CONTRADICTED
-    middle = float(np.mean(list(means.values())))
-    return Verdict(verdict, why, tuple(means.values()), middle, delta=delta)
+    means = tuple(float(gain.mean()) for gain in values.values())
+    return Verdict(verdict, why, means, float(np.mean(means)), delta=delta)
 
 
 def untested(gate: str) -> Verdict:
