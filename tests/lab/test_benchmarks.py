@@ -227,8 +227,6 @@ def test_the_bounds_are_those_that_the_layers_were_asked_for():
     for name, wanted in rows.items():
         if name.startswith("ours / concatenated"):
             assert wanted == ("<=", 1.05)
-        if name.startswith("concatenated / ours"):
-            assert wanted == (">=", 1.3)
         if "ours / fastest" in name:
             assert wanted == ("<=", 1.05)
         if name.startswith("reading / decoder"):
@@ -254,6 +252,7 @@ def test_a_device_has_a_table_of_its_own(tmp_path, monkeypatch, capsys):
     assert __main__.main(["bounds", "--device", "cuda"]) == 0
     printed = capsys.readouterr().out
     assert "blur, batch" in printed and "decoder" not in printed
+    assert "concatenated / ours" in printed  # given up on a processor alone
 
 
 @pytest.mark.parametrize(

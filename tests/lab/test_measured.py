@@ -43,21 +43,17 @@ def test_an_interval_over_pictures_comes_before_one_over_seeds():
 
 def test_a_gain_has_a_sign_and_a_share_a_unit():
     assert measured.interval_text(GAINS, A, signed=True) == "+2.0 % [-0.5, +4.5]"
-    difference = measured.interval_text(GAINS, (B, B), percent=False)
-    assert difference == "+0.0 [+0.0, +0.0]"
+    assert measured.interval_text(GAINS, A, unit="") == "0.0 [-0.0, 0.0]"
+
+
+def test_a_difference_of_shares_is_in_points():
+    assert measured.interval_text(GAINS, A, unit="points") == "+2.0 points [-0.5, +4.5]"
+    assert measured.interval_text(GAINS, (B, B)) == "+0.0 points [+0.0, +0.0]"
+    assert measured.interval_text(GAINS, (B, B), unit="") == "+0.0 [+0.0, +0.0]"
 
 
 def test_a_single_seed_has_no_interval():
     assert measured.interval_text(ONE, A) == "50.0 %"
-
-
-def test_a_table_leaves_empty_what_a_row_lacks():
-    found = Result("trial", "cpu", {})
-    found.add(0, rows({"x": 0.5, "y": 2.0}, arm="a") + rows({"x": 0.25}, arm="b"))
-    arms = {"A": {"arm": "a"}, "B": {"arm": "b"}}
-    columns = {"x": {"metric": "x"}, "y": {"metric": "y"}}
-    table = measured.measured_table(found, arms, columns, percent={"x"}, signed={"y"})
-    assert table.rows == [["A", "50.0 %", "+2.0"], ["B", "25.0 %", ""]]
 
 
 def test_points_beside_each_other_show_the_means_within_the_limits(ax):

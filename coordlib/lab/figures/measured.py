@@ -1,8 +1,8 @@
 """Figures and tables of results, each number with its 95 % interval."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -71,7 +71,7 @@ def interval_text(
     result: Result,
     quantity: Quantity,
     *,
-    percent: bool = True,
+    unit: Literal["%", "points", ""] = "%",
     digits: int = 1,
     signed: bool = False,
 ) -> str:
@@ -81,71 +81,27 @@ def interval_text(
     ----------
     result : Result
     quantity : Quantity
-    percent : bool
-        Whether it is a share.
+    unit : {"%", "points", ""}
+        Per cent of a share, percentage points of a difference of shares (what a pair of
+        shares always has), or none.
     digits : int
         After the point.
     signed : bool
-        Whether to write a plus; always with a difference.
+        Whether to write a plus; always with a difference and with points.
 
     Returns
     -------
     str
         Without an interval for a single seed.
     """
-    sign = "+" if signed or isinstance(quantity, tuple) else ""
-    scale, unit = (100, " %") if percent else (1, "")
-    numbers = [scale * number for number in estimate(result, quantity)]
+    if unit and isinstance(quantity, tuple):
+        unit = "points"
+    sign = "+" if signed or unit == "points" or isinstance(quantity, tuple) else ""
+    numbers = [(100 if unit else 1) * n for n in estimate(result, quantity)]
     middle, low, high = (f"{number:{sign}.{digits}f}" for number in numbers)
+    written = f"{middle} {unit}".rstrip()
     known = all(map(math.isfinite, numbers))
-    return f"{middle}{unit} [{low}, {high}]" if known else f"{middle}{unit}"
-
-
-def measured_table(
-    result: Result,
-    rows: Mapping[str, Mapping[str, Any]],
-    columns: Mapping[str, Mapping[str, Any]],
-    *,
-    percent: bool | Collection[str] = True,
-    signed: Collection[str] = (),
-    digits: int = 1,
-) -> Table:
-    """Set out numbers with their intervals.
-
-    Parameters
-    ----------
-    result : Result
-    rows, columns : mapping of str to mapping
-        By name the axes of a row, and the metric and axes of a column; together they
-        select what stands in a cell. What a row lacks stays empty.
-    percent : bool or collection of str
-        Whether the numbers are shares, or the names of the columns where they are.
-    signed : collection of str
-        Names of the columns of gains, which are written with a sign.
-    digits : int
-        After the point.
-
-    Returns
-    -------
-    Table
-    """
-    shares = (columns if percent else ()) if isinstance(percent, bool) else percent
-    cells = [
-        [
-            interval_text(
-                *(result, row | column),
-                percent=name in shares,
-                signed=name in signed,
-                digits=digits,
-            )
-            if result.select(**row, **column)
-            else ""
-            for name, column in columns.items()
-        ]
-        for row in rows.values()
-    ]
-    named = [[name, *line] for name, line in zip(rows, cells, strict=True)]
-    return Table(["", *columns], named)
+    return f"{written} [{low}, {high}]" if known else written
 
 
 def spread_table(
@@ -162,7 +118,8 @@ def spread_table(
     Parameters
     ----------
     result, rows, columns
-        As for :func:`measured_table`.
+        By name the axes of a row, and the metric and axes of a column; together they
+        select what stands in a cell.
     corner : str
         What stands above the names of the rows.
     scale : float
