@@ -1,4 +1,20 @@
-// What the theme's and Sphinx's HTML lacks for a screen reader.
+// What the theme's and Sphinx's HTML lacks.
+
+// Formulas are set a few at a time: all at once, a slow phone would not answer meanwhile.
+const FEW = 4;
+const pause = () => new Promise((over) => setTimeout(over));
+
+async function setFormulas() {
+  const formulas = [...document.querySelectorAll(".math")];
+  for (let first = 0; first < formulas.length; first += FEW) {
+    await MathJax.typesetPromise(formulas.slice(first, first + FEW));
+    await pause();
+  }
+}
+
+(window.MathJax ??= {}).startup = { pageReady: setFormulas };
+
+// For a screen reader.
 
 // The logo and the search button stand in no landmark.
 const sidebar = document.querySelector("#pst-primary-sidebar");

@@ -155,6 +155,10 @@ def test_nothing_is_cut_off_on_paper(tab):
     tab.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
 
 
+def test_every_formula_is_set(tab):
+    assert not tab.page.locator(".math:not(:has(mjx-container, .math))").count()
+
+
 def test_pictures_are_described(tab):
     alts = tab.page.locator(".bd-article img:not(.toggler)").evaluate_all(
         "pictures => pictures.map((e) => e.getAttribute('alt') ?? '')"
