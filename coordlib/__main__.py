@@ -207,12 +207,9 @@ def _check(options: argparse.Namespace) -> None:
             f"give a NAME or --plan, got {options.name} and {options.plan}"
         )
     if options.name is not None and options.name.startswith(SPEED):
-        raise ValueError(f"{options.name} is a benchmark; {_how_to_measure(options)}")
-
-
-def _how_to_measure(options: argparse.Namespace) -> str:
-    """Which command measures a benchmark."""
-    return f"run 'python -m benchmarks {options.name.removeprefix(SPEED)}'"
+        raise ValueError(
+            f"{options.name} is a benchmark; run '{results.command(options.name)}'"
+        )
 
 
 def _list() -> None:
@@ -287,7 +284,9 @@ def _show_speed(options: argparse.Namespace) -> None:
     result = results.best(options.name, options.results)
     if result is None or options.preset not in (None, result.preset):
         at = f" at {options.preset}" if options.preset else ""
-        raise ValueError(f"no result of {options.name}{at}; {_how_to_measure(options)}")
+        raise ValueError(
+            f"no result of {options.name}{at}; run '{results.command(options.name)}'"
+        )
     _print(result)
 
 

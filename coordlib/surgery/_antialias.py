@@ -22,8 +22,10 @@ from coordlib.surgery._kinds import (
     ACTIVATIONS,
     AVERAGE_POOLS,
     CONVS,
+    LAZY,
     MAX_POOLS,
     is_blur,
+    is_lazy,
     per_axis,
     rank_of_pool,
 )
@@ -273,7 +275,8 @@ class _Antialias:
                 continue
             dense = dense_form(conv)
             if dense is None:
-                how = "a subclass that with stride 1 computes something else"
+                other = "a subclass that with stride 1 computes something else"
+                how = LAZY if is_lazy(conv) else other
                 self.unchanged.append(Change(name, what, how))
                 continue
             self.model = put(self.model, name, dense)

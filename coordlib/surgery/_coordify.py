@@ -8,7 +8,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from coordlib.layers.add_coords import AddCoords, Axes, WithR
 from coordlib.surgery._blurred import bare_type, bare_view, hand_on
-from coordlib.surgery._kinds import COORD_CONVS
+from coordlib.surgery._kinds import COORD_CONVS, LAZY, is_lazy
 from coordlib.surgery._names import check_model, copied, put
 from coordlib.surgery._report import Change, Report, finish
 
@@ -175,6 +175,8 @@ def _kind(layer: nn.Module) -> str:
 
 def _obstacle(conv: nn.Module, kinds: Container[type]) -> str:
     """Why a convolution cannot become another layer; empty if it can."""
+    if is_lazy(conv):
+        return LAZY
     if is_parametrized(conv):
         return "its weight is computed from others (torch.nn.utils.parametrize)"
     if bare_type(conv) not in kinds:

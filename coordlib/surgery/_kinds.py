@@ -6,6 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from coordlib import layers
 
@@ -50,7 +51,12 @@ _OWN = tuple(
     if isinstance(layer, type)
 )
 
+LAZY = "a lazy layer, which has no weight before the model has run once"
 _BLUR_NAME = re.compile(r"(Max)?BlurPool([123][dD])?")
+
+
+def is_lazy(module: nn.Module) -> bool:
+    return isinstance(module, LazyModuleMixin)
 
 
 def is_norm(module: nn.Module) -> bool:

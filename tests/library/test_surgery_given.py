@@ -106,3 +106,15 @@ def test_an_activation_that_a_normalisation_calls_too_is_not_blurred_there():
     steady, report = antialias(net, first_conv=True)
     assert "right after it" in report.changed[1].how
     assert steady(x).shape == net(x).shape
+
+
+def test_a_lazy_layer_stays_and_is_said_to_have_no_weight_yet():
+    lazy = nn.LazyConv2d(4, 3, stride=2)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), lazy)
+    reports = (
+        antialias(model, first_conv=True)[1],
+        coordify(model, which="all")[1],
+    )
+    for report in reports:
+        (kept,) = report.unchanged
+        assert kept.name == "2" and "before the model has run once" in kept.how

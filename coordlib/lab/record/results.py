@@ -351,10 +351,7 @@ def _is_number(value: object) -> bool:
 def _again(file: Path) -> str:
     """How to measure anew what a file should hold."""
     experiment, _, preset = file.stem.rpartition(".")
-    if experiment.startswith("speed-"):
-        return f"run 'python -m benchmarks {experiment.removeprefix('speed-')}'"
-    again = command(experiment, preset, file.parent, force=True)
-    return f"run the experiment again with '{again}'"
+    return f"run '{command(experiment, preset, file.parent, force=True)}'"
 
 
 def command(
@@ -364,7 +361,10 @@ def command(
     *,
     force: bool = False,
 ) -> str:
-    """The command that measures an experiment, as a shell takes it."""
+    """The command that measures an experiment or a benchmark, as a shell takes it."""
+    if experiment.startswith("speed-"):
+        name, _, device = experiment.removeprefix("speed-").partition("-")
+        return f"python -m benchmarks {name}" + (device and f" --device {device}")
     words = ["python", "-m", "coordlib", "run", experiment]
     words += ["--preset", preset] if preset else []
     words += ["--force"] if force else []
