@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from coordlib.arguments import check_floating
 from coordlib.grid import Shift, kept_places, shift
 
 Stride = tuple[int | Fraction, ...]
@@ -170,6 +171,7 @@ def _output_shifts(
 ) -> list[tuple[Tensor, Tensor | None]]:
     """Give each candidate for the shifted output with the mask of valid places."""
     if rule.mode == "fourier":
+        check_floating("what f gives", y)
         by = tuple(float(d / r) for d, r in zip(s, rule.stride, strict=True))
         return [(shift(y, by, "fourier"), None)]
     fractions = [d / Fraction(r) for d, r in zip(s, rule.stride, strict=True)]

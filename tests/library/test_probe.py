@@ -422,3 +422,10 @@ def test_answers_that_are_yes_or_no_are_compared():
 def test_a_map_that_gives_nothing_is_refused(f):
     with pytest.raises(ValueError, match="f must give some values, got shape"):
         probe(f, picture(), [(0, 1)])
+
+
+@pytest.mark.parametrize("f", [lambda x: x > 0, lambda x: x.long()])
+def test_only_floating_outputs_move_by_fractions(f):
+    x = torch.rand(1, 1, 8, 8)
+    with pytest.raises(TypeError, match="what f gives must"):
+        probe(f, x, [(0.5, 0)], mode="fourier")
