@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
                 _ledger(options)
             case "probe":
                 _probe(options)
-            case "run" if options.plan:
+            case "run" if options.plan is not None:
                 how = {"where": options.results, "device": options.device}
                 how["dry_run"] = options.dry_run
                 plans.run_plan(options.plan, options.minutes, **how)
@@ -206,6 +206,13 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError(
             f"give a NAME or --plan, got {options.name} and {options.plan}"
         )
+    if options.plan is None and options.dry_run:
+        raise ValueError("--dry-run goes with --plan")
+    if options.plan is not None:
+        own = [f"--{o}" for o in ("preset", "dask") if getattr(options, o) is not None]
+        own += ["--force"] * options.force + ["--seeds"] * (options.seeds != 1)
+        if own:
+            raise ValueError(f"a plan has its own {', '.join(own)}: leave it out")
     if options.name is not None and options.name.startswith(SPEED):
         raise ValueError(
             f"{options.name} is a benchmark; run '{results.command(options.name)}'"

@@ -118,7 +118,8 @@ def _candidates(input: Tensor, stride: tuple[int, ...], ceil_mode: bool) -> Tens
         input = input.unsqueeze(0)
     if ceil_mode:
         input = _filled_up(input, stride)
-    return _components(input, stride).flatten(0, len(stride))
+    # A copy: the module may write into what it is given.
+    return _components(input, stride).flatten(0, len(stride)).clone()
 
 
 @fx.wrap
@@ -240,13 +241,17 @@ def _exact_norm(parts: Tensor, norm: float) -> Tensor:
     not, after scaling by the largest value of the sample.
     """
     size = parts.abs().to(torch.promote_types(parts.dtype, torch.float32)).flatten(2)
+    # What is infinite or no number is larger than all numbers together.
+    wild = ~size.isfinite()
+    beyond = wild.any(2).long() * 2**62
+    size = size.where(~wild, 0)
     largest = size.amax((1, 2), keepdim=True)
     size = size / largest.where(largest > 0, 1)
     if norm == math.inf:
-        return (size.amax(2) * 2**30).long()
+        return (size.amax(2) * 2**30).long() + beyond
     if norm == 2:
         size = size.square()
-    return (size * 2**30).long().sum(2)
+    return (size * 2**30).long().sum(2) + beyond
 
 
 class PolyphasePool1d(_PolyphasePool):

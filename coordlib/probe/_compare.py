@@ -97,8 +97,14 @@ def strides_told(size: Iterable[int], made: Iterable[int]) -> Stride:
 
 
 def _stride(n: int, m: int) -> int | Fraction:
-    # Where a border was lost, 13 places out of 27, say, the whole number is meant.
-    whole = round(max(n, m) / max(min(n, m), 1))
+    # Where a border was lost, 13 places out of 27, or 8 out of 12, the whole number
+    # below is meant; the one above where that, rounded up, gives this size, or nearly.
+    large, small = max(n, m), max(min(n, m), 1)
+    whole = large // small
+    above = whole + 1
+    nearly = 4 * (above * small - large) <= small
+    if large % small and (nearly or -(-large // above) == small):
+        whole = above
     return whole if n >= m or whole == 1 else Fraction(1, whole)
 
 
@@ -199,7 +205,7 @@ def difference(a: Tensor, b: Tensor, kept: Tensor | None, axes: int) -> Sides:
     """Compare the two sides over the kept places of the last ``axes`` axes."""
     # In half precision the norm of a map overflows; of integers there is none.
     one, other = at_least_single(a), at_least_single(b)
-    apart, compared = (one - other).abs(), other
+    apart, compared = torch.where(one == other, 0, (one - other).abs()), other
     if kept is not None:
         apart, compared = torch.where(kept, apart, 0), torch.where(kept, other, 0)
     norm, distance = float(compared.norm()), float(apart.norm())

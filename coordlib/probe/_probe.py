@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
+from math import isfinite
 from typing import Any, Literal
 
 import torch
@@ -85,7 +86,7 @@ class Probe:
         """The shifts to which the map is exactly equivariant (or invariant)."""
         bound = self.tolerance * max(self.scale, torch.finfo(torch.float32).tiny)
         exact = zip(self.shifts, self.largest.tolist(), strict=True)
-        return [s for s, worst in exact if worst <= bound]
+        return [s for s, worst in exact if worst <= bound and isfinite(worst)]
 
     @property
     def is_exact(self) -> bool:
@@ -159,9 +160,10 @@ def probe(
     stride : int, Fraction or tuple of them, optional
         Input pixels to one output pixel, per shifted axis; ``Fraction(1, 2)`` for what
         doubles the size. If it is not given, the sizes tell: their ratio, or the
-        nearest whole number (one over it, where the output is larger) if neither is a
-        multiple of the other, as where a border is lost. A border as wide as what is
-        left misleads, and so does a resize by 1.5: give the stride there.
+        whole number below it (one over it, where the output is larger) if neither is a
+        multiple of the other, as where a border is lost; the one above if that gives
+        such sizes, rounded up. A border as wide as what is left misleads, and so does a
+        resize by 1.5: give the stride there.
     between : {"nearest", "linear"}
         How the output is moved when the shift is no multiple of the stride: by
         whichever neighbouring whole shift fits best, or by linear interpolation;

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
 
 
@@ -38,7 +39,9 @@ def watched(
 
     handles = [watch(name) for name in names]
     try:
-        yield
+        # What torch.compile has compiled would call no hooks.
+        with torch.compiler.set_stance("force_eager"):
+            yield
     finally:
         for handle in handles:
             handle.remove()

@@ -22,6 +22,7 @@ from coordlib.surgery._kinds import (
     ACTIVATIONS,
     AVERAGE_POOLS,
     CONVS,
+    COORD_CONVS,
     LAZY,
     MAX_POOLS,
     is_blur,
@@ -312,7 +313,14 @@ class _Antialias:
             if place is not None and place.targets:
                 return place, str(place)
         # Blurring one pixel at a time commutes with mixing channels.
-        if places <= {None} and max(conv.kernel_size) == 1 and not any(_padding(conv)):
+        # Not so a layer that sees where it is: on a smaller map it would see others.
+        blind = not isinstance(conv, COORD_CONVS)
+        if (
+            blind
+            and places <= {None}
+            and max(conv.kernel_size) == 1
+            and not any(_padding(conv))
+        ):
             return Place((Target(name, (0,)),)), "blur and subsample before it"
         how = "blur and subsample right after it, for no place was found further on"
         return Place((Target(name),)), how

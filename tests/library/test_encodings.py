@@ -288,3 +288,17 @@ def test_an_axis_of_length_1_takes_the_middle_of_a_learnt_table():
     for size in (1, 1), (1, 5), (3, 1), (1, 4):
         added = layer(torch.zeros(1, 2, *size))[0]
         assert torch.allclose(added, unit_grid(size), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.complex64])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda dtype: FourierFeatures(3, dtype=dtype),
+        lambda dtype: SinusoidalEncoding(3, dtype=dtype),
+        lambda dtype: LearnedEncoding((4, 4), 3, dtype=dtype),
+    ],
+)
+def test_a_code_is_of_floating_point(make, dtype):
+    with pytest.raises(TypeError, match="dtype must be a floating point type"):
+        make(dtype)

@@ -418,3 +418,13 @@ def test_in_half_precision_the_choice_is_that_of_single_precision():
     x = (30_000 * torch.randn(50, 1, 8, generator=made)).clamp(-6e4, 6e4).half()
     pool = PolyphasePool1d(return_phase=True)
     assert torch.equal(pool(x)[1], pool(x.float())[1])
+
+
+@pytest.mark.parametrize("norm", [1, 2, math.inf])
+@pytest.mark.parametrize("wild", [math.inf, math.nan])
+def test_what_is_no_finite_number_is_kept(norm, wild):
+    x = torch.rand(1, 1, 8, 8)
+    x[0, 0, 3, 3] = wild
+    pool = PolyphasePool2d(2, norm=norm)
+    for shift in range(4):
+        assert not pool(x.roll(shift, 3)).isfinite().all()

@@ -141,3 +141,12 @@ def test_what_gives_no_scores_is_told(given, error, message):
 def test_scores_are_a_module():
     with pytest.raises(TypeError, match=r"scores must be a torch.nn.Module, got"):
         PolyphasePool2d(scores=torch.zeros(4))
+
+
+def test_a_scorer_that_writes_into_its_input_leaves_the_picture():
+    scores = nn.Sequential(nn.ReLU(inplace=True), nn.Conv1d(1, 1, 1))
+    pool = PolyphasePool1d(2, scores=scores)
+    x = torch.linspace(-1, 1, 8)[None, None]
+    before = x.clone()
+    pool(x)
+    assert torch.equal(x, before)

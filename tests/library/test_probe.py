@@ -1,6 +1,7 @@
 """The probe: what it calls equivariant is, and what it does not is not."""
 
 from fractions import Fraction
+from math import inf
 
 import pytest
 import torch
@@ -429,3 +430,14 @@ def test_only_floating_outputs_move_by_fractions(f):
     x = torch.rand(1, 1, 8, 8)
     with pytest.raises(TypeError, match="what f gives must"):
         probe(f, x, [(0.5, 0)], mode="fourier")
+
+
+def test_an_infinity_that_stays_where_it_is_is_not_exact():
+    fixed = torch.arange(8) == 3
+    found = probe(lambda x: torch.where(fixed, inf, x), picture(), [(0, 1)])
+    assert not found.is_exact
+
+
+def test_infinities_that_move_along_are_exact():
+    found = probe(lambda x: torch.where(x > 0.5, x, -inf), picture(), [(0, 1)])
+    assert found.is_exact

@@ -251,3 +251,23 @@ def test_an_output_without_values_is_skipped():
     found = probe_layers(net, picture(), [(0, 1)])
     assert found.first_inexact is None
     assert "holds no values" in found.skipped["1"]
+
+
+def test_the_borders_that_a_lenet_loses_hide_no_stride():
+    lenet = nn.Sequential(
+        *(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2)),
+        *(nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2)),
+    )
+    found = probe_layers(lenet, torch.rand(1, 1, 36, 36), [(0, 4)], mode="cropped")
+    assert found.first_inexact is None
+    assert found.probes["5"].stride == (4, 4)
+
+
+def test_layers_of_a_compiled_network_are_watched():
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()).eval()
+    compiled = torch.compile(net, backend="eager")
+    x = torch.rand(1, 1, 8, 8)
+    with torch.no_grad():
+        compiled(x)
+    found = probe_layers(compiled, x, [(0, 1)], mode="cropped")
+    assert len(found.probes) >= 2

@@ -9,6 +9,7 @@ from test_surgery_everywhere import pictures, straight
 from torch import nn
 from torch.testing import assert_close
 
+from coordlib.layers import CoordConv2d
 from coordlib.surgery import antialias, coordify, plain
 
 
@@ -118,3 +119,9 @@ def test_a_lazy_layer_stays_and_is_said_to_have_no_weight_yet():
     for report in reports:
         (kept,) = report.unchanged
         assert kept.name == "2" and "before the model has run once" in kept.how
+
+
+def test_a_coordconv_of_one_pixel_sees_the_coordinates_that_it_saw():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), CoordConv2d(8, 8, 1, stride=2)).eval()
+    x = torch.rand(1, 3, 18, 18)
+    assert_close(antialias(net, filter_size=1)[0](x), net(x))
