@@ -265,7 +265,7 @@ def test_a_damaged_file_is_named_with_the_remedy(tmp_path, damage, message):
     with pytest.raises(ResultError, match=message) as caught:
         results.load(file)
     assert str(file) in str(caught.value)
-    assert "run the experiment again" in str(caught.value)
+    assert "run 'python -m coordlib run trial" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
