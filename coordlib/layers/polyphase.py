@@ -155,11 +155,13 @@ def _pool(
     axes = zip(steps, stride, strict=True)
     phase = torch.stack([best // step % s for step, s in axes], 1)
     kept = parts[(sample, *phase.unbind(1))]
-    if scores is not None and (scores.requires_grad or torch.jit.is_tracing()):
+    # Within torch.vmap no tensor tells that it requires a gradient.
+    if scores is not None and (torch.is_grad_enabled() or torch.jit.is_tracing()):
         # Nothing is added but the gradient that a mixture of all would have.
         shares = scores.softmax(1)
         nothing = (shares - shares.detach()).to(each.dtype)
-        kept = kept + (nothing[(..., *[None] * (rank + 1))] * each.detach()).sum(1)
+        mixed = each.where(each.isfinite(), 0).detach()
+        kept = kept + (nothing[(..., *[None] * (rank + 1))] * mixed).sum(1)
     return kept, phase
 
 

@@ -183,7 +183,8 @@ def _skeleton(model: nn.Module) -> nn.Module:
     last = any(map(_is_channels_last, skeleton.parameters()))
     for layer in skeleton.modules():
         kind = type(layer)
-        plain = kind in (nn.BatchNorm1d, nn.BatchNorm2d)
+        # One that train() leaves in evaluation keeps its statistics.
+        plain = kind in (nn.BatchNorm1d, nn.BatchNorm2d) and layer.training
         if plain and layer.affine and layer.track_running_stats and layer.momentum:
             layer.forward = partial(_normalised, layer)
         elif kind is nn.Conv2d and last and layer.padding_mode == "zeros":
@@ -208,6 +209,8 @@ def _with_channels_last(layer: nn.Conv2d, inputs: tuple[Tensor]) -> Tensor:
 
 
 def _greatest(layer: nn.MaxPool2d, x: Tensor) -> Tensor:
+    if x.ndim != 4:  # a picture without a batch, to torch
+        return nn.MaxPool2d.forward(layer, x)
     own = layer.kernel_size, layer.stride, layer.padding, layer.dilation
     return _StackedMaxPool.apply(x, *own, layer.ceil_mode)
 

@@ -346,8 +346,16 @@ def _chosen(
     if len(samples) != len(models) or not all(own.numel() for own in samples):
         raise ValueError(
             f"samples must be one tensor of at least one index for each of "
-            f"{len(models)} models, got {[len(own) for own in samples]}"
+            f"{len(models)} models, got {[own.numel() for own in samples]}"
         )
+    for own in samples:
+        if own.dtype != torch.long or own.ndim != 1:
+            raise TypeError(
+                "samples must be indices, 1-D tensors of int64, got "
+                f"{own.dtype} of shape {tuple(own.shape)}"
+            )
+        if own.min() < 0 or own.max() >= len(inputs):
+            raise ValueError(f"samples must be indices of {len(inputs)} inputs")
     return [own.cpu() for own in samples]
 
 
@@ -381,8 +389,11 @@ def _check_networks(
         {name: (t.shape, t.dtype, t.requires_grad) for name, t in _weights(model)}
         for model in models
     ]
-    if any(shape != shapes[0] for shape in shapes):
+    if any(shape != shapes[0] for shape in shapes) or len(set(map(repr, models))) > 1:
         raise ValueError("models must all be of one shape to be trained side by side")
+    tensors = [id(t) for model in models for _, t in _weights(model)]
+    if len(set(tensors)) < len(tensors):
+        raise ValueError("models must not share weights to be trained side by side")
 
 
 def _weights(model: nn.Module) -> list[tuple[str, Tensor]]:
