@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coordlib.arguments import check_integer, check_tensor
+from coordlib.arguments import check_dtype, check_integer, check_tensor
 
 
 def check_input(input: Tensor, rank: int) -> None:
@@ -31,6 +31,12 @@ def check_map(input: Tensor, rank: int | None = None) -> int:
     if not input.is_floating_point():
         raise TypeError(f"input must be floating point, got {input.dtype}")
     return input.ndim - 2
+
+
+def check_own_dtype(dtype: Any) -> None:
+    """Refuse what is no type for the numbers of a layer; None is the default."""
+    if dtype is not None:
+        check_dtype("dtype", dtype)
 
 
 def per_axis(name: str, value: Any, rank: int, at_least: int = 1) -> tuple[int, ...]:

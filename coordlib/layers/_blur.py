@@ -9,7 +9,7 @@ from torch import Tensor
 
 from coordlib.arguments import check_choice, check_dtype, check_integer
 from coordlib.layers import _pooling
-from coordlib.layers._arguments import per_axis
+from coordlib.layers._arguments import check_own_dtype, per_axis
 from coordlib.layers._fixed import Fixed
 
 # Far beyond any use, and soon computed; the numbers of a longer row would not be.
@@ -110,8 +110,7 @@ class Blur(Fixed):
         self.padding_mode = padding_mode
         # A buffer, so that it moves with the model and no initialisation of weights
         # finds it; not persistent, so that state dicts stay those of the plain network.
-        if dtype is not None:
-            check_dtype("dtype", dtype)
+        check_own_dtype(dtype)
         shape = channels or 1, 1, *self.filter_size
         kernel = torch.empty(shape, device=device, dtype=dtype)
         self.register_buffer("kernel", kernel, persistent=False)

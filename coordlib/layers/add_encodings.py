@@ -10,8 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_dtype, check_integer, check_positive
-from coordlib.layers._arguments import channels_last, check_map, laid_out_last
+from coordlib.arguments import check_integer, check_positive
+from coordlib.layers._arguments import (
+    channels_last,
+    check_map,
+    check_own_dtype,
+    laid_out_last,
+)
 from coordlib.layers.encodings import geometric
 
 __all__ = ["AddLearnedEncoding", "AddSinusoidalEncoding"]
@@ -122,8 +127,7 @@ class AddLearnedEncoding(nn.Module):
     ) -> None:
         super().__init__()
         check_integer("channels", channels)
-        if dtype is not None:
-            check_dtype("dtype", dtype)
+        check_own_dtype(dtype)
         if isinstance(size, str) or not isinstance(size, Sequence):
             raise TypeError(f"size must be a sequence of integers, got {size!r}")
         if len(size) not in _RESIZED:

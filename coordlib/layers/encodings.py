@@ -15,14 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import (
-    check_dtype,
-    check_integer,
-    check_positive,
-    check_seed,
-    check_tensor,
-)
-from coordlib.layers._arguments import no_autocast
+from coordlib.arguments import check_integer, check_positive, check_seed, check_tensor
+from coordlib.layers._arguments import check_own_dtype, no_autocast
 
 __all__ = ["FourierFeatures", "LearnedEncoding", "SinusoidalEncoding"]
 
@@ -84,7 +78,7 @@ class FourierFeatures(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        _check_dtype(dtype)
+        check_own_dtype(dtype)
         check_integer("waves", waves)
         check_integer("axes", axes)
         check_positive("scale", scale)
@@ -152,7 +146,7 @@ class SinusoidalEncoding(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        _check_dtype(dtype)
+        check_own_dtype(dtype)
         check_integer("octaves", octaves)
         self.axes = check_integer("axes", axes)
         frequencies = torch.empty(octaves, device=device, dtype=dtype)
@@ -217,7 +211,7 @@ class LearnedEncoding(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        _check_dtype(dtype)
+        check_own_dtype(dtype)
         check_integer("features", features)
         if not isinstance(size, Sequence) or not size:
             raise TypeError(f"size must be a sequence of integers, got {size!r}")
@@ -269,11 +263,6 @@ def _looked_up(
         for axis, (table, n) in enumerate(zip(tables, size, strict=True))
     ]
     return torch.cat(codes, -1).to(dtype)
-
-
-def _check_dtype(dtype: torch.dtype | None) -> None:
-    if dtype is not None:
-        check_dtype("dtype", dtype)
 
 
 def _types(positions: Tensor, own: Tensor) -> tuple[torch.dtype, torch.dtype]:

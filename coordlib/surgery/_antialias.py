@@ -314,13 +314,8 @@ class _Antialias:
                 return place, str(place)
         # Blurring one pixel at a time commutes with mixing channels.
         # Not so a layer that sees where it is: on a smaller map it would see others.
-        blind = not isinstance(conv, COORD_CONVS)
-        if (
-            blind
-            and places <= {None}
-            and max(conv.kernel_size) == 1
-            and not any(_padding(conv))
-        ):
+        mixes = max(conv.kernel_size) == 1 and not any(_padding(conv))
+        if places <= {None} and mixes and not isinstance(conv, COORD_CONVS):
             return Place((Target(name, (0,)),)), "blur and subsample before it"
         how = "blur and subsample right after it, for no place was found further on"
         return Place((Target(name),)), how

@@ -152,14 +152,14 @@ def test_a_scorer_that_writes_into_its_input_leaves_the_picture():
     assert torch.equal(x, before)
 
 
-def test_an_infinity_in_a_component_that_is_dropped_stays_there():
-    pool = PolyphasePool1d(2, scores=First())
-    x = torch.tensor([[[1.0, -torch.inf, 2.0, 0.0]]], requires_grad=True)
-    assert torch.equal(pool(x), x[..., ::2])
-
-
 class First(nn.Module):
     """Scores the first component of each sample highest."""
 
     def forward(self, x):
         return torch.tensor([1.0, 0.0])
+
+
+def test_an_infinity_in_a_component_that_is_dropped_stays_there():
+    pool = PolyphasePool1d(2, scores=First())
+    x = torch.tensor([[[1.0, -torch.inf, 2.0, 0.0]]], requires_grad=True)
+    assert torch.equal(pool(x), x[..., ::2])
