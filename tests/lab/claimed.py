@@ -22,7 +22,7 @@ def claim(*clauses, gates=None, **more):
         "measured": "{a:.1f}",
         "reading": Reading(gates or {}, clauses),
     }
-    return Claim("X1", "source", "c", "1", "somewhere", "page", **(told | more))
+    return Claim("X1", "source", "t", "c", "1", "somewhere", "page", **(told | more))
 
 
 def result(a, b=0.0):

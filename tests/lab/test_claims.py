@@ -7,6 +7,7 @@ from coordlib.lab.record.claims import Clause, Reading
 
 EVIDENCE = """- id: A
   source: s
+  title: t
   claim: c
   figure: f
   where: not located

@@ -830,7 +830,7 @@ def the_data():
         {"device": torch.device("cpu")},
         {"device": "record"},
     )
-    claim = ledger.Claim("A01", "ours", "a", "b", "c", "d")
+    claim = ledger.Claim("A01", "ours", "t", "a", "b", "c", "d")
     yield Call(
         "decide",
         ledger.decide,

@@ -34,6 +34,7 @@ from coordlib.lab.record import (
     ledger,
     ledger_figure,
     ledger_html,
+    ledger_overview,
     results,
     task,
     verdicts,
@@ -666,7 +667,7 @@ def the_verdicts():
         {"spread": "number", "delta": "number", "arms": "choice"},
         {"spread": {"zero"}},
     )
-    claim = ledger.Claim("A01", "ours", "a", "b", "c", "d")
+    claim = ledger.Claim("A01", "ours", "t", "a", "b", "c", "d")
     entry = ledger.decide(claim, {})
     yield Call("as_rows", ledger.as_rows, {"entries": [entry]}, {"entries": "list"})
     for name, function in (
@@ -675,7 +676,7 @@ def the_verdicts():
     ):
         yield Call(name, function, {"entry": entry}, {"entry": "record"})
     yield Call(
-        "overview", ledger_figure.overview, {"entries": [entry]}, {"entries": "list"}
+        "overview", ledger_overview.overview, {"entries": [entry]}, {"entries": "list"}
     )
     texts = {"text": "a", "name": "b.csv", "kind": "text/csv"}
     yield Call(

@@ -7,7 +7,8 @@ from made import result_rows
 from coordlib.lab.record import ledger, ledger_html, results
 from coordlib.lab.record.claims import Clause
 from coordlib.lab.record.judging import decide
-from coordlib.lab.record.ledger_figure import overview, row_figure
+from coordlib.lab.record.ledger_figure import row_figure
+from coordlib.lab.record.ledger_overview import overview
 from coordlib.lab.record.result import Result, rows
 
 
@@ -80,7 +81,8 @@ def test_the_page_shows_the_rules_of_what_is_not_measured(tmp_path):
     assert ledger_html.open_rows(entries).count("no result of") == len(ids)
 
 
-NAIVE = """- {id: X1, source: s, claim: c, figure: f, where: w, page: p, evidence: {
+NAIVE = """- {id: X1, source: s, title: t, claim: c, figure: f, where: w, page: p,
+  evidence: {
   experiment: pictures, scale: reduced, design: "5 seeds, paired", decided: before,
   quantities: {before: {metric: gain, way: before}}, measured: "{before:+.0%}",
   clauses: [{difference: {harm: -before}, delta: 0.1, reason: much}]}}

@@ -18,7 +18,8 @@ from coordlib.lab.record import derived, ledger, ledger_html, results
 from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.claims import Claim, Clause, Reading
 from coordlib.lab.record.ledger import decide
-from coordlib.lab.record.ledger_figure import MARKS, overview, row_figure
+from coordlib.lab.record.ledger_figure import BLUE, MARKS, row_figure
+from coordlib.lab.record.ledger_overview import overview
 from coordlib.lab.record.result import Result, rows
 from coordlib.lab.record.verdicts import VERDICTS
 
@@ -193,7 +194,7 @@ def test_a_claim_without_a_measurement_stays_open():
     for measured in ({}, {"trial": Result("trial", "cpu", {})}):
         entry = decide(asked, measured)
         assert (entry.verdict, entry.because) == ("not tested", "no result of trial")
-    open_ = Claim("X1", "source", "c", "1", "somewhere", "page")
+    open_ = Claim("X1", "source", "t", "c", "1", "somewhere", "page")
     assert decide(open_, {}).because == "nothing answers it yet"
 
 
@@ -330,7 +331,7 @@ def test_the_downloads_hold_every_row_and_column(entries):
         assert set(row) <= documented
         assert row["verdict"] == flat["verdict"]
         assert json.loads(flat["clauses"]) == row["clauses"]
-    assert ledger.to_csv([]).startswith("id,source,claim")
+    assert ledger.to_csv([]).startswith("id,source,title,claim")
 
 
 def test_each_row_has_an_address_and_a_line_to_quote(entries):
@@ -349,7 +350,7 @@ def test_no_short_form_keeps_silent_about_another_reading(entries):
         for name, judged in entry.also.items():
             assert f"{name}: {judged.verdict}" in line
         assert (entry.claim.id in told) == bool(entry.differing)
-        (row,) = re.findall(rf">{entry.claim.id} ([^<]+)<", drawn)
+        (row,) = re.findall(rf"<li>[^>]*#{entry.claim.id}\".*?</li>", drawn)
         for judged in entry.differing.values():
             assert MARKS[judged.verdict] in row.partition("otherwise")[2]
 
@@ -365,11 +366,36 @@ def test_the_filters_know_every_verdict_source_and_chapter_of_a_row(entries):
 def test_the_picture_shows_every_row_and_each_figure_says_itself_in_words(entries):
     picture = overview(entries)
     assert 'role="group"' in picture  # its links are reached by keyboard
-    assert all(f'href="#{name}"' in picture for name in IDS)
+    shown = re.findall(r"</span> ([^<]+)</span>: \d+</p>(.*?)</ul>", picture)
+    for verdict, group in shown:
+        listed = re.findall(r'href="#(\w+)"', group)
+        assert listed == [e.claim.id for e in entries if e.verdict == verdict]
+    assert sorted(re.findall(r'href="#(\w+)"', picture)) == sorted(IDS)
     for entry in entries:
         drawn = row_figure(entry)
         assert "nan" not in drawn and "inf" not in drawn
         assert not drawn or 'role="img" aria-label="' in drawn
+
+
+def test_the_picture_draws_the_clause_that_decides_and_opens_what_is_not_judged():
+    clauses = [
+        Clause("large", "difference", "a", MATTERS),
+        Clause("small", "difference", "a - b", MATTERS),
+    ]
+    full, ticked = f'fill="{BLUE}"', 'y1="22%"'
+
+    def drawn(*args, **more):
+        return overview([judge(*args, **more)]).partition("<li>")[2]
+
+    both = drawn(FIVE, 0.5, clauses=clauses)
+    assert (both.count("<circle"), both.count(ticked)) == (1, 1)
+    assert full in drawn(FIVE)
+    assert full not in drawn(FIVE[:4])  # too few seeds
+    assert full not in drawn(FIVE, gates={"learned": "a > 1000"})
+    exact = Clause("all", "exact", "a > 0")
+    assert "every case tried" in drawn(FIVE, clauses=(exact,))
+    often = Clause("often", "always", "a > 0")
+    assert "5 of 5 seeds get there" in drawn(FIVE, clauses=(often,))
 
 
 def test_the_sources_figure_is_a_mark_on_the_line():
@@ -408,7 +434,7 @@ def test_the_terminal_prints_verdict_scale_and_what_comes_next(capsys):
     assert main(["ledger", "--format", "json"]) == 0
     assert [row["id"] for row in json.loads(capsys.readouterr().out)] == IDS
     assert main(["ledger", "--format", "csv"]) == 0
-    assert capsys.readouterr().out.startswith("id,source,claim")
+    assert capsys.readouterr().out.startswith("id,source,title,claim")
 
 
 def test_the_terminal_reads_another_folder(tmp_path, capsys):

@@ -22,8 +22,12 @@ NOT_MEASURED = "not measured"
 """What stands in place of a gate's condition while nothing can tell."""
 
 EVERY_CASE = "every case"
+
+LONGEST_TITLE = 50
+"""As many letters as a line of the picture of all rows has room for."""
+
 _DESIGN = re.compile(r"(\d+) seeds, (paired|one arm)")
-_FIELDS = {"id", "source", "claim", "figure", "where", "page"}
+_FIELDS = {"id", "source", "title", "claim", "figure", "where", "page"}
 _EVIDENCE = {"experiment", "scale", "design", "decided", "measured", "clauses"}
 _MORE_EVIDENCE = {"preset", "quantities", "gates", "claimed", "also"}
 _OPTIONS = {
@@ -79,6 +83,8 @@ class Claim:
         A letter for the source and a number, such as ``"L08"``.
     source : str
         The key of the source in the bibliography, or :data:`OURS`.
+    title : str
+        The claim in a few words, at most :data:`LONGEST_TITLE` letters.
     claim, figure : str
         The claim restated in one sentence, and the number claimed.
     where : str
@@ -117,6 +123,7 @@ class Claim:
 
     id: str
     source: str
+    title: str
     claim: str
     figure: str
     where: str
@@ -205,6 +212,10 @@ def read_claims(file: Path | None = None) -> list[Claim]:
 def _claim(entry: dict) -> Claim:
     _check_names("fields", entry, _FIELDS, {"evidence", "preferred"})
     texts = {key: _text(key, entry[key]) for key in _FIELDS}
+    if len(texts["title"]) > LONGEST_TITLE:
+        raise ValueError(
+            f"title must have at most {LONGEST_TITLE} letters, got {texts['title']!r}"
+        )
     if "evidence" not in entry:
         return Claim(**texts)
     claim = Claim(**texts, **_evidence(entry["evidence"]))

@@ -29,11 +29,14 @@ class Judged:
     because : str
         The clause that decides, or the gate that failed, with the reason.
     clauses : dict of str to Verdict
+    decisive : str
+        The name of the clause that decides; empty if a gate does.
     """
 
     verdict: str
     because: str = ""
     clauses: dict[str, Verdict] = field(default_factory=dict)
+    decisive: str = ""
 
 
 @dataclass(frozen=True)
@@ -233,7 +236,7 @@ def _judge(reading: Reading, claim: Claim, numbers: Numbers) -> Judged:
     because = clauses[name].because
     if len(clauses) > 1 and verdict != verdicts.HOLDS:
         because = f"{name}: {because}"
-    return Judged(verdict, because, clauses)
+    return Judged(verdict, because, clauses, name)
 
 
 def _closed_gate(reading: Reading, numbers: Numbers) -> str:

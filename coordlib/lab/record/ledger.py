@@ -8,6 +8,7 @@ column         what it holds
 =============  ====================================================================
 id             a letter for the source and a number; its address on the page
 source         the key of the source in the bibliography, or ``ours``
+title          the claim in a few words
 claim          the claim, restated
 figure         the number that the source gives
 where          where in the source it stands, or ``not located``
@@ -182,7 +183,7 @@ _SAID = {
     verdicts.NOT_TESTED: ("is not tested", "are not tested"),
     verdicts.OPINION: ("is an opinion", "are opinions"),
 }
-_NOTHING = Entry(Claim(*["-"] * 6), Judged("not tested"))
+_NOTHING = Entry(Claim(*["-"] * 7), Judged("not tested"))
 
 
 def _row(entry: Entry) -> dict[str, Any]:
@@ -190,6 +191,7 @@ def _row(entry: Entry) -> dict[str, Any]:
     return {
         "id": claim.id,
         "source": claim.source,
+        "title": claim.title,
         "claim": claim.claim,
         "figure": claim.figure,
         "where": claim.where,

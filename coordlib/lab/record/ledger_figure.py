@@ -1,4 +1,4 @@
-"""The ledger drawn: one figure a row, and all rows as one picture, as inline SVG.
+"""One figure a row of the ledger, as inline SVG.
 
 Light and dark alike: lines and words have the colour of the text around them, estimates
 are blue and the source's figure is vermilion, of which each has a shape of its own too.
@@ -6,9 +6,7 @@ are blue and the source's figure is vermilion, of which each has a shape of its 
 
 from html import escape
 
-import numpy as np
-
-from coordlib.arguments import check_instance, check_sequence
+from coordlib.arguments import check_instance
 from coordlib.lab.record import verdicts
 from coordlib.lab.record.claims import Clause
 from coordlib.lab.record.judging import Entry
@@ -34,6 +32,11 @@ MARKS = {
 WIDTH, LINE, MARGIN = 260, 15, 8
 AXIS, NAME = 14, 11
 COUNTED = ("always", "some")
+
+
+def slug(verdict: str) -> str:
+    """A verdict as a class of HTML: small letters and hyphens."""
+    return "".join(c for c in verdict.replace(" ", "-") if c.isalnum() or c == "-")
 
 
 def row_figure(entry: Entry) -> str:
@@ -71,62 +74,6 @@ def row_figure(entry: Entry) -> str:
         f'height="{height}" role="img" aria-label="{escape(_said(drawn))}">'
         f"{''.join(parts)}</svg>"
     )
-
-
-def overview(entries: list[Entry]) -> str:
-    """All rows as one picture: the verdict of each, with its effects beside it.
-
-    Where another reading has another verdict its mark stands behind the verdict.
-    Effects in units of the smallest that matters, on a scale that is linear near 0 and
-    logarithmic far from it. Each row leads to its place on the page.
-    """
-    check_sequence("entries", entries, Entry, "entries")
-    height = len(entries) * LINE + 2 * AXIS
-    parts = [
-        f'<rect x="{_far(0):.1f}" y="{AXIS}" width="{_far(1) - _far(0):.1f}" height="'
-        f'{height - 2 * AXIS}" fill="currentColor" opacity=".12"/>',
-        *(
-            f'<text x="{_far(at):.1f}" y="{y}" font-size="10" text-anchor="middle" '
-            f'fill="currentColor">{word}</text>'
-            for at, word in ((-10, "−10"), (0, "0"), (1, "1"), (10, "10"), (100, "100"))
-            for y in (AXIS - 4, height - 4)
-        ),
-    ]
-    for n, entry in enumerate(entries):
-        middle = AXIS + n * LINE + LINE / 2
-        words = f"{entry.claim.id} {MARKS[entry.verdict]} {entry.verdict}"
-        if marks := dict.fromkeys(MARKS[j.verdict] for j in entry.differing.values()):
-            words += f"; otherwise {' '.join(marks)}"
-        parts.append(
-            f'<a href="#{entry.claim.id}"><text x="0" y="{middle + 4:.1f}" '
-            f'font-size="10.5" fill="currentColor">{escape(words)}</text></a>'
-        )
-        for found in entry.judged.clauses.values():
-            if found.delta and found.points:
-                parts += _whisker(found, middle)
-    # A group, and no picture: what is in a picture cannot be reached by keyboard.
-    return (
-        f'<svg class="overview" viewBox="0 0 460 {height}" role="group" '
-        f'aria-label="All claims with their verdicts">{"".join(parts)}</svg>'
-    )
-
-
-def _far(value: float) -> float:
-    """Where an effect stands in the picture of all rows, in units of delta."""
-    left, right, low, high = 200, 450, np.arcsinh(-20), np.arcsinh(120)
-    return float(left + (np.arcsinh(value) - low) / (high - low) * (right - left))
-
-
-def _whisker(found: Verdict, y: float) -> list[str]:
-    """An effect: its interval or the span of its seeds, and their mean."""
-    a, b = found.interval or (min(found.points), max(found.points))
-    a, middle, b = (
-        _far(np.clip(value / found.delta, -20, 120)) for value in (a, found.estimate, b)
-    )
-    return [
-        f'<path d="M{a:.1f} {y:.1f}H{b:.1f}" stroke="{BLUE}" stroke-width="1.6"/>',
-        f'<circle cx="{middle:.1f}" cy="{y:.1f}" r="2.6" fill="{BLUE}"/>',
-    ]
 
 
 def _of_one_sort(drawn: list[tuple[Clause, Verdict]]) -> list[tuple[Clause, Verdict]]:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from coordlib.arguments import check_instance, check_sequence
 from coordlib.lab.record.claims import OURS
 from coordlib.lab.record.judging import Entry, Judged
-from coordlib.lab.record.ledger_figure import MARKS, row_figure
+from coordlib.lab.record.ledger_figure import MARKS, row_figure, slug
 from coordlib.lab.record.verdicts import NOT_TESTED, UNDECIDED, VERDICTS
 
 BOOK = "Where Is It?"
@@ -51,7 +51,7 @@ def filters(entries: list[Entry]) -> str:
     check_sequence("entries", entries, Entry, "entries")
     have = {entry.verdict for entry in entries}
     chosen = {
-        "verdict": {_slug(v): v for v in VERDICTS if v in have},
+        "verdict": {slug(v): v for v in VERDICTS if v in have},
         "source": {
             entry.claim.source: SOURCES.get(entry.claim.source, entry.claim.source)
             for entry in entries
@@ -130,10 +130,11 @@ def _in_words(judged: Judged) -> str:
 def _row(entry: Entry) -> str:
     claim = entry.claim
     shown = (
-        f'<tr id="{claim.id}" data-verdict="{_slug(entry.verdict)}" '
+        f'<tr id="{claim.id}" data-verdict="{slug(entry.verdict)}" '
         f'data-source="{claim.source}" data-chapter="{claim.page}">'
         f'<th scope="row"><a href="#{claim.id}">{claim.id}</a></th>'
-        f"<td>{escape(claim.claim)}<br><small>claimed: {escape(claim.figure)}"
+        f"<td><strong>{escape(claim.title)}</strong><br>{escape(claim.claim)}<br>"
+        f"<small>claimed: {escape(claim.figure)}"
     )
     shown += f" (figure: {entry.figure})" if entry.figure else ""
     shown += f"; where: {escape(claim.where)}</small></td>"
@@ -158,7 +159,7 @@ def _verdict(judged: Judged) -> str:
     word = escape(judged.verdict)
     why = f" <small>{escape(judged.because)}</small>" if judged.because else ""
     mark = f'<span aria-hidden="true">{MARKS[judged.verdict]}</span>'
-    kind = _slug(judged.verdict)
+    kind = slug(judged.verdict)
     return f'<span class="verdict {kind}">{mark} {word}</span>{why}'
 
 
@@ -215,8 +216,3 @@ def _open_row(entry: Entry) -> str:
 
 def _hours(hours: float) -> str:
     return f"{60 * hours:.0f} min" if hours < 1 else f"{hours:,.0f} h"
-
-
-def _slug(verdict: str) -> str:
-    """A verdict as a class: small letters and hyphens."""
-    return "".join(c for c in verdict.replace(" ", "-") if c.isalnum() or c == "-")
