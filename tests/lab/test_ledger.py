@@ -84,7 +84,7 @@ def test_a_gate_that_fails_is_named_and_nothing_is_judged():
     entry = judge(FIVE, 0.4, gates=gates)
     assert entry.verdict == "not tested"
     assert entry.because == (
-        "gate: the baseline is above its floor (b >= 0.5, and it is 0.4)"
+        "gate: the baseline is above its floor (asked: at least 0.5; found: 0.4)"
     )
     assert {v.verdict for v in entry.judged.clauses.values()} == {"not tested"}
     assert "<svg" in row_figure(entry)

@@ -254,11 +254,11 @@ def test_it_says_whether_more_seeds_would_decide():
 def test_each_verdict_on_a_difference_says_by_what():
     near = np.array([-0.02, -0.01, 0.0, 0.01, 0.02])
     for middle, verdict, because in (
-        (2.0, "supported", "at least 1"),
+        (2.0, "supported", "at least δ = 1"),
         (-2.0, "contradicted (direction)", "below 0"),
-        (0.5, "direction holds, too small to matter", "between 0 and 1"),
-        (0.0, "contradicted (size)", "below 1"),
-        (1.0, "direction only", "contains 1"),
+        (0.5, "direction holds, too small to matter", "between 0 and δ = 1"),
+        (0.0, "contradicted (size)", "below δ = 1"),
+        (1.0, "direction only", "contains δ = 1"),
     ):
         found = verdicts.difference(near + middle, 1.0)
         assert found.verdict == verdict and because in found.because
@@ -295,7 +295,7 @@ def test_perfect_is_eight_of_ten_and_some_is_one():
     found = [verdicts.always(seeds(k)).verdict for k in range(11)]
     assert found == ["contradicted"] * 3 + ["undecided"] * 5 + ["supported"] * 3
     assert verdicts.always(seeds(16, 20)).verdict == "supported"
-    assert "8 of 10 seeds get there (share 0.49 to 0.94" in (
+    assert "8 of 10 seeds get there (95 % interval of the share: 0.49 to 0.94)" == (
         verdicts.always(seeds(8)).because
     )
     assert verdicts.some(seeds(1, 3)).verdict == "supported"

@@ -74,8 +74,16 @@ def together(*names: str) -> list[Result]:
     raise FileNotFoundError(f"no preset at which all have a seed: {', '.join(names)}")
 
 
+_WORDS = (
+    "δ is the smallest effect that matters. A <i>gate</i> is what must hold before "
+    "there is anything to judge, such as a baseline that has learned its task. A "
+    "<i>clause</i> is one of the things that a claim says; the weakest decides. The "
+    "page of the ledger explains the other words."
+)
+
+
 def verdicts(*claims: str) -> Html:
-    """Show the rows of the ledger with these ids.
+    """Show the rows of the ledger with these ids, and what their words mean.
 
     Raises
     ------
@@ -86,7 +94,8 @@ def verdicts(*claims: str) -> Html:
     entries = ledger.ledger()
     if unknown := set(claims) - {entry.claim.id for entry in entries}:
         raise ValueError(f"claims must be ids of the ledger, got {sorted(unknown)}")
-    return Html(ledger.to_html([e for e in entries if e.claim.id in claims]))
+    rows = ledger.to_html([e for e in entries if e.claim.id in claims])
+    return Html(f"{rows}<p><small>{_WORDS}</small></p>")
 
 
 def check(

@@ -17,6 +17,13 @@ from coordlib.lab.record.verdicts import LEAST_SEEDS, UNDECIDED, Verdict
 Numbers = dict[str, np.ndarray]
 _SELECTING = ("experiment", "apart", "by", "sparse")
 """What a quantity says beside its metric and axes."""
+_SIGNS = {
+    "<=": "at most",
+    ">=": "at least",
+    "==": "exactly",
+    "<": "less than",
+    ">": "more than",
+}
 
 
 @dataclass(frozen=True)
@@ -245,9 +252,9 @@ def _closed_gate(reading: Reading, numbers: Numbers) -> str:
         if condition == NOT_MEASURED:
             return f"{gate} ({NOT_MEASURED})"
         if not np.all(_of_the_mean(condition, numbers)):
-            left, _, _ = expression.split_comparison(condition)
+            left, sign, number = expression.split_comparison(condition)
             found = np.mean(expression.value(left, numbers))
-            return f"{gate} ({condition}, and it is {found:.3g})"
+            return f"{gate} (asked: {_SIGNS[sign]} {number:g}; found: {found:.3g})"
     return ""
 
 

@@ -202,9 +202,9 @@ def equivalence(
     low, high = map(float, interval(values, 0.9))
     verdict = str(judge_equivalence((low, high), interval(values), delta))
     reason = {
-        SUPPORTED: f"the 90 % interval lies within ±{delta:g}",
-        CONTRADICTED: f"the 95 % interval lies beyond ±{delta:g}",
-        UNDECIDED: f"the 90 % interval reaches beyond ±{delta:g}",
+        SUPPORTED: f"the 90 % interval lies within ±δ = ±{delta:g}",
+        CONTRADICTED: f"the 95 % interval lies beyond ±δ = ±{delta:g}",
+        UNDECIDED: f"the 90 % interval reaches beyond ±δ = ±{delta:g}",
     }[verdict]
     found = _outcome(verdict, reason, values, delta, possible)
     return replace(found, inner=(low, high), margin=1 - max(-low, high) / delta)
@@ -403,7 +403,7 @@ def _yes_or_no(reached: Sequence[bool], seeds: int) -> np.ndarray:
 
 def _share(k: int, n: int) -> str:
     ends = "{:.2f} to {:.2f}".format(*wilson(k, n))
-    return f"{k} of {n} seeds get there (share {ends}, 95 % interval by Wilson)"
+    return f"{k} of {n} seeds get there (95 % interval of the share: {ends})"
 
 
 def _too_few(values: np.ndarray, delta: float, seeds: int) -> Verdict:
@@ -413,12 +413,12 @@ def _too_few(values: np.ndarray, delta: float, seeds: int) -> Verdict:
 
 def _reason(verdict: str, delta: float) -> str:
     return {
-        SUPPORTED: f"the whole interval is at least {delta:g}",
-        WRONG_DIRECTION: "the whole interval is below 0",
-        TOO_SMALL: f"the interval lies between 0 and {delta:g}",
-        WRONG_SIZE: f"the whole interval is below {delta:g}",
-        DIRECTION_ONLY: f"the interval lies above 0 and contains {delta:g}",
-        UNDECIDED: f"the interval contains both 0 and {delta:g}",
+        SUPPORTED: f"the whole 95 % interval is at least δ = {delta:g}",
+        WRONG_DIRECTION: "the whole 95 % interval is below 0",
+        TOO_SMALL: f"the 95 % interval lies between 0 and δ = {delta:g}",
+        WRONG_SIZE: f"the whole 95 % interval is below δ = {delta:g}",
+        DIRECTION_ONLY: f"the 95 % interval is above 0 and contains δ = {delta:g}",
+        UNDECIDED: f"the 95 % interval contains 0 and δ = {delta:g}",
     }[verdict]
 
 
