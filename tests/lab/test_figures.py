@@ -56,7 +56,9 @@ def test_the_probe_panel_shows_both_sides_and_their_difference():
 
 
 def test_a_position_map_leaves_places_without_a_value_empty():
-    ax = figures.position_map([[0, 1], [2, 3]], [5.0, 7.0], (3, 4))
+    bar = {"colorbar": "pixels off"}
+    ax = figures.position_map([[0, 1], [2, 3]], [5.0, 7.0], (3, 4), **bar)
+    assert ax.figure.axes[-1].get_ylabel() == "pixels off"
     picture = ax.images[0].get_array().filled(np.nan)
     assert picture[0, 1] == 5
     assert picture[2, 3] == 7

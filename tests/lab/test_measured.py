@@ -129,3 +129,13 @@ def test_a_column_may_have_colours_of_its_own(ax):
     assert ax.images[0].get_array().tolist() == [[0, 1], [1, 0]]
     assert [text.get_text() for text in ax.texts] == ["1", "90", "2", "10"]
     assert [text.get_color() for text in ax.texts] == "white black black white".split()
+
+
+def test_bright_is_better_also_where_small_is_good(ax):
+    found = Result("trial", "cpu", {})
+    for arm, (right, wrong) in {"a": (0.9, 0.1), "b": (0.2, 0.8)}.items():
+        found.add(0, rows({"right": right, "wrong": wrong}, arm=arm))
+    arms = {"A": {"arm": "a"}, "B": {"arm": "b"}}
+    columns = {"right": {"metric": "right"}, "wrong": {"metric": "wrong"}}
+    measured.heat_map(ax, found, arms, columns, by_column=True, low=["wrong"])
+    assert ax.images[0].get_array().tolist() == [[1, 1], [0, 0]]

@@ -1,7 +1,7 @@
 """Figures and tables of results, each number with its 95 % interval."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import matplotlib.pyplot as plt
@@ -323,8 +323,11 @@ def heat_map(
     percent: bool = True,
     digits: int = 0,
     by_column: bool = False,
+    low: Collection[str] = (),
 ) -> None:
     """Draw means over the seeds as a table of coloured fields, with their numbers.
+
+    Bright is better.
 
     Parameters
     ----------
@@ -339,6 +342,8 @@ def heat_map(
     by_column : bool
         Whether each column has colours of its own, from its smallest number to its
         largest, because its numbers are not to be compared with those of another.
+    low : collection of str
+        The columns of which a small number is the better one.
     """
     means = np.array(
         [
@@ -349,6 +354,8 @@ def heat_map(
     compared = 0 if by_column else None
     least, most = means.min(compared), means.max(compared)
     shade = (means - least) / np.maximum(most - least, 1e-12)
+    errors = [name in low for name in columns]
+    shade = np.where(errors, 1 - shade, shade)
     ax.imshow(shade, cmap="cividis", aspect="auto", vmin=0, vmax=1)
     for (i, j), mean in np.ndenumerate(means):
         number = (

@@ -142,7 +142,7 @@ def position_map(
     vmin: float | None = None,
     vmax: float | None = None,
     cmap: str = "viridis",
-    colorbar: bool = True,
+    colorbar: bool | str = True,
 ) -> Axes:
     """Draw one value per position as a picture of the canvas.
 
@@ -155,8 +155,10 @@ def position_map(
         The canvas. Places without a value are grey.
     ax : Axes, optional
         Where to draw; the current axes if not given.
-    title, vmin, vmax, cmap, colorbar
+    title, vmin, vmax, cmap
         As usual in matplotlib.
+    colorbar : bool or str
+        Whether there is one; a text says what it shows.
     """
     positions, values = np.asarray(positions), np.asarray(values, dtype=float)
     if positions.ndim != 2 or positions.shape[1] != 2:
@@ -175,7 +177,8 @@ def position_map(
     if title:
         ax.set_title(title)
     if colorbar:
-        ax.figure.colorbar(image, ax=ax, shrink=0.8)
+        label = colorbar if isinstance(colorbar, str) else None
+        ax.figure.colorbar(image, ax=ax, shrink=0.8, label=label)
     return ax
 
 
