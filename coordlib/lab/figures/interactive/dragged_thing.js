@@ -1,5 +1,6 @@
 const TRAITS = ["size", "height", "width", "thing", "start", "step", "places", "answers", "networks", "i", "j"];
 const KEPT = 5;
+const TRUE_BOX = "stroke: #ffffff; stroke-width: 2px; stroke-dasharray: 2 3";
 const LINES = ["stroke: #56b4e9; stroke-width: 3px", "stroke: #e69f00; stroke-width: 3px; stroke-dasharray: 7 4"];
 
 /** Intersection over union of two boxes (centre row, centre column, height, width). */
@@ -39,10 +40,10 @@ function render({ model, el }) {
   scene.element.classList.add("cf-wide");
   const legend = h("p", { class: "cf-legend" });
   const names = ["the digit (true box)", ...model.get("networks")];
-  const styles = ["stroke: currentColor; stroke-width: 2px; stroke-dasharray: 2 3", ...LINES];
+  const styles = [TRUE_BOX, ...LINES]; // on the black of the canvas
   names.forEach((name, n) => {
-    const key = s("svg", { viewBox: "0 0 28 4", width: 28, height: 4, "aria-hidden": "true" });
-    key.append(s("path", { d: "M0 2H28", style: styles[n] }));
+    const key = s("svg", { viewBox: "0 0 28 10", width: 28, height: 10, style: "background: #000", "aria-hidden": "true" });
+    key.append(s("path", { d: "M0 5H28", style: styles[n] }));
     legend.append(h("span", { style: "display: inline-block; margin-inline: 0.4em" }, key, ` ${name} `));
   });
   ui.panels.append(scene.element, legend);
@@ -63,7 +64,7 @@ function render({ model, el }) {
     const r = compute(now);
     scene.paint(r.image, GRAY);
     scene.marks.replaceChildren(
-      rect(r.truth, { style: "stroke: #ffffff; stroke-width: 2px; stroke-dasharray: 2 3" }),
+      rect(r.truth, { style: TRUE_BOX }),
       ...r.said.flatMap((one, n) => [
         rect(one.box, { class: "cf-halo" }),
         rect(one.box, { style: LINES[n] }),
