@@ -7,7 +7,8 @@ of white. So, once the pages are written:
 - all style sheets become one, ``_static/site.css``, of the rules that can apply: those
   whose classes some page or script names. It carries the icons left as small fonts;
 - scripts run when the text is shown, and those that a page does not use are dropped;
-- what interactive figures show, and MathJax, travel behind the text;
+- what interactive figures show travels behind the text, and MathJax when a formula
+  comes near (``book.js`` sees to it);
 - pictures are fetched when the reader comes near, to a place that was kept for them.
 """
 
@@ -273,6 +274,8 @@ def order_scripts(name: str, page: BeautifulSoup) -> None:
         elif file == MATHJAX or STATE.match(script.get("type", "")):
             # Figures' contents, and MathJax: the longest to fetch and to run.
             last.append(take(script))
+            if file == MATHJAX:
+                script.attrs = {"type": "later", "src": script["src"]}
         elif file and script.get("type") != "module" and "async" not in script.attrs:
             script.attrs.setdefault("defer", "")
         elif not script.attrs and script.get_text().startswith("DOCUMENTATION_"):

@@ -27,7 +27,7 @@ FOOTER = (
 )
 # Waits for the mathematics and the figures, then unfolds the solutions.
 READY = """async () => {
-    await window.MathJax?.startup?.promise;
+    await window.formulasSet?.();
     const views = document.querySelectorAll('script[type*="widget-view"]').length;
     while (document.querySelectorAll(".cf-line").length < views)
         await new Promise((done) => setTimeout(done, 20));

@@ -1,18 +1,46 @@
 // What the theme's and Sphinx's HTML lacks.
 
+// MathJax is fetched when a formula comes near, or else after a while, for whoever prints.
 // Formulas are set a few at a time: all at once, a slow phone would not answer meanwhile.
 const FEW = 4;
-const pause = () => new Promise((over) => setTimeout(over));
+const formulas = [...document.querySelectorAll(".math")];
+const waiting = document.querySelector('script[type="later"]');
+const pause = (ms) => new Promise((over) => setTimeout(over, ms));
 
 async function setFormulas() {
-  const formulas = [...document.querySelectorAll(".math")];
   for (let first = 0; first < formulas.length; first += FEW) {
     await MathJax.typesetPromise(formulas.slice(first, first + FEW));
     await pause();
   }
 }
 
-(window.MathJax ??= {}).startup = { pageReady: setFormulas };
+async function formulaNear() {
+  const near = new Promise((seen) => {
+    const watch = new IntersectionObserver(
+      (entries) => entries.some((entry) => entry.isIntersecting) && seen(),
+      { rootMargin: "150% 0px" },
+    );
+    for (const formula of formulas) watch.observe(formula);
+  });
+  await Promise.race([near, pause(15_000)]);
+}
+
+async function fetchMathJax() {
+  const script = document.createElement("script");
+  script.src = waiting.src;
+  const fetched = new Promise((loaded) => script.addEventListener("load", loaded));
+  waiting.replaceWith(script);
+  await fetched;
+  await MathJax.startup.promise;
+}
+
+if (waiting) {
+  (window.MathJax ??= {}).startup = { pageReady: setFormulas };
+  let done;
+  // Whoever must have them at once calls it: the PDF, and the tests.
+  window.formulasSet = () => (done ??= fetchMathJax());
+  formulaNear().then(window.formulasSet);
+}
 
 // For a screen reader.
 

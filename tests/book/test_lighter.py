@@ -188,11 +188,29 @@ def test_only_one_file_stands_before_the_text(name):
     assert len(sheets(page)) == 1
     scripts = page.select("script[src]")
     for script in scripts:
-        assert {"defer", "async"} & set(script.attrs) or script["type"] == "module"
+        waits = script.get("type") in ("module", "later")
+        assert waits or {"defer", "async"} & set(script.attrs)
     searches = [any(file in script["src"] for file in FOR_SEARCH) for script in scripts]
     assert sum(searches) == (3 if name == "search" else 0)
     for picture in page.select('img[src^="_images/"][src$=".png"]'):
         assert picture["loading"] == "lazy" and picture["width"] and picture["height"]
+
+
+@pytest.mark.site
+@pytest.mark.skipif(not PAGES, reason="the site is not built: make book")
+def test_mathjax_is_fetched_when_a_formula_comes_near(browser):
+    fetched = (
+        "performance.getEntriesByType('resource').some("
+        "({ name }) => name.includes('mathjax'))"
+    )
+    tab = Tab(browser, 1280)
+    tab.open("generation.html")  # its first formula is far down
+    tab.page.wait_for_timeout(500)
+    assert not tab.page.evaluate(fetched)
+    tab.page.locator(".math").first.scroll_into_view_if_needed()
+    tab.page.locator(".math mjx-container").first.wait_for()
+    assert tab.page.evaluate(fetched)
+    tab.close()
 
 
 @pytest.mark.site

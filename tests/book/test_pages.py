@@ -27,7 +27,7 @@ SETTLED = """async () => {
     const pictures = [...document.images];
     for (const e of pictures) e.loading = "eager";
     await Promise.all(pictures.map((e) => e.decode().catch(() => {})));
-    await window.MathJax?.startup?.promise;
+    await window.formulasSet?.();
     const views = document.querySelectorAll('script[type*="widget-view"]').length;
     while (document.querySelectorAll(".cf-line").length < views)
         await new Promise((done) => setTimeout(done, 20));
