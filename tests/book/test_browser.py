@@ -675,11 +675,13 @@ def test_the_thing_is_dragged_from_place_to_place(tab):
 
 
 def test_painters_are_asked_by_a_click(tab):
-    line = show(tab, painters())
+    figure = painters()
+    figure.origin = 4
+    line = show(tab, figure)
     drag(tab, (2, 2), (4, 5), (6, 7))
-    assert "Row 4, column 5 (trained on). plain: " in line.text_content()
+    assert "Row 8, column 9 (trained on). plain: " in line.text_content()
     press(tab, "ArrowLeft")
-    assert "Row 4, column 4 (held out)" in line.text_content()
+    assert "Row 8, column 8 (held out)" in line.text_content()
 
 
 def test_the_dial_is_turned_and_the_picture_does_not_matter(tab):

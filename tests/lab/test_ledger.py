@@ -352,7 +352,7 @@ def test_no_short_form_keeps_silent_about_another_reading(entries):
         assert (entry.claim.id in told) == bool(entry.differing)
         (row,) = re.findall(rf"<li>[^>]*#{entry.claim.id}\".*?</li>", drawn)
         for judged in entry.differing.values():
-            assert MARKS[judged.verdict] in row.partition("otherwise")[2]
+            assert MARKS[judged.verdict] in row.partition("another reading")[2]
 
 
 def test_the_filters_know_every_verdict_source_and_chapter_of_a_row(entries):

@@ -168,8 +168,8 @@ _SAID = {
         "are right in direction only",
     ),
     verdicts.TOO_SMALL: (
-        "is right, but too little to matter",
-        "are right, but too little",
+        "holds in direction but is too small to matter",
+        "hold in direction but are too small to matter",
     ),
     verdicts.NOT_EXCEEDED: ("is a bound not exceeded", "are bounds not exceeded"),
     verdicts.UNDECIDED: ("is undecided", "are undecided"),

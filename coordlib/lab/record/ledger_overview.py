@@ -53,9 +53,8 @@ def _row(entry: Entry) -> str:
     claim = entry.claim
     title = f"{claim.id} {escape(claim.title)}"
     if others := dict.fromkeys(judged.verdict for judged in entry.differing.values()):
-        marks = " ".join(MARKS[verdict] for verdict in others)
-        said = escape(f"in another reading: {', '.join(others)}")
-        title += f' <span title="{said}">(otherwise {marks})</span>'
+        marks = ", ".join(f"{MARKS[verdict]} {verdict}" for verdict in others)
+        title += f" <small>(another reading: {escape(marks)})</small>"
     return f'<li><a href="#{claim.id}">{title}</a>{_effects(entry)}</li>'
 
 
@@ -146,6 +145,7 @@ def _legend() -> str:
         "the clause that decides, with its interval": _dot(found, True),
         "not judged: a gate is closed, or seeds are missing": _dot(found, False),
         "another clause of the claim": [_tick(found)],
+        "too small to matter": [_band(Clause("", "difference", ""))],
     }
     samples = "".join(
         f'<span><svg aria-hidden="true" viewBox="0 0 40 16" class="sample">'

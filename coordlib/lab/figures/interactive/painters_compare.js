@@ -1,4 +1,4 @@
-const TRAITS = ["rows", "columns", "height", "width", "first", "second", "names", "trained", "i", "j"];
+const TRAITS = ["rows", "columns", "height", "width", "first", "second", "names", "trained", "origin", "i", "j"];
 
 /** The two stored patches for position (i, j), and what can be said of each. */
 export function compute({ columns, height, width, first, second, trained, i, j }) {
@@ -64,7 +64,7 @@ function render({ model, el }) {
     painted[1].paint(r.second.patch, GRAY);
     const kind = r.known === null ? "" : r.known ? " (trained on)" : " (held out)";
     const both = [say(names[0], r.first), say(names[1], r.second)].join(" ");
-    ui.say(`Row ${now.i}, column ${now.j}${kind}. ${both}`);
+    ui.say(`Row ${now.i + now.origin}, column ${now.j + now.origin}${kind}. ${both}`);
   });
 }
 

@@ -28,6 +28,8 @@ class PaintersCompare(Figure):
         Which places the networks were trained on.
     side : int
         Side of the square that should be painted: 1 for a dot.
+    origin : int
+        Row and column of the first place on the canvas.
     i, j : int
         The place asked for.
     """
@@ -41,6 +43,7 @@ class PaintersCompare(Figure):
     names = synced(List(Unicode()))
     trained = synced(Unicode())
     side = synced(Int(1))
+    origin = synced(Int(0))
     i, j = synced(Int(0)), synced(Int(0))
 
     def __init__(
