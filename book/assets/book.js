@@ -57,13 +57,13 @@ for (const entry of document.querySelectorAll('[role="doc-biblioentry"]'))
 for (const corner of document.querySelectorAll("th:empty"))
   corner.replaceWith(document.createElement("td"));
 
-// A table that scrolls sideways is reached by the keyboard too. (Code is, by the theme.)
+// What scrolls sideways is reached by the keyboard too. (Code is, by the theme.)
 const reach = new ResizeObserver((entries) => {
   for (const { target } of entries)
     if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
     else target.removeAttribute("tabindex");
 });
-for (const table of document.querySelectorAll(".bd-article table")) reach.observe(table);
+for (const wide of document.querySelectorAll(".bd-article :is(table, figure)")) reach.observe(wide);
 
 // Each figure has an address of its own, and files that say whose it is.
 const beside = document.currentScript.src;
