@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from coordlib.lab.training.stackable import check_stackable, vmap_error
+
 __all__ = ["NetworkStack", "StackedAdam", "StackedSGD"]
 
 EPSILON = 1e-8  # as torch.optim.Adam has it
@@ -30,6 +32,11 @@ class NetworkStack:
     models : sequence of nn.Module
         Of one class and one shape, of one floating point type, on one device.
 
+    Raises
+    ------
+    ValueError
+        As :func:`~coordlib.lab.training.stackable.check_stackable`.
+
     Attributes
     ----------
     flat : Tensor, shape (numbers,)
@@ -41,6 +48,7 @@ class NetworkStack:
     def __init__(self, models: Sequence[nn.Module]) -> None:
         self.models = list(models)
         self._skeleton = _skeleton(models[0])
+        check_stackable(self.models, self._skeleton)
         self._own: list[dict[str, Tensor]] = [_tensors(model) for model in self.models]
         trained = [n for n, p in models[0].named_parameters() if p.requires_grad]
         stacked = {
@@ -96,11 +104,17 @@ class NetworkStack:
         def of_one(weights: dict, fixed: dict, x: Tensor, y: Any) -> Tensor:
             return loss(functional_call(self._skeleton, (weights, fixed), (x,)), y)
 
-        if shared:
-            # Closed over, so that what is computed of the batch alone is computed once.
-            of_each = torch.vmap(lambda weights, fixed: of_one(weights, fixed, x, y))
-            return of_each(self.weights, self._fixed)
-        return torch.vmap(of_one)(self.weights, self._fixed, x, y)
+        try:
+            if shared:
+                # Closed over, so that what is computed of the batch alone is computed
+                # once.
+                of_each = torch.vmap(lambda *lent: of_one(*lent, x, y))
+                return of_each(self.weights, self._fixed)
+            return torch.vmap(of_one)(self.weights, self._fixed, x, y)
+        except RuntimeError as error:
+            if (plainly := vmap_error(error, self._skeleton)) is None:
+                raise
+            raise plainly from error
 
 
 class _StackedNorm(torch.autograd.Function):

@@ -92,7 +92,8 @@ def fit_many(
     Parameters
     ----------
     models : sequence of nn.Module
-        Of one class and one shape, on one device, without dropout.
+        Of one class and one shape, on one device, without dropout, recurrent layers and
+        hooks; ``stackable`` says what else is refused where they are stacked.
     lr, weight_decay : sequence of float
         One for each network.
     samples : sequence of LongTensor, optional
@@ -118,8 +119,8 @@ schedule, prepare, augment, draw, measures, checkpoint, progress
     Raises
     ------
     TypeError, ValueError, CheckpointError
-        As :func:`~coordlib.lab.training.loop.fit`; or if the networks differ in
-        shape or in the size of their batches, or there is not one ``lr``,
+        As :func:`~coordlib.lab.training.loop.fit`; or if the networks cannot be
+        stacked, or differ in the size of their batches, or there is not one ``lr``,
         ``weight_decay``, ``samples``, ``seed`` and ``measure`` for each.
     """
     check_sequence("models", models, nn.Module, "modules")
@@ -385,16 +386,3 @@ def _check_networks(
         )
     for recipe in zip(models, lr, weight_decay, strict=True):
         check_network(*recipe)
-    shapes = [
-        {name: (t.shape, t.dtype, t.requires_grad) for name, t in _weights(model)}
-        for model in models
-    ]
-    if any(shape != shapes[0] for shape in shapes) or len(set(map(repr, models))) > 1:
-        raise ValueError("models must all be of one shape to be trained side by side")
-    tensors = [id(t) for model in models for _, t in _weights(model)]
-    if len(set(tensors)) < len(tensors):
-        raise ValueError("models must not share weights to be trained side by side")
-
-
-def _weights(model: nn.Module) -> list[tuple[str, Tensor]]:
-    return [*model.named_parameters(), *model.named_buffers()]

@@ -1,0 +1,194 @@
+"""What a stack of networks holds, what it cannot, and what it leaves behind."""
+
+import copy
+from functools import partial
+
+import pytest
+import torch
+import torch.nn.functional as F
+from small_trainings import same
+from torch import nn
+from torch.testing import assert_close
+
+from coordlib.lab.training import fit, fit_many
+
+X = torch.randn(12, 4, 6, 6, generator=torch.Generator().manual_seed(0))
+Y = torch.randn(12, 1, generator=torch.Generator().manual_seed(1))
+RECIPE = {"steps": 5, "batch_size": 4}
+
+
+def together(models, x=X, loss=F.mse_loss, **options):
+    each = {"lr": [0.05] * len(models), "weight_decay": [0.1] * len(models)}
+    each |= {"seed": list(range(len(models)))}
+    return fit_many(models, x, Y, loss, **each | RECIPE | options)
+
+
+def alone(models, x=X, **options):
+    how = {"lr": 0.05, "weight_decay": 0.1} | RECIPE | options
+    return [fit(m, x, Y, F.mse_loss, seed=k, **how) for k, m in enumerate(models)]
+
+
+def ends_as_alone(make, x=X, **options):
+    torch.manual_seed(0)
+    models = [make(), make()]
+    twins = copy.deepcopy(models)
+    found, expected = together(models, x, **options), alone(twins, x, **options)
+    for one, other in zip(found, expected, strict=True):
+        assert_close(one.losses, other.losses, rtol=1e-4, atol=1e-5)
+    for one, other in zip(models, twins, strict=True):
+        assert_close(one.state_dict(), other.state_dict(), rtol=1e-3, atol=1e-4)
+
+
+def ending(count=144):
+    return nn.Flatten(), nn.Linear(count, 1)
+
+
+class Forgetful(nn.Sequential):
+    """Draws random numbers by a function, not by a layer."""
+
+    def forward(self, x):
+        return F.dropout(super().forward(x), 0.5, self.training)
+
+
+def forgetful():
+    return nn.Sequential(nn.Identity(), Forgetful(*ending()))
+
+
+def with_layer(layer):
+    return lambda: nn.Sequential(layer(), *ending())
+
+
+def with_cell():
+    return nn.Sequential(nn.Flatten(), nn.GRUCell(144, 1))
+
+
+attending = partial(nn.MultiheadAttention, 4, 2, dropout=0.5)
+HELD = {
+    "dropout": (with_layer(nn.Dropout), r"'0' \(Dropout\), which draws random"),
+    "rrelu": (with_layer(nn.RReLU), r"'0' \(RReLU\), which draws random"),
+    "lstm": (with_layer(partial(nn.LSTM, 6, 6)), r"'0' \(LSTM\), which torch.vmap"),
+    "cell": (with_cell, r"'1' \(GRUCell\), which torch.vmap"),
+    "attention": (with_layer(attending), r"'0' \(MultiheadAttention\), which draws"),
+    "average": (
+        with_layer(partial(nn.BatchNorm2d, 4, momentum=None)),
+        r"'0' \(BatchNorm2d\), which must have a momentum, not None",
+    ),
+    "function": (forgetful, r"work in a stack; '1' does not \(vmap: .*random"),
+}
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_what_a_stack_cannot_hold_is_named_before_anything_is_trained(kind):
+    make, message = HELD[kind]
+    models = [make(), make()]
+    before = copy.deepcopy([model.state_dict() for model in models])
+    with pytest.raises(ValueError, match=message + r".*; train each alone, with fit$"):
+        together(models)
+    assert all(map(same, before, [model.state_dict() for model in models]))
+
+
+def test_a_loss_that_does_not_work_in_a_stack_is_named():
+    def loss(output, y):
+        return F.mse_loss(output, y) * (1 if output.sum().item() > 0 else 2)
+
+    with pytest.raises(ValueError, match=r"work in a stack; the loss does not \(vmap"):
+        together([nn.Sequential(*ending()) for _ in "ab"], loss=loss)
+
+
+def test_what_draws_in_training_only_may_stay_in_evaluation():
+    class Still(nn.Sequential):
+        def train(self, mode=True):
+            super().train(mode)
+            self[0].eval()
+            return self
+
+    ends_as_alone(lambda: Still(nn.Dropout(), *ending()))
+
+
+def hooked(place):
+    model = nn.Sequential(*ending())
+    {
+        "forward": lambda: model[1].register_forward_hook(lambda *_: None),
+        "before": lambda: model.register_forward_pre_hook(lambda *_: None),
+        "backward": lambda: model[1].register_full_backward_hook(lambda *_: None),
+        "weight": lambda: model[1].weight.register_hook(lambda g: 2 * g),
+    }[place]()
+    return model
+
+
+@pytest.mark.parametrize("place", ["forward", "before", "backward", "weight"])
+def test_a_hook_of_any_network_is_refused(place):
+    where = {"before": "the network itself", "weight": "'1.weight'"}.get(place, "'1'")
+    plain = nn.Sequential(*ending())
+    with pytest.raises(ValueError, match=f"no hooks .*, got one on {where}; train"):
+        together([plain, hooked(place)])
+
+
+class Scaled(nn.Sequential):
+    """A network with an attribute that no weight holds, and its text does not tell."""
+
+    def __init__(self, gain):
+        super().__init__(*ending())
+        self.gain = gain
+
+
+def times(held):
+    return lambda x: held * x
+
+
+VALUES = {
+    "numbers": (2.0, 3.0),
+    "kinds": (2, 2.0),
+    "lists": ([1, 2], [1, 3]),
+    "names": ({"a": 1}, {"b": 1}),
+    "tensors": (torch.ones(2), torch.zeros(2)),
+    "functions": (F.relu, F.gelu),
+    "classes": (nn.ReLU, nn.Tanh),
+    "methods": (torch.Tensor.relu, torch.Tensor.tanh),
+    "options": (partial(F.softmax, dim=0), partial(F.softmax, dim=1)),
+    "held": tuple((lambda x, held=held: held * x) for held in (1, 2)),
+    "enclosed": (times(1), times(2)),
+}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_networks_that_hold_other_values_are_not_of_one_shape(kind):
+    models = [nn.Sequential(Scaled(value)) for value in VALUES[kind]]
+    with pytest.raises(ValueError, match=r"of one shape .*; gain of '0' differs"):
+        together(models)
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_networks_that_hold_equal_values_are_of_one_shape(kind):
+    value = VALUES[kind][0]
+    together([Scaled(value), Scaled(copy.deepcopy(value))], steps=1)
+
+
+def test_networks_of_another_forward_are_not_of_one_shape():
+    def make(gain):
+        class Gained(nn.Sequential):
+            def forward(self, x):
+                return gain * self[1](self[0](x))
+
+        return Gained(*ending())
+
+    together([make(2.0), make(2.0)], steps=1)
+    with pytest.raises(ValueError, match="forward of the network itself differs"):
+        together([make(2.0), make(3.0)])
+
+
+def test_parametrised_layers_are_of_one_shape():
+    def normed():
+        return nn.Sequential(
+            nn.Flatten(), nn.utils.parametrizations.weight_norm(nn.Linear(144, 1))
+        )
+
+    ends_as_alone(normed)
+
+
+def test_weights_of_two_types_make_no_stack():
+    models = [nn.Sequential(nn.Linear(6, 6).double(), nn.Linear(6, 1)) for _ in "ab"]
+    with pytest.raises(
+        ValueError, match=r"one type .*, got torch.float32, torch.float"
+    ):
+        together(models)
