@@ -43,6 +43,45 @@ def ending(count=144):
     return nn.Flatten(), nn.Linear(count, 1)
 
 
+class Counting(nn.Sequential):
+    """Puts a new tensor in the place of its buffers in every pass."""
+
+    def __init__(self):
+        super().__init__(*ending())
+        self.register_buffer("count", torch.zeros((), dtype=torch.long))
+        self.register_buffer("seen", torch.zeros(4))
+
+    def forward(self, x):
+        self.count = self.count + 1
+        self.seen = self.seen + x.sum((0, 2, 3))
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("make", [Counting])
+def test_a_network_ends_in_a_stack_as_alone(make, shared):
+    x = X
+    if not shared:
+        ends_as_alone(make)
+        return
+    models = [make(), make()]
+    twins = copy.deepcopy(models)
+    together(models, x, seed=0)
+    for model, twin in zip(models, twins, strict=True):
+        fit(twin, x, Y, F.mse_loss, lr=0.05, weight_decay=0.1, **RECIPE)
+        assert_close(model.state_dict(), twin.state_dict(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_buffer_keeps_its_shape():
+    class Growing(Counting):
+        def forward(self, x):
+            self.seen = torch.cat([self.seen, self.seen])
+            return nn.Sequential.forward(self, x)
+
+    with pytest.raises(ValueError, match=r"shape in a stack; seen was \(4,\) and is"):
+        together([Growing(), Growing()])
+
+
 class Forgetful(nn.Sequential):
     """Draws random numbers by a function, not by a layer."""
 

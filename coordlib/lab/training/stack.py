@@ -102,7 +102,10 @@ class NetworkStack:
         """
 
         def of_one(weights: dict, fixed: dict, x: Tensor, y: Any) -> Tensor:
-            return loss(functional_call(self._skeleton, (weights, fixed), (x,)), y)
+            lent = weights | fixed
+            output = functional_call(self._skeleton, lent, (x,))
+            _kept(fixed, lent)
+            return loss(output, y)
 
         try:
             if shared:
@@ -115,6 +118,22 @@ class NetworkStack:
             if (plainly := vmap_error(error, self._skeleton)) is None:
                 raise
             raise plainly from error
+
+
+@torch.no_grad()
+def _kept(fixed: dict[str, Tensor], lent: dict[str, Tensor]) -> None:
+    """Write what a pass put in the place of a buffer into that buffer.
+
+    Of what is lent for a pass ``functional_call`` gives back what is there after it.
+    """
+    for name, tensor in fixed.items():
+        if (new := lent[name]) is not tensor:
+            if new.shape != tensor.shape:
+                raise ValueError(
+                    f"a buffer must keep its shape in a stack; {name} was "
+                    f"{tuple(tensor.shape)} and is {tuple(new.shape)}"
+                )
+            tensor.copy_(new)
 
 
 class _StackedNorm(torch.autograd.Function):
