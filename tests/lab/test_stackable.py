@@ -14,6 +14,7 @@ from coordlib.lab.training import fit, fit_many
 
 X = torch.randn(12, 4, 6, 6, generator=torch.Generator().manual_seed(0))
 Y = torch.randn(12, 1, generator=torch.Generator().manual_seed(1))
+WORDS = torch.randint(0, 5, (12, 6), generator=torch.Generator().manual_seed(2))
 RECIPE = {"steps": 5, "batch_size": 4}
 
 
@@ -57,12 +58,21 @@ class Counting(nn.Sequential):
         return super().forward(x)
 
 
+def grouped():
+    layers = nn.Conv2d(4, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.Conv2d(4, 4, 1)
+    return nn.Sequential(*layers, *ending()).to(memory_format=torch.channels_last)
+
+
+def padded():
+    return nn.Sequential(nn.Embedding(5, 3, padding_idx=1), *ending(18))
+
+
 @pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("make", [Counting])
+@pytest.mark.parametrize("make", [Counting, grouped, padded])
 def test_a_network_ends_in_a_stack_as_alone(make, shared):
-    x = X
+    x = WORDS if make is padded else X
     if not shared:
-        ends_as_alone(make)
+        ends_as_alone(make, x)
         return
     models = [make(), make()]
     twins = copy.deepcopy(models)

@@ -223,6 +223,10 @@ def _skeleton(model: nn.Module) -> nn.Module:
         elif kind is nn.Conv2d and last and layer.padding_mode == "zeros":
             # One that wraps around pads first, and would lose it by that.
             layer.register_forward_pre_hook(_with_channels_last)
+        elif kind is nn.GroupNorm and last:
+            layer.forward = partial(_grouped, layer)
+        elif kind is nn.Embedding and layer.padding_idx is not None:
+            layer.forward = partial(_embedded, layer)
         elif kind is nn.MaxPool2d and not layer.return_indices:
             layer.forward = partial(_greatest, layer)
         elif kind is nn.AdaptiveAvgPool2d and layer.output_size in (1, (1, 1)):
@@ -239,6 +243,18 @@ def _is_channels_last(weight: Tensor) -> bool:
 
 def _with_channels_last(layer: nn.Conv2d, inputs: tuple[Tensor]) -> Tensor:
     return _ChannelsLast.apply(*inputs)
+
+
+def _grouped(layer: nn.GroupNorm, x: Tensor) -> Tensor:
+    # Its rule under torch.vmap asks for the layout, which nothing under it can tell.
+    return nn.GroupNorm.forward(layer, x.contiguous())
+
+
+def _embedded(layer: nn.Embedding, x: Tensor) -> Tensor:
+    # The rule of torch.vmap forgets which row is to stay as it is.
+    rows = nn.Embedding.forward(layer, x)
+    padding = (x == layer.padding_idx).unsqueeze(-1)
+    return torch.where(padding, rows.detach(), rows)
 
 
 def _greatest(layer: nn.MaxPool2d, x: Tensor) -> Tensor:
