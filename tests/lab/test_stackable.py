@@ -58,6 +58,17 @@ class Counting(nn.Sequential):
         return super().forward(x)
 
 
+class Idle(nn.Sequential):
+    """Has a layer that takes no part."""
+
+    def __init__(self):
+        super().__init__(*ending())
+        self.idle = nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self[1](self[0](x))
+
+
 def grouped():
     layers = nn.Conv2d(4, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.Conv2d(4, 4, 1)
     return nn.Sequential(*layers, *ending()).to(memory_format=torch.channels_last)
@@ -68,7 +79,7 @@ def padded():
 
 
 @pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("make", [Counting, grouped, padded])
+@pytest.mark.parametrize("make", [Counting, Idle, grouped, padded])
 def test_a_network_ends_in_a_stack_as_alone(make, shared):
     x = WORDS if make is padded else X
     if not shared:
@@ -80,6 +91,14 @@ def test_a_network_ends_in_a_stack_as_alone(make, shared):
     for model, twin in zip(models, twins, strict=True):
         fit(twin, x, Y, F.mse_loss, lr=0.05, weight_decay=0.1, **RECIPE)
         assert_close(model.state_dict(), twin.state_dict(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_layer_that_takes_no_part_stays_as_it_was():
+    models = [Idle(), Idle()]
+    before = [model.idle.weight.clone() for model in models]
+    together(models, method="sgd")
+    assert torch.equal(models[0].idle.weight, before[0])
+    assert torch.equal(models[1].idle.weight, before[1])
 
 
 def test_a_buffer_keeps_its_shape():

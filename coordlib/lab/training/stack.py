@@ -295,14 +295,15 @@ class StackedAdam:
 
     @torch.no_grad()
     def step(
-        self, gradients: Sequence[Tensor], rates: Tensor, correction: Tensor
+        self, gradients: Sequence[Tensor | None], rates: Tensor, correction: Tensor
     ) -> None:
         """Move all weights.
 
         Parameters
         ----------
         gradients : sequence of Tensor
-            One for each of ``stack.weights``, in their order.
+            One for each of ``stack.weights``, in their order; None of one that takes
+            no part in the pass.
         rates : Tensor, shape (models,)
             Each divided by the correction of the running mean, ``1 - beta1**step``.
         correction : Tensor, a single number
@@ -345,7 +346,7 @@ class StackedSGD:
 
     @torch.no_grad()
     def step(
-        self, gradients: Sequence[Tensor], rates: Tensor, correction: Tensor
+        self, gradients: Sequence[Tensor | None], rates: Tensor, correction: Tensor
     ) -> None:
         """Move all weights; there is nothing to correct."""
         gradient = _penalised(self.stack, gradients, self.decay)
@@ -362,16 +363,21 @@ class StackedSGD:
 
 
 def _penalised(
-    stack: NetworkStack, gradients: Sequence[Tensor], decay: Tensor | None
+    stack: NetworkStack, gradients: Sequence[Tensor | None], decay: Tensor | None
 ) -> Tensor:
-    """All gradients in one row, those of weights that multiply with their penalty."""
-    if decay is not None:
+    """All gradients in one row, those of weights that multiply with their penalty.
+
+    A weight that takes no part has none, and no penalty, as for torch's optimisers.
+    """
+    found = []
+    for gradient, weight in zip(gradients, stack.weights.values(), strict=True):
+        if gradient is None:
+            gradient = torch.zeros_like(weight)
         # One axis is that of the networks: weights that multiply have two more.
-        gradients = [
-            g.addcmul(w, _beside(decay, w)) if w.ndim > 2 else g
-            for g, w in zip(gradients, stack.weights.values(), strict=True)
-        ]
-    return torch.cat([g.reshape(-1) for g in gradients])
+        elif decay is not None and weight.ndim > 2:
+            gradient = gradient.addcmul(weight, _beside(decay, weight))
+        found.append(gradient.reshape(-1))
+    return torch.cat(found)
 
 
 def _move(stack: NetworkStack, updates: Tensor, rates: Tensor) -> None:

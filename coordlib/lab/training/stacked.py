@@ -285,7 +285,8 @@ class SideBySide:
             x, y = tree.tree_unflatten(tensors, self.structure)
         with self.recipes.computing(self.device):
             values = self.stack.losses(self.loss, x, y, self.course.shared)
-        gradients = torch.autograd.grad(values.sum(), list(self.stack.weights.values()))
+        weights = list(self.stack.weights.values())
+        gradients = torch.autograd.grad(values.sum(), weights, allow_unused=True)
         self.optimizer.step(gradients, settings[:-1], settings[-1])
         return values.detach()
 
