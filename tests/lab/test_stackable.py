@@ -11,6 +11,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from coordlib.lab.training import fit, fit_many
+from coordlib.lab.training.augmentation import OnDevice
 
 X = torch.randn(12, 4, 6, 6, generator=torch.Generator().manual_seed(0))
 Y = torch.randn(12, 1, generator=torch.Generator().manual_seed(1))
@@ -109,6 +110,17 @@ def test_a_buffer_keeps_its_shape():
 
     with pytest.raises(ValueError, match=r"shape in a stack; seen was \(4,\) and is"):
         together([Growing(), Growing()])
+
+
+MIXED = {
+    "prepare": {"prepare": lambda x: x - x.mean()},
+    "change": {"augment": OnDevice(1, lambda x, n: x * (1 + n.mean()) - x.mean())},
+}
+
+
+@pytest.mark.parametrize("way", MIXED)
+def test_what_looks_at_a_whole_batch_sees_that_of_one_network(way):
+    ends_as_alone(lambda: nn.Sequential(*ending()), **MIXED[way])
 
 
 class Forgetful(nn.Sequential):

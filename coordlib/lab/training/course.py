@@ -196,18 +196,28 @@ class Course:
                 yield [block[step] for block in blocks]
 
     def samples(self, order: Tensor, *numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Gather samples, prepare and augment them.
+        """Gather samples, prepare and augment them, those of each network apart.
 
         Those that are shared come without an axis of networks.
         """
         flat = order.flatten()
         x, y = self.inputs[flat], self.targets[flat]
-        x = x if self.prepare is None else checked("prepare", self.prepare(x))
-        for drawn in numbers:
-            x = self.augment.change(x, drawn.flatten(0, 1))
+        if self.prepare is not None or numbers:
+            # Apart, as alone: either may look at a batch as a whole, at its mean say.
+            own = zip(x.split(order.shape[1]), *numbers, strict=True)
+            x = torch.cat([self._changed(*one) for one in own])
         if self.shared:
             return x, y
-        return x.unflatten(0, order.shape), y.unflatten(0, order.shape)
+        rows = len(order), -1
+        return x.unflatten(0, rows), y.unflatten(0, rows)
+
+    def _changed(self, x: Tensor, *numbers: Tensor) -> Tensor:
+        """The batch of one network, prepared and augmented."""
+        if self.prepare is not None:
+            x = checked("prepare", self.prepare(x))
+        for drawn in numbers:
+            x = self.augment.change(x, drawn)
+        return x
 
     def drawn(self, step: int, order: Tensor) -> tuple[Tensor, Any]:
         """The same, augmented, and with what is drawn for their targets."""
