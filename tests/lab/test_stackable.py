@@ -6,11 +6,12 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
-from small_trainings import same
+from small_trainings import Killed, same
+from test_stacked import made
 from torch import nn
 from torch.testing import assert_close
 
-from coordlib.lab.training import fit, fit_many
+from coordlib.lab.training import CheckpointError, fit, fit_many
 from coordlib.lab.training.augmentation import OnDevice
 
 X = torch.randn(12, 4, 6, 6, generator=torch.Generator().manual_seed(0))
@@ -272,3 +273,30 @@ def test_weights_of_two_types_make_no_stack():
         ValueError, match=r"one type .*, got torch.float32, torch.float"
     ):
         together(models)
+
+
+@pytest.mark.parametrize("error", [Killed, KeyboardInterrupt])
+def test_networks_own_what_they_have_learned_when_a_training_fails(error):
+    def fails(step, models):
+        if step == 3:
+            raise error
+
+    models, twins = (list(made(lambda: nn.Sequential(*ending()))) for _ in "ab")
+    with pytest.raises(error):
+        together(models, callback=fails)
+    together(twins, steps=3)
+    for model, twin in zip(models, twins, strict=True):
+        assert same(model.state_dict(), twin.state_dict())
+        assert all(p.untyped_storage().nbytes() == p.nbytes for p in model.parameters())
+
+
+def test_networks_own_their_memory_when_a_checkpoint_is_refused(tmp_path):
+    models = list(made(lambda: nn.Sequential(*ending())))
+    file = tmp_path / "state.pt"
+    file.write_bytes(b"no checkpoint")
+    before = copy.deepcopy([model.state_dict() for model in models])
+    with pytest.raises(CheckpointError):
+        together(models, checkpoint=file)
+    for model, state in zip(models, before, strict=True):
+        assert same(model.state_dict(), state)
+        assert all(p.untyped_storage().nbytes() == p.nbytes for p in model.parameters())

@@ -20,6 +20,8 @@ EPSILON = 1e-8  # as torch.optim.Adam has it
 class NetworkStack:
     """The weights of many networks in one block of memory, of which they are views.
 
+    From :meth:`hold` on; :meth:`release` gives a network its own memory back.
+
     Each weight of the networks becomes one tensor with an axis more, in front. These
     tensors are leaves for as long as the stack lives: what the optimiser does to them
     every network sees at once, and nothing is stacked or copied from step to step.
@@ -61,6 +63,9 @@ class NetworkStack:
             for name, block in zip(trained, blocks, strict=True)
         }
         self._fixed = {n: t for n, t in stacked.items() if n not in self.weights}
+
+    def hold(self) -> None:
+        """Let the networks have views of the stack in place of their own memory."""
         for index in range(len(self.models)):
             self._point(index, self._views(index))
 

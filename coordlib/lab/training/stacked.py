@@ -1,6 +1,7 @@
 """Many networks of one shape, trained side by side in one pass."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ def fit_many(
     ----------
     models : sequence of nn.Module
         Of one class and one shape, on one device, without dropout, recurrent layers and
-        hooks; ``stackable`` says what else is refused where they are stacked.
+        hooks; ``stackable`` says what else is refused where they are stacked. When a
+        training fails they hold what they had learned.
     lr, weight_decay : sequence of float
         One for each network.
     samples : sequence of LongTensor, optional
@@ -152,28 +154,28 @@ schedule, prepare, augment, draw, measures, checkpoint, progress
     facts |= {"schedule": schedule_name(schedule), "measures": measures}
     together = nn.ModuleList(models)
     parts = {"optimizer": trainer.optimizer, "losses": losses, "curves": curves}
-    state = Resumable(checkpoint, facts, device, models=together, **parts)
     stops = [measuring_steps(length, measures) for length in lengths]
 
-    together.train()
-    trainer.begin(state.step)
-    for step in state.remaining(max(lengths), progress):
-        losses[step - 1] = trainer.step(step)
-        due = [k for k, own in enumerate(stops) if look[k] and step in own]
-        if due:
-            with state.paused():
-                for k in due:
-                    point = {"step": step, "seconds": state.seconds / len(models)}
-                    curves[k].append(point | measured(models[k], look[k]))
-        trainer.end(step)
-        state.keep(step)
-        if callback is not None:
-            stop = callback(step, models)
-            together.train()
-            if stop is True:
-                break
-    state.finish()
-    trainer.end()
+    with trainer.holding():
+        state = Resumable(checkpoint, facts, device, models=together, **parts)
+        together.train()
+        trainer.begin(state.step)
+        for step in state.remaining(max(lengths), progress):
+            losses[step - 1] = trainer.step(step)
+            due = [k for k, own in enumerate(stops) if look[k] and step in own]
+            if due:
+                with state.paused():
+                    for k in due:
+                        point = {"step": step, "seconds": state.seconds / len(models)}
+                        curves[k].append(point | measured(models[k], look[k]))
+            trainer.end(step)
+            state.keep(step)
+            if callback is not None:
+                stop = callback(step, models)
+                together.train()
+                if stop is True:
+                    break
+        state.finish()
     together.eval()
     return _histories(losses, recipes, state, curves)
 
@@ -233,8 +235,12 @@ class Alone:
         self.optimizer.step()
         return value.detach()[None]
 
-    def end(self, step: int | None = None) -> None:
-        """Nothing to do: the network was its own all the time."""
+    def holding(self) -> AbstractContextManager[None]:
+        """Nothing to do: the network is its own all the time."""
+        return nullcontext()
+
+    def end(self, step: int) -> None:
+        """Nothing to do, either."""
 
 
 class SideBySide:
@@ -257,6 +263,17 @@ class SideBySide:
         self.take = Captured(self.taken, self.device)
         self.structure: Any = None
         self.training = set(range(len(models)))
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Have the networks in the stack, and let them go however the training ends."""
+        self.stack.hold()
+        try:
+            yield
+        finally:
+            for index in sorted(self.training):
+                self.stack.release(index)
+            self.training.clear()
 
     def begin(self, done: int) -> None:
         """Go to the step after those that are done."""
@@ -290,11 +307,11 @@ class SideBySide:
         self.optimizer.step(gradients, settings[:-1], settings[-1])
         return values.detach()
 
-    def end(self, step: int | None = None) -> None:
-        """Let the networks go whose last step this is, or all; their place stays."""
+    def end(self, step: int) -> None:
+        """Let the networks go whose last step this is; their place stays."""
         lengths = [len(factors) for factors in self.recipes.factors]
         for index in sorted(self.training):
-            if step is None or lengths[index] == step:
+            if lengths[index] == step:
                 self.stack.release(index)
                 self.training.remove(index)
 
