@@ -300,3 +300,40 @@ def test_networks_own_their_memory_when_a_checkpoint_is_refused(tmp_path):
     for model, state in zip(models, before, strict=True):
         assert same(model.state_dict(), state)
         assert all(p.untyped_storage().nbytes() == p.nbytes for p in model.parameters())
+
+
+FIRST, LAST = torch.arange(8), torch.arange(4, 12)
+CHANGES = {
+    "inputs": ({"x": X + 1}, "inputs"),
+    "targets": ({"y": Y + 1}, "targets"),
+    "order": ({"samples": (LAST, LAST)}, "which samples"),
+}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_checkpoint_of_other_samples_is_refused(kind, count, tmp_path):
+    file = tmp_path / "state.pt"
+
+    def train(x=X, y=Y, samples=(FIRST, FIRST)):
+        models = [nn.Sequential(*ending()) for _ in range(count)]
+        how = {"lr": [0.1] * count, "weight_decay": [0.0] * count}
+        how |= {"samples": list(samples)[:count], "checkpoint": file}
+        fit_many(models, x, y, F.mse_loss, **how, **RECIPE)
+
+    change, name = CHANGES[kind]
+    train()
+    train()  # the same goes on
+    with pytest.raises(CheckpointError, match=f"it differs in {name}; delete"):
+        train(**change)
+
+
+@pytest.mark.parametrize("name", ["inputs", "targets"])
+def test_alone_too_a_checkpoint_of_other_samples_is_refused(name, tmp_path):
+    def train(x=X, y=Y):
+        how = {"lr": 0.1, "checkpoint": tmp_path / "state.pt"} | RECIPE
+        fit(nn.Sequential(*ending()), x, y, F.mse_loss, **how)
+
+    train()
+    with pytest.raises(CheckpointError, match=f"it differs in {name}; delete"):
+        train(**({"x": X + 1} if name == "inputs" else {"y": Y + 1}))

@@ -150,7 +150,7 @@ def fit_gan(
     discriminator_adam = _adam(discriminator, lr[1], betas)
     losses = torch.zeros(steps, 2, device=device)
     facts = counts | {"lr": list(lr), "betas": list(betas), "seed": seed}
-    facts |= {"samples": len(pictures)}
+    facts |= {"samples": len(pictures), "pictures": pictures}
     parts = {"generator": generator, "generator_adam": generator_adam}
     parts |= {"discriminator": discriminator, "discriminator_adam": discriminator_adam}
     state = Resumable(checkpoint, facts, device, **parts, losses=losses)

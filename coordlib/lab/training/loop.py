@@ -189,7 +189,7 @@ def fit(
     facts = {"steps": steps, "batch_size": batch_size, "samples": len(inputs)}
     facts |= {"lr": lr, "weight_decay": weight_decay, "betas": betas, "seed": seed}
     facts |= {"schedule": schedule_name(schedule), "measures": measures}
-    facts |= method_facts(method, momentum)
+    facts |= method_facts(method, momentum) | {"inputs": inputs, "targets": targets}
     parts = {"model": model, "optimizer": optimizer, "losses": losses, "curve": curve}
     state = Resumable(checkpoint, facts, device, **parts)
     samples = inputs.to(device), targets.to(device)

@@ -325,6 +325,9 @@ def _facts(recipes: Recipes, course: Course, alone: bool) -> dict[str, Any]:
     return facts | {
         "steps": _common([len(factors) for factors in recipes.factors]),
         "samples": _common([len(own) for own in course.chosen]),
+        "which samples": torch.cat(course.chosen),
+        "inputs": course.inputs,
+        "targets": course.targets,
         "seed": _common(course.seeds),
         "batch_size": course.batch_size,
         "lr": recipes.lr,
