@@ -1,6 +1,7 @@
 """Stacks of a sweep: which networks train side by side on an accelerator."""
 
 from dataclasses import replace
+from math import isfinite
 
 import pytest
 import torch
@@ -158,3 +159,16 @@ def test_a_network_that_diverges_is_marked_and_the_others_count(
     assert {row["arm"] for row in result.select(metric="share")} == {"coordconv"}
     assert [row["value"] for row in result.select(metric="diverged")] == [1, 1]
     assert sum("diverged" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_network_that_blows_up_in_its_last_step_is_marked(count):
+    # Of this loss, which is 0, the gradient is no number.
+    painting = coordinate_classification.task(16)
+    painting = replace(painting, losses={"root": lambda o, y: (0 * o).sum().sqrt()})
+    job = {"arm": "coordconv", "split": SPLITS[0], "seed": 0, "network": {}}
+    job |= {"training": {"steps": 1}}
+    job |= {"recipes": [{"lr": 0.01, "weight_decay": 0.0}] * count}
+    runs = [run for run, _ in task.train(painting, job, "cpu")]
+    assert all(isfinite(run["test_accuracy"]) for run in runs)
+    assert [run.get("diverged") for run in runs] == [True] * count

@@ -238,11 +238,17 @@ def _trained(
         run |= _finite({f"test_{name}": value for name, value in last.items()})
     if task.examine:
         run |= _finite(task.examine(model))
-    if not isfinite(history.losses[-1]):
+    if _diverged(model, history) or run[f"test_{task.best}"] is None:
         run["diverged"] = True
     run |= {"parameters": parameter_count(model), "curve": history.curve}
     run["device"] = device_name(device)
     return run, {k: v.cpu().clone() for k, v in task.kept(model).items()}
+
+
+def _diverged(model: nn.Module, history: History) -> bool:
+    # A loss is that before its step: what the last one did only the weights tell.
+    weights = (weight.isfinite().all() for weight in model.parameters())
+    return not (isfinite(history.losses[-1]) and all(weights))
 
 
 @torch.no_grad()
