@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import isfinite
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from test_sweeps import NAME, QUIET, SMALL, SPLITS
 
 from coordlib.lab import experiments
 from coordlib.lab.experiments.coordinates import coordinate_classification
-from coordlib.lab.record import results, sweep, task
+from coordlib.lab.record import results, spread, sweep, task
 from coordlib.lab.record.result import rows
 from coordlib.lab.record.run import run as run_experiment
 
@@ -172,3 +173,57 @@ def test_a_network_that_blows_up_in_its_last_step_is_marked(count):
     runs = [run for run, _ in task.train(painting, job, "cpu")]
     assert all(isfinite(run["test_accuracy"]) for run in runs)
     assert [run.get("diverged") for run in runs] == [True] * count
+
+
+class Roomless:
+    """A task that has memory for two networks at once."""
+
+    def train(self, job, device, folder, progress):
+        if len(job["recipes"]) > 2:
+            raise torch.OutOfMemoryError("no room")
+        return [(recipe["lr"], str(device)) for recipe in job["recipes"]]
+
+
+def test_a_worker_of_a_cluster_halves_a_stack_too():
+    recipes = [{"arm": "a", "split": "s", "lr": k} for k in range(5)]
+    found = spread._train_remotely(
+        Roomless, {}, {"recipes": recipes}, torch.device("meta")
+    )
+    assert found == [(k, "meta") for k in range(5)]
+
+
+def test_a_cluster_is_planned_for_the_device_of_its_workers(
+    tmp_path, small, monkeypatch
+):
+    asked, planned = [], []
+
+    def workers_device(address, request):
+        asked.append((address, request))
+        return torch.device("meta")
+
+    def on_dask(address, make_task, config, todo, device):
+        planned.extend((str(device), len(job["recipes"])) for job in todo)
+        return sweep.here(task.made(make_task, config), todo, "cpu", None, False)
+
+    monkeypatch.setattr(spread, "workers_device", workers_device)
+    monkeypatch.setattr(spread, "on_dask", on_dask)
+    how = {"device": "auto", "dask": "tcp://x:1", "report": lambda line: None}
+    result = experiments.run(NAME, "quick", where=tmp_path, **how)
+    assert asked == [("tcp://x:1", "auto")]
+    assert sorted(planned) == [("meta", 2), ("meta", 4), ("meta", 4)]
+    assert result.provenance["0"]["device"] == result.runs[0]["device"]
+
+
+def test_a_worker_of_a_cluster_tells_its_device(monkeypatch):
+    class Client:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def submit(self, function, *arguments, pure):
+            return SimpleNamespace(result=lambda: function(*arguments))
+
+    monkeypatch.setattr(spread, "_client", lambda address: Client())
+    assert spread.workers_device("tcp://x:1", "cpu") == torch.device("cpu")

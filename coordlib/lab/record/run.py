@@ -4,6 +4,8 @@ import json
 import shutil
 from collections.abc import Callable, Iterable
 
+import torch
+
 from coordlib.arguments import (
     check_callable,
     check_flag,
@@ -43,7 +45,8 @@ def run(
     seeds : iterable of int
         At least one, none negative.
     device : str
-        As for :func:`coordlib.lab.record.device.best_device`.
+        As for :func:`coordlib.lab.record.device.best_device`; with ``dask``, of its
+        workers.
     where : str or Path, optional
         The folder of results; that of the checkout if not given.
     report : callable
@@ -82,7 +85,7 @@ def run(
             f"(dask={dask!r})"
         )
     results.check_writable(where)
-    chosen = best_device(device)
+    chosen = _chosen(device, dask)
     if chosen.type == "cpu":
         spare_cpu()
     name = f"{experiment.name} {preset}"
@@ -110,12 +113,30 @@ def run(
             )
             with noting() as seen:
                 seconds = experiment.fill(result, seed, setting)
-            proven = results.provenance(chosen, seconds) | experiment.facts(config)
+            proven = results.provenance(best_device("cpu" if dask else chosen), seconds)
+            if dask:  # where it was measured: this machine may have no such device
+                proven["device"] = _devices(result, seed)
+            proven |= experiment.facts(config)
             result.provenance[str(seed)] = proven | ({"data": seen} if seen else {})
             results.save(result, where)
             report(f"{name} seed {seed}: {seconds:.1f} s")
         shutil.rmtree(folder, ignore_errors=True)
     return result
+
+
+def _chosen(device: str, dask: str | None) -> torch.device:
+    """Where to measure: here, or on the workers of a cluster."""
+    if dask is None:
+        return best_device(device)
+    from coordlib.lab.record.spread import workers_device  # needs Dask
+
+    return workers_device(dask, device)
+
+
+def _devices(result: Result, seed: int) -> str:
+    """Where the networks of a seed were trained."""
+    named = {run["device"] for run in result.runs if run["seed"] == seed}
+    return ", ".join(sorted(named))
 
 
 def _seeds(seeds: Iterable[int]) -> list[int]:

@@ -1,18 +1,45 @@
 """A sweep over a cluster: its jobs go to the workers of a Dask scheduler."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import torch
+
+from coordlib.lab.record.device import best_device
+from coordlib.lab.record.sweep import here
 from coordlib.lab.record.task import Task, Trained, made
 
 TIMEOUT = "20s"
 
 
+def workers_device(address: str, request: str) -> torch.device:
+    """The device that a worker takes for the one asked for; all are taken to be alike.
+
+    Parameters
+    ----------
+    address, request : str
+        As for :func:`on_dask` and :func:`~coordlib.lab.record.device.best_device`.
+
+    Raises
+    ------
+    ModuleNotFoundError, OSError
+        As :func:`on_dask`.
+    """
+    with _client(address) as client:
+        return client.submit(best_device, request, pure=False).result()
+
+
 def on_dask(
-    address: str, make_task: Callable[..., Task], config: dict, todo: list[dict]
+    address: str,
+    make_task: Callable[..., Task],
+    config: dict,
+    todo: list[dict],
+    device: torch.device,
 ) -> Iterator[list[Trained]]:
     """Spread the jobs over a Dask cluster, and give their results as they come.
 
-    A job whose worker dies is done again by another.
+    A job whose worker dies is done again by another; one that is too large for the
+    memory of the device is halved by its worker, as :func:`here` does it.
 
     Parameters
     ----------
@@ -23,6 +50,8 @@ def on_dask(
     config : dict
     todo : list of dict
         As :func:`coordlib.lab.record.sweep.jobs` gives them.
+    device : torch.device
+        Of the workers.
 
     Yields
     ------
@@ -36,26 +65,34 @@ def on_dask(
     OSError
         If there is no scheduler at the address.
     """
-    try:
-        from distributed import Client, as_completed
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "a sweep over a cluster needs Dask: pip install 'coordlib[dask]'"
-        ) from None
-    try:
-        client = Client(address, timeout=TIMEOUT)
-    except (OSError, ValueError) as error:
-        raise OSError(f"no Dask scheduler answers at {address} ({error})") from None
-    with client:
+    with _client(address) as client:
+        from distributed import as_completed
+
+        what = make_task, config
         futures = [
-            client.submit(_train_remotely, make_task, config, job, pure=False)
+            client.submit(_train_remotely, *what, job, device, pure=False)
             for job in todo
         ]
         for future in as_completed(futures):
             yield future.result()
 
 
+def _client(address: str) -> Any:
+    """What speaks to the scheduler there."""
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "a sweep over a cluster needs Dask: pip install 'coordlib[dask]'"
+        ) from None
+    try:
+        return Client(address, timeout=TIMEOUT)
+    except (OSError, ValueError) as error:
+        raise OSError(f"no Dask scheduler answers at {address} ({error})") from None
+
+
 def _train_remotely(
-    make_task: Callable[..., Task], config: dict, job: dict
+    make_task: Callable[..., Task], config: dict, job: dict, device: torch.device
 ) -> list[Trained]:
-    return made(make_task, config).train(job)
+    parts = here(made(make_task, config), [job], device, None, bar=False)
+    return [one for part in parts for one in part]

@@ -119,7 +119,7 @@ class Sweep(Experiment):
             return here(task, todo, *where)
         from coordlib.lab.record.spread import on_dask  # needs Dask, and this module
 
-        return on_dask(setting.dask, self.task, config, todo)
+        return on_dask(setting.dask, self.task, config, todo, setting.device)
 
 
 def outcome_line(task: Task, runs: list[Run]) -> str:
@@ -251,7 +251,7 @@ def here(
     task: Task,
     todo: list[dict],
     device: str | torch.device,
-    folder: Path,
+    folder: Path | None,
     bar: bool,
     report: Callable[[str], None] = print,
 ) -> Iterator[list[Trained]]:
