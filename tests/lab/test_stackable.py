@@ -7,10 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from small_trainings import Killed, same
-from test_stacked import made
+from test_stacked import LABELS, PICTURES, made
 from torch import nn
 from torch.testing import assert_close
 
+from coordlib.lab.models.cifar import ResNet
 from coordlib.lab.training import CheckpointError, fit, fit_many
 from coordlib.lab.training.augmentation import OnDevice
 
@@ -337,3 +338,30 @@ def test_alone_too_a_checkpoint_of_other_samples_is_refused(name, tmp_path):
     train()
     with pytest.raises(CheckpointError, match=f"it differs in {name}; delete"):
         train(**({"x": X + 1} if name == "inputs" else {"y": Y + 1}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "tolerance"), [(torch.float32, 0.05), (torch.float64, 1e-6)]
+)
+def test_by_momentum_rounding_alone_leads_seven_resnets_apart(kind, tolerance):
+    """By .002 of the loss in twenty steps of float32; more on another processor.
+
+    So it does a network alone whose weights differ in the last bit. In float64 they
+    stay together: a fault would show there.
+    """
+    x, how = PICTURES.to(kind), {"steps": 20, "batch_size": 4, "method": "sgd"}
+    models, twins = (
+        list(
+            made(
+                lambda: ResNet(width=0.125).to(kind, memory_format=torch.channels_last),
+                7,
+            )
+        )
+        for _ in "ab"
+    )
+    recipes = {"lr": [0.001] * 7, "weight_decay": [0.0] * 7, "seed": list(range(7))}
+    found = fit_many(models, x, LABELS, F.cross_entropy, **recipes, **how)
+    for k, (twin, history) in enumerate(zip(twins, found, strict=True)):
+        one = fit(twin, x, LABELS, F.cross_entropy, lr=0.001, seed=k, **how)
+        assert history.losses[0] == pytest.approx(one.losses[0], rel=1e-6)
+        assert history.losses == pytest.approx(one.losses, rel=tolerance)

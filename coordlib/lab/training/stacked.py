@@ -88,6 +88,13 @@ def fit_many(
     would have shown it, and ends where that would have taken it, up to the order of
     sums. One whose loss is no longer finite does not stop the others.
 
+    In float64 that is no difference to speak of. In float32 rounding grows with every
+    step and with the rate, as it does in :func:`~coordlib.lab.training.loop.fit` where
+    the last bit of a weight is changed. After twenty steps of Adam at .001 it was at
+    most a ten-thousandth of the loss, for two networks of each kind that is tested;
+    seven ResNets by momentum were some thousandths of it apart, and more than a tenth
+    at a rate of .02.
+
     A single network on a CPU is trained with the very numbers of ``fit``.
 
     Parameters
