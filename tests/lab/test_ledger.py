@@ -18,7 +18,7 @@ from coordlib.lab.record import derived, ledger, ledger_html, results
 from coordlib.lab.record.arrays import Kept
 from coordlib.lab.record.claims import Claim, Clause, Reading
 from coordlib.lab.record.ledger import decide
-from coordlib.lab.record.ledger_figure import BLUE, MARKS, row_figure
+from coordlib.lab.record.ledger_figure import MARKS, row_figure
 from coordlib.lab.record.ledger_overview import overview
 from coordlib.lab.record.result import Result, rows
 from coordlib.lab.record.verdicts import VERDICTS
@@ -361,41 +361,6 @@ def test_the_filters_know_every_verdict_source_and_chapter_of_a_row(entries):
         values = set(re.findall(rf'data-{name}="([^"]+)"', shown))
         assert values == set(re.findall(rf'not\(\[data-{name}="([^"]+)"', chosen))
         assert all(f'<option value="{value}">' in chosen for value in values)
-
-
-def test_the_picture_shows_every_row_and_each_figure_says_itself_in_words(entries):
-    picture = overview(entries)
-    assert 'role="group"' in picture  # its links are reached by keyboard
-    shown = re.findall(r"</span> ([^<]+)</span>: \d+</p>(.*?)</ul>", picture)
-    for verdict, group in shown:
-        listed = re.findall(r'href="#(\w+)"', group)
-        assert listed == [e.claim.id for e in entries if e.verdict == verdict]
-    assert sorted(re.findall(r'href="#(\w+)"', picture)) == sorted(IDS)
-    for entry in entries:
-        drawn = row_figure(entry)
-        assert "nan" not in drawn and "inf" not in drawn
-        assert not drawn or 'role="img" aria-label="' in drawn
-
-
-def test_the_picture_draws_the_clause_that_decides_and_opens_what_is_not_judged():
-    clauses = [
-        Clause("large", "difference", "a", MATTERS),
-        Clause("small", "difference", "a - b", MATTERS),
-    ]
-    full, ticked = f'fill="{BLUE}"', 'y1="22%"'
-
-    def drawn(*args, **more):
-        return overview([judge(*args, **more)]).partition("<li>")[2]
-
-    both = drawn(FIVE, 0.5, clauses=clauses)
-    assert (both.count("<circle"), both.count(ticked)) == (1, 1)
-    assert full in drawn(FIVE)
-    assert full not in drawn(FIVE[:4])  # too few seeds
-    assert full not in drawn(FIVE, gates={"learned": "a > 1000"})
-    exact = Clause("all", "exact", "a > 0")
-    assert "every case tried" in drawn(FIVE, clauses=(exact,))
-    often = Clause("often", "always", "a > 0")
-    assert "5 of 5 seeds get there" in drawn(FIVE, clauses=(often,))
 
 
 def test_the_sources_figure_is_a_mark_on_the_line():
