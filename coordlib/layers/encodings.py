@@ -20,6 +20,9 @@ from coordlib.layers._arguments import check_own_dtype, no_autocast
 
 __all__ = ["FourierFeatures", "LearnedEncoding", "SinusoidalEncoding"]
 
+# Float32 ends at 2**128, and places may lie outside the picture.
+_MOST_OCTAVES = 120
+
 
 class FourierFeatures(nn.Module):
     """Sines and cosines of waves in random directions.
@@ -106,12 +109,13 @@ class SinusoidalEncoding(nn.Module):
     Parameters
     ----------
     octaves : int
-        Number of waves an axis. The longest is as long as two pictures, so that no two
-        places have the same code.
+        Number of waves an axis, at most 120. The longest is as long as two pictures, so
+        that no two places have the same code.
     axes : int
         Number of coordinates.
     device, dtype : optional
-        Of the frequencies, as in ``torch.nn``.
+        Of the frequencies, as in ``torch.nn``. In half precision they are kept rounded,
+        or infinite; angles are computed with those that are meant.
 
     Attributes
     ----------
@@ -123,7 +127,7 @@ class SinusoidalEncoding(nn.Module):
     TypeError
         If ``octaves`` or ``axes`` is not an integer.
     ValueError
-        If one of them is below 1.
+        If one of them is below 1, or ``octaves`` above 120.
 
     References
     ----------
@@ -147,7 +151,7 @@ class SinusoidalEncoding(nn.Module):
     ) -> None:
         super().__init__()
         check_own_dtype(dtype)
-        check_integer("octaves", octaves)
+        check_integer("octaves", octaves, at_most=_MOST_OCTAVES)
         self.axes = check_integer("axes", axes)
         frequencies = torch.empty(octaves, device=device, dtype=dtype)
         self.register_buffer("frequencies", frequencies)
@@ -156,12 +160,13 @@ class SinusoidalEncoding(nn.Module):
 
     def reset_parameters(self) -> None:
         """Write the frequencies again, for layers made on the meta device."""
-        # Of period 4 at first, in units of which a picture has two.
-        octaves = torch.arange(len(self.frequencies), device="cpu")
-        self.frequencies.copy_(math.pi / 2 * 2.0**octaves)
+        number = len(self.frequencies)
+        wide = torch.promote_types(self.frequencies.dtype, torch.float32)
+        self.frequencies.copy_(_octaves(number, wide, "cpu"))
 
     def forward(self, positions: Tensor) -> Tensor:
-        return _sinusoidal(positions, self.frequencies, self.axes)
+        octaves = self.channels // (2 * self.axes)
+        return _sinusoidal(positions, self.frequencies, self.axes, octaves)
 
 
 class LearnedEncoding(nn.Module):
@@ -244,11 +249,22 @@ def _fourier(positions: Tensor, frequencies: Tensor, axes: int) -> Tensor:
 
 
 @fx.wrap
-def _sinusoidal(positions: Tensor, frequencies: Tensor, axes: int) -> Tensor:
+def _sinusoidal(
+    positions: Tensor, frequencies: Tensor, axes: int, octaves: int
+) -> Tensor:
     check_coordinates(positions, axes)
     work, dtype = _types(positions, frequencies)
-    angles = (positions.to(work)[..., None] * frequencies.to(work)).flatten(-2)
+    # Made anew: a layer in half precision keeps them rounded, and above 65504 infinite.
+    exact = _octaves(octaves, work, positions.device)
+    angles = (positions.to(work)[..., None] * exact).flatten(-2)
     return torch.cat([angles.cos(), angles.sin()], -1).to(dtype)
+
+
+def _octaves(
+    number: int, dtype: torch.dtype, device: torch.device | str | None
+) -> Tensor:
+    """Frequencies of which the first has a period of 4: a picture is two units wide."""
+    return math.pi / 2 * torch.arange(number, dtype=dtype, device=device).exp2()
 
 
 @fx.wrap

@@ -60,6 +60,22 @@ def test_each_octave_is_twice_as_fast():
     assert_close(sines, angles.sin())
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_octaves_are_not_rounded_in_half_precision(dtype):
+    """The highest of them is beyond what float16 can hold."""
+    places = (torch.rand(50, 2) * 2 - 1).to(dtype)
+    layer, wide = SinusoidalEncoding(20).to(dtype), SinusoidalEncoding(20)
+    assert layer(places).dtype == dtype
+    assert_close(layer(places), wide(places.float()).to(dtype))
+    assert_close(layer.float()(places.float()), wide(places.float()))
+
+
+def test_as_many_octaves_as_float32_can_hold_are_accepted():
+    assert SinusoidalEncoding(120)(torch.full((1, 2), 3.0)).isfinite().all()
+    with pytest.raises(ValueError, match="octaves must be at most 120, got 121"):
+        SinusoidalEncoding(121)
+
+
 def test_learned_codes_are_entries_of_the_tables_and_between_them_their_means():
     encoding = LearnedEncoding((5, 9), features=3)
     rows, columns = encoding.tables
