@@ -77,8 +77,24 @@ def check_seed(name: str, value: Any) -> int:
     return check_integer(name, value, at_least=-(2**63), at_most=2**64 - 1)
 
 
-def check_number(name: str, value: Any) -> None:
-    """Refuse what is no real number, and NaN.
+def as_float(name: str, value: Any) -> float:
+    """Give a real number, a fraction or a large integer, as torch takes it.
+
+    Raises
+    ------
+    ValueError
+        If it is larger than a float can be.
+    """
+    if isinstance(value, float):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be below 2**1024, got a larger one") from None
+
+
+def check_number(name: str, value: Any) -> float:
+    """Give back a real number; refuse NaN.
 
     Raises
     ------
@@ -88,18 +104,20 @@ def check_number(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a number, got {value!r}")
     if value != value:
         raise ValueError(f"{name} must be a number, got {value!r}")
+    return as_float(name, value)
 
 
-def check_positive(name: str, value: Any) -> None:
-    """Refuse what is no finite number above 0.
+def check_positive(name: str, value: Any) -> float:
+    """Give back a finite number above 0.
 
     Raises
     ------
     TypeError, ValueError
     """
-    check_number(name, value)
-    if not 0 < value < float("inf"):
+    number = check_number(name, value)
+    if not 0 < number < float("inf"):
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return number
 
 
 def check_not_negative(name: str, value: Any) -> None:

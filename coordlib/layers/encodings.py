@@ -10,6 +10,7 @@ queries and keys.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +55,8 @@ class FourierFeatures(nn.Module):
     TypeError
         If ``waves``, ``axes`` or ``seed`` is not an integer.
     ValueError
-        If ``waves`` or ``axes`` is below 1, or ``scale`` not positive.
+        If ``waves`` or ``axes`` is below 1, or ``scale`` not positive, or so large that
+        ``dtype`` holds no such frequencies.
 
     References
     ----------
@@ -84,8 +86,7 @@ class FourierFeatures(nn.Module):
         check_own_dtype(dtype)
         check_integer("waves", waves)
         check_integer("axes", axes)
-        check_positive("scale", scale)
-        self.scale, self.axes = scale, axes
+        self.scale, self.axes = check_positive("scale", scale), axes
         self.seed = check_seed("seed", seed)
         frequencies = torch.empty(axes, waves, device=device, dtype=dtype)
         self.register_buffer("frequencies", frequencies)
@@ -97,7 +98,13 @@ class FourierFeatures(nn.Module):
         generator = torch.Generator().manual_seed(self.seed)
         shape = self.frequencies.shape
         drawn = torch.randn(shape, generator=generator, device="cpu")
-        self.frequencies.copy_(self.scale * drawn)
+        waves = (self.scale * drawn).to(self.frequencies.dtype)
+        if not waves.isfinite().all():
+            raise ValueError(
+                f"scale must be so small that {waves.dtype} holds the frequencies, "
+                f"got {self.scale}"
+            )
+        self.frequencies.copy_(waves)
 
     def forward(self, positions: Tensor) -> Tensor:
         return _fourier(positions, self.frequencies, self.axes)
@@ -295,6 +302,14 @@ def geometric(number: int, base: float, like: Tensor) -> Tensor:
     work = torch.promote_types(like.dtype, torch.float32)
     steps = torch.arange(number, dtype=work, device=like.device)
     return base ** (-steps / number)
+
+
+def check_base(base: Any) -> float:
+    """Give back a base whose powers float32 can hold."""
+    number = check_positive("base", base)
+    if not 1e-30 <= number <= 1e30:
+        raise ValueError(f"base must be from 1e-30 to 1e30, got {base!r}")
+    return number
 
 
 def check_coordinates(positions: Tensor, axes: int) -> None:

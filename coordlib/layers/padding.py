@@ -6,7 +6,7 @@ from numbers import Real
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_instance, check_integer, check_tensor
+from coordlib.arguments import as_float, check_instance, check_integer, check_tensor
 
 
 def same_pads(
@@ -74,7 +74,7 @@ class SamePad(nn.Module):
                 check_integer(name, length)
         check_instance("value", value, Real, "a number")
         self.kernel_size, self.stride = tuple(kernel_size), tuple(stride)
-        self.dilation, self.value = tuple(dilation), value
+        self.dilation, self.value = tuple(dilation), as_float("value", value)
 
     def forward(self, input: Tensor) -> Tensor:
         return _padded(input, self.kernel_size, self.stride, self.dilation, self.value)

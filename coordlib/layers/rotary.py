@@ -7,10 +7,10 @@ difference of two places is to matter.
 import torch
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_floating, check_integer, check_positive
+from coordlib.arguments import check_floating, check_integer
 from coordlib.grid import index_grid
 from coordlib.layers._arguments import no_autocast
-from coordlib.layers.encodings import check_coordinates, geometric
+from coordlib.layers.encodings import check_base, check_coordinates, geometric
 
 __all__ = ["RotaryEncoding"]
 
@@ -39,7 +39,7 @@ class RotaryEncoding(nn.Module):
         If ``features`` or ``axes`` is not an integer, or ``base`` no number.
     ValueError
         If ``features`` is no multiple of ``2 * axes``, ``axes`` is below 1, or ``base``
-        not positive.
+        not from 1e-30 to 1e30.
 
     Notes
     -----
@@ -72,13 +72,13 @@ class RotaryEncoding(nn.Module):
         super().__init__()
         check_integer("axes", axes)
         check_integer("features", features)
-        check_positive("base", base)
+        self.base = check_base(base)
         if features % (2 * axes):
             raise ValueError(
                 f"features must be a multiple of {2 * axes}, a pair for each of the "
                 f"axes, got {features}"
             )
-        self.features, self.base, self.axes = features, base, axes
+        self.features, self.axes = features, axes
 
     def forward(self, input: Tensor, positions: Tensor | None = None) -> Tensor:
         return _turned(input, positions, self.features, self.base, self.axes)

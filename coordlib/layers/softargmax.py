@@ -6,7 +6,7 @@ from numbers import Real
 import torch
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_flag
+from coordlib.arguments import as_float, check_flag
 from coordlib.grid import unit_grid
 from coordlib.layers._arguments import check_input
 from coordlib.layers._fixed import Fixed
@@ -29,7 +29,7 @@ class _SoftArgmax(Fixed):
         normalised: bool = False,
     ) -> None:
         super().__init__()
-        check_options(temperature, unit, normalised)
+        temperature = check_options(temperature, unit, normalised)
         if isinstance(temperature, Tensor) and not temperature.is_meta:
             _check_values(*temperature.tolist())
         learned = isinstance(temperature, nn.Parameter)
@@ -105,8 +105,13 @@ def along(density: Tensor, axis: int, rank: int, unit: bool) -> tuple[Tensor, Te
     return marginal, torch.arange(n, dtype=dtype, device=device)
 
 
-def check_options(temperature: float | Tensor, unit: bool, normalised: bool) -> None:
-    """Refuse what is wrong, but for the values of a tensor, which may not be known."""
+def check_options(
+    temperature: float | Tensor, unit: bool, normalised: bool
+) -> float | Tensor:
+    """Give back the temperature; refuse what is wrong, but for values of a tensor.
+
+    They may not be known.
+    """
     if isinstance(temperature, Tensor):
         if temperature.ndim != 1 or not temperature.is_floating_point():
             raise ValueError(
@@ -114,6 +119,7 @@ def check_options(temperature: float | Tensor, unit: bool, normalised: bool) -> 
                 f"(C,), got {temperature.dtype} of shape {tuple(temperature.shape)}"
             )
     elif isinstance(temperature, Real) and not isinstance(temperature, bool):
+        temperature = as_float("temperature", temperature)
         _check_values(temperature)
     else:
         raise TypeError(
@@ -126,6 +132,7 @@ def check_options(temperature: float | Tensor, unit: bool, normalised: bool) -> 
             "temperature must be left out where the input is normalised, "
             f"got {temperature}"
         )
+    return temperature
 
 
 def _check_values(*temperatures: float) -> None:
