@@ -136,7 +136,7 @@ def unit_grid(
     """
     check_dtype("dtype", dtype)
     with_r = check_with_r(with_r)
-    wanted = wanted_axes(listed_axes(axes), len(_checked(size)), with_r)
+    wanted = wanted_axes(listed_axes(axes, with_r), len(_checked(size)), with_r)
     return coordinate_channels(size, with_r, dtype, device, wanted)[0]
 
 
@@ -149,13 +149,20 @@ def check_with_r(with_r: Any) -> WithR:
     return "unit"
 
 
-def listed_axes(axes: Any) -> tuple[int, ...] | None:
-    """Give axes as a tuple of integers, however they were said; None stays."""
+def listed_axes(axes: Any, with_r: WithR) -> tuple[int, ...] | None:
+    """Give axes as a tuple of integers, however they were said; None stays.
+
+    What is wrong with them whatever the number of axes is refused.
+    """
     if axes is None:
         return None
     several = isinstance(axes, Sequence) and not isinstance(axes, str)
     entries = axes if several else (axes,)
-    return tuple(check_integer("axes", axis, at_least=-_MOST) for axis in entries)
+    listed = tuple(check_integer("axes", axis, at_least=-_MOST) for axis in entries)
+    if not listed and not with_r:
+        raise ValueError(f"axes must name an axis where r is not wanted, got {axes}")
+    _check_once(listed, listed)
+    return listed
 
 
 def wanted_axes(
@@ -167,11 +174,13 @@ def wanted_axes(
     for axis in axes:
         check_integer("axes", axis, at_least=-rank, at_most=rank - 1)
     wanted = tuple(axis % rank for axis in axes)
-    if len(set(wanted)) < len(wanted):
-        raise ValueError(f"axes must name each axis once, got {axes}")
-    if not wanted and not with_r:
-        raise ValueError(f"axes must name an axis where r is not wanted, got {axes}")
+    _check_once(wanted, axes)
     return wanted
+
+
+def _check_once(counted: tuple[int, ...], axes: tuple[int, ...]) -> None:
+    if len(set(counted)) < len(counted):
+        raise ValueError(f"axes must name each axis once, got {axes}")
 
 
 def coordinate_channels(
@@ -332,6 +341,8 @@ def shift(x: Tensor, by: float | Shift, mode: str = "circular") -> Tensor:
 
 
 def _moved_between(x: Tensor, by: Shift, axes: tuple[int, ...]) -> Tensor:
+    if not torch.jit.is_tracing() and x.numel() == 0:  # no transform takes these
+        return x.clone()
     moved = x.to(torch.promote_types(x.dtype, torch.float32))
     for axis, d in zip(axes, by, strict=True):
         n = x.shape[axis]

@@ -18,6 +18,7 @@ def check_input(input: Tensor, rank: int) -> None:
         )
     if not input.is_floating_point():
         raise TypeError(f"input must be floating point, got {input.dtype}")
+    check_places("input", input, rank)
 
 
 def check_map(input: Tensor, rank: int | None = None) -> int:
@@ -30,7 +31,19 @@ def check_map(input: Tensor, rank: int | None = None) -> int:
         raise ValueError(f"input must be {accepted}, got shape {tuple(input.shape)}")
     if not input.is_floating_point():
         raise TypeError(f"input must be floating point, got {input.dtype}")
+    check_places("input", input, input.ndim - 2)
     return input.ndim - 2
+
+
+def check_places(name: str, value: Tensor, rank: int) -> None:
+    """Refuse a map without places; torch's own errors would name its kernels."""
+    if torch.jit.is_tracing():  # the lengths of a shape are tensors then
+        return
+    if any(n == 0 for n in value.shape[-rank:]):
+        raise ValueError(
+            f"{name} must have at least one place along each axis, "
+            f"got shape {tuple(value.shape)}"
+        )
 
 
 def check_own_dtype(dtype: Any) -> None:

@@ -137,6 +137,10 @@ class Blur(Fixed):
 def check_channels(input: Tensor, channels: int | None, rank: int) -> int:
     """Give the number of channels, as a number; refuse another than was promised."""
     given = _pooling.number_of_channels(input, rank)
+    if given == 0:
+        raise ValueError(
+            f"input must have at least one channel, got shape {tuple(input.shape)}"
+        )
     if channels is not None and given != channels:
         raise ValueError(
             f"input must have {channels} channels, got {given} "

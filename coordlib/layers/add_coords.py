@@ -32,13 +32,21 @@ class AddCoords(nn.Module):
         or, if negative, from the end: 0 are the rows of a picture. All by default.
         r is the distance along all axes always; ``axes=()`` appends it alone.
 
+    Raises
+    ------
+    TypeError
+        If ``with_r`` is neither a bool nor "unit", or ``axes`` holds no integers. In
+        forward: if the input is not floating point.
+    ValueError
+        If ``axes`` names an axis twice, or none where r is not wanted either. In
+        forward: if the input has another number of axes or no places, or none of those
+        that ``axes`` names.
+
     Notes
     -----
     Input ``(N, C, *size)`` with one, two or three spatial axes; output
     ``(N, C + D, *size)``, or ``C + D + 1`` channels with r; D is the number of ``axes``
-    where they are given. The new channels come last: rows, columns, then r. In forward,
-    a ``ValueError`` tells of an input with another number of axes, a ``TypeError`` of
-    one that is not floating point.
+    where they are given. The new channels come last: rows, columns, then r.
 
     Liu et al. (2018), section 3 and figure 3.
 
@@ -55,7 +63,8 @@ class AddCoords(nn.Module):
 
     def __init__(self, with_r: WithR = False, axes: Axes = None) -> None:
         super().__init__()
-        self.with_r, self.axes = check_with_r(with_r), listed_axes(axes)
+        self.with_r = check_with_r(with_r)
+        self.axes = listed_axes(axes, self.with_r)
 
     def forward(self, input: Tensor) -> Tensor:
         return with_coordinates(input, self.with_r, self.axes)

@@ -10,14 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from coordlib.arguments import check_integer, check_positive
+from coordlib.arguments import check_integer
 from coordlib.layers._arguments import (
     channels_last,
     check_map,
     check_own_dtype,
     laid_out_last,
 )
-from coordlib.layers.encodings import geometric
+from coordlib.layers.encodings import check_base, geometric
 
 __all__ = ["AddLearnedEncoding", "AddSinusoidalEncoding"]
 
@@ -36,8 +36,10 @@ class AddSinusoidalEncoding(nn.Module):
 
     Raises
     ------
-    TypeError, ValueError
-        If ``base`` is not a positive number.
+    TypeError
+        If ``base`` is no number.
+    ValueError
+        If ``base`` is not from 1e-30 to 1e30.
 
     Notes
     -----
@@ -61,8 +63,7 @@ class AddSinusoidalEncoding(nn.Module):
 
     def __init__(self, base: float = 10000.0) -> None:
         super().__init__()
-        check_positive("base", base)
-        self.base = base
+        self.base = check_base(base)
 
     def forward(self, input: Tensor) -> Tensor:
         return _with_waves(input, self.base)
@@ -156,7 +157,7 @@ _RESIZED = {1: "linear", 2: "bilinear", 3: "trilinear"}
 def _with_waves(input: Tensor, base: float) -> Tensor:
     rank = check_map(input)
     channels, size = input.shape[1], input.shape[2:]
-    if not torch.jit.is_tracing() and channels % (2 * rank):
+    if not torch.jit.is_tracing() and (channels % (2 * rank) or channels == 0):
         raise ValueError(
             f"input must have a multiple of {2 * rank} channels, a sine and a cosine "
             f"for each axis, got {channels}"

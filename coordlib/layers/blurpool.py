@@ -6,6 +6,7 @@ low-pass filter in between takes the detail out. Blurring makes the output chang
 under shifts that are not multiples of the stride; it does not make it equivariant.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -297,13 +298,35 @@ def dense_max(
     circular: bool,
     ceil: tuple[int, ...] | None,
 ) -> Tensor:
-    check_input(input, len(window))
+    rank = len(window)
+    check_input(input, rank)
+    check_channels(input, None, rank)
+    size = input.shape[-rank:]
     if ceil is not None:
         input = _filled_up(input, window, before, ceil)
+    _check_window(input, window, before, after, size)
     # Beyond the border there is nothing that a maximum could find, unless the image
     # wraps around.
     check_border(input, after, "circular" if circular else "zeros")
     return _pooling.dense_max(input, window, before, after, circular)
+
+
+def _check_window(
+    input: Tensor,
+    window: tuple[int, ...],
+    before: tuple[int, ...],
+    after: tuple[int, ...],
+    size: Sequence[int],
+) -> None:
+    """Refuse a map in which no window fits; its size as it was given is named."""
+    if torch.jit.is_tracing():
+        return
+    axes = zip(input.shape[-len(window) :], window, before, after, strict=True)
+    if any(n + b + a < k for n, k, b, a in axes):
+        raise ValueError(
+            f"input must hold a window of {window} padded by {before}, "
+            f"got size {tuple(size)}"
+        )
 
 
 def _filled_up(

@@ -64,7 +64,8 @@ class _Coordinates(Chosen):
             raise TypeError(
                 f"dtype must be a floating point type, got {self.weight.dtype}"
             )
-        self.with_r, self.axes = check_with_r(with_r), listed_axes(axes)
+        self.with_r = check_with_r(with_r)
+        self.axes = listed_axes(axes, self.with_r)
         self.weight = nn.Parameter(self._widened(self.weight.detach()))
         # Again, for torch's default depends on the number of input channels.
         self.reset_parameters()

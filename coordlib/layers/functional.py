@@ -40,7 +40,8 @@ def add_coords(input: Tensor, with_r: WithR = False, axes: Axes = None) -> Tenso
     tensor([[-1., -1.],
             [ 1.,  1.]])
     """
-    with_r, axes = check_with_r(with_r), listed_axes(axes)
+    with_r = check_with_r(with_r)
+    axes = listed_axes(axes, with_r)
     return _add_coords.with_coordinates(input, with_r, axes)
 
 
@@ -177,7 +178,7 @@ def soft_argmax(
     >>> soft_argmax(torch.tensor([[[0.0, 50.0, 0.0, 0.0]]]), unit=False)
     tensor([[[1.]]])
     """
-    softargmax.check_options(temperature, unit, normalised)
+    temperature = softargmax.check_options(temperature, unit, normalised)
     return softargmax.soft_argmax(
         input, temperature, unit, normalised, check_map(input)
     )

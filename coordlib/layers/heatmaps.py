@@ -12,6 +12,7 @@ from torch import Tensor
 
 from coordlib.arguments import check_flag, check_floating, check_positive, one_step
 from coordlib.grid import from_unit
+from coordlib.layers._arguments import check_places
 from coordlib.layers.softargmax import along
 
 __all__ = ["js_divergence", "render_gaussian", "variance_penalty"]
@@ -60,7 +61,7 @@ def render_gaussian(
     tensor([0.2741, 0.4519, 0.2741])
     """
     check_floating("coordinates", coordinates)
-    check_positive("sigma", sigma)
+    sigma = check_positive("sigma", sigma)
     check_flag("unit", unit)
     dtype = torch.promote_types(coordinates.dtype, torch.float32)
     pixels = from_unit(coordinates.to(dtype), size)
@@ -163,7 +164,8 @@ def variance_penalty(heat: Tensor, sigma: float = 1.0) -> Tensor:
     TypeError
         If ``heat`` is not floating point.
     ValueError
-        If ``sigma`` is not positive, or ``heat`` has another number of axes.
+        If ``sigma`` is not positive, or ``heat`` has another number of axes or no
+        places.
 
     Notes
     -----
@@ -176,13 +178,14 @@ def variance_penalty(heat: Tensor, sigma: float = 1.0) -> Tensor:
     tensor([[0.]])
     """
     check_floating("heat", heat)
-    check_positive("sigma", sigma)
+    sigma = check_positive("sigma", sigma)
     rank = heat.ndim - 2
     if rank not in (1, 2, 3):
         raise ValueError(
             "heat must be (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
             f"got shape {tuple(heat.shape)}"
         )
+    check_places("heat", heat, rank)
     given, heat = heat.dtype, heat.to(torch.promote_types(heat.dtype, torch.float32))
     penalty = heat.new_zeros(heat.shape[:2])
     for axis in range(-rank, 0):

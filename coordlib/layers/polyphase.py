@@ -21,6 +21,7 @@ from coordlib.arguments import (
     check_tensor,
 )
 from coordlib.layers._arguments import check_input, per_axis
+from coordlib.layers._blur import check_channels
 from coordlib.layers._pooling import flat
 
 __all__ = [
@@ -87,6 +88,7 @@ def polyphase_pool(
 ) -> Tensor | tuple[Tensor, Tensor]:
     rank = len(stride)
     check_input(input, rank)
+    check_channels(input, None, rank)
     single = input.ndim == rank + 1
     if single:
         input, phase = _batch_of_one(input, phase)
