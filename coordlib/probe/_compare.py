@@ -144,6 +144,12 @@ def selected(output: Any, select: Select | None) -> Any:
         ) from error
 
 
+def picking(select: Select | None) -> str:
+    """What may help where an output is no tensor."""
+    part = "a part of it" if select is None else f"no tensor with {select!r}"
+    return f"select= picks {part}"
+
+
 def compare(output: Tensor, reference: Tensor, s: Shift, rule: Rule) -> Sides:
     """Hold the output for a shifted input against the shifted output.
 

@@ -26,7 +26,7 @@ from coordlib.probe._compare import (
     windows,
 )
 from coordlib.probe._probe import Between, Mode, Probe, check_protocol, gathered
-from coordlib.probe.watching import in_mode, watched
+from coordlib.probe.watching import in_mode, is_compiled, watched
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,9 @@ def probe_layers(
     Raises
     ------
     ValueError, TypeError
-        If ``model`` is no module, a pattern fits none or none is called, the calls or
-        the shapes of outputs differ between shifts, and where :func:`probe` raises.
+        If ``model`` is no module or one that ``torch.jit`` has compiled, a pattern fits
+        none or none is called, the calls or the shapes of outputs differ between
+        shifts, and where :func:`probe` raises.
 
     Notes
     -----
@@ -133,8 +134,9 @@ def probe_layers(
     stride. So borders lost on the way add up to nothing.
 
     An output whose first axis is not that of ``x``, or that has lost some of its
-    spatial axes only, is skipped. One with as many axes as ``x``, but in another order,
-    cannot be told from others: see ``select``.
+    spatial axes only, is skipped, and so is what ``torch.jit`` has compiled. An output
+    with as many axes as ``x``, but in another order, cannot be told from others: see
+    ``select``.
 
     Examples
     --------
@@ -143,6 +145,11 @@ def probe_layers(
     '1'
     """
     check_module("model", model)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError(
+            "model must be a torch.nn.Module in Python, got one that torch.jit has "
+            "compiled: probe it layer by layer before that"
+        )
     shifts = check_protocol(x, shifts, mode, between, tolerance)
     check_select(select)
     names = _names(model, layers)
@@ -152,6 +159,9 @@ def probe_layers(
     with in_mode(model, False):
         first = _outputs(model, still, names, select)
         skipped = {name: _unfit(one.output, still, axes) for name, one in first.items()}
+        for name in names:
+            if is_compiled(model, name):
+                skipped[name] = "torch.jit has compiled it, and shows no output of it"
         rules = _rules(first, skipped, still, axes, mode, between)
         if not rules:
             raise ValueError(
@@ -181,13 +191,21 @@ def probe_layers(
 
 def _names(model: nn.Module, patterns: Sequence[str] | None) -> list[str]:
     modules = dict(model.named_modules())
+    for name, module in list(modules.items()):
+        if isinstance(module, torch.jit.ScriptModule):  # it shows nothing of itself
+            inside = [other for other in modules if other.startswith(f"{name}.")]
+            modules = {k: v for k, v in modules.items() if k not in inside}
     if patterns is None:
-        return [name for name, module in modules.items() if not module._modules]
+        return [name for name, module in modules.items() if _holds_none(module)]
     check_sequence("layers", patterns, str, "patterns")
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in modules):
             raise ValueError(f"layers: no module has a name like {pattern!r}")
     return [n for n in modules if any(fnmatchcase(n, pattern) for pattern in patterns)]
+
+
+def _holds_none(module: nn.Module) -> bool:
+    return isinstance(module, torch.jit.ScriptModule) or not module._modules
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from math import pi
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from coordlib.arguments import check_callable, check_floating
 from coordlib.grid import Shift, as_shift
@@ -74,14 +75,21 @@ def lie_derivative(
     check_floating("x", x)
     direction = as_shift("direction", direction, "fourier")
     check_select(select)
+    if isinstance(f, nn.Module) and any(map(is_lazy, [*f.parameters(), *f.buffers()])):
+        # Within the derivative torch would make weights that are part of it.
+        raise ValueError("f must have run once, got one with lazy layers that have not")
     axes = len(direction)
     if x.ndim < axes + 1:
         raise ValueError(
             f"direction has {axes} entries, too many for x of shape {tuple(x.shape)}"
         )
-    pair: tuple[Tensor, ...] = torch.func.jvp(
-        lambda x: applied(f, x, select), (x,), (_slope(x, direction),)
-    )
+
+    def floating(x: Tensor) -> Tensor:
+        y = applied(f, x, select)
+        check_floating("what f gives", y)
+        return y
+
+    pair: tuple[Tensor, ...] = torch.func.jvp(floating, (x,), (_slope(x, direction),))
     y, changed = (tensor.detach() for tensor in pair)
     kind = kind_of(y, x, axes)
     if not kind:
@@ -101,6 +109,8 @@ def _slope(x: Tensor, by: Shift) -> Tensor:
     """Differentiate ``shift(x, t * by, "fourier")`` by ``t`` at 0."""
     work = x.to(torch.promote_types(x.dtype, torch.float32))
     slope = torch.zeros_like(work)
+    if not x.numel():  # no transform takes these
+        return x.clone()
     for axis, d in zip(range(-len(by), 0), by, strict=True):
         n = x.shape[axis]
         waves = torch.arange(n // 2 + 1, dtype=work.dtype, device=x.device)

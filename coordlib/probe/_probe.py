@@ -29,6 +29,7 @@ from coordlib.probe._compare import (
     check_select,
     compare,
     kind_of,
+    picking,
     selected,
     strides_told,
     windows,
@@ -103,25 +104,32 @@ class Probe:
         )
 
     def error_grid(self) -> Tensor:
-        """Errors of a full 2-D set of shifts as an image, rows by first entry.
+        """Errors of a full set of shifts by their entries: in 2-D an image, rows first.
+
+        Returns
+        -------
+        Tensor
+            As many axes as a shift has entries, each as long as there are such entries;
+            in their order, from the smallest.
 
         Raises
         ------
         ValueError
-            If the shifts are not all combinations of a set of row shifts with a
-            set of column shifts.
+            If the shifts are not all combinations of a set of entries for each axis,
+            each once, or are other moves.
         """
-        rows = sorted({s[0] for s in self.shifts})
-        columns = sorted({s[-1] for s in self.shifts})
+        if not all(isinstance(s, tuple) for s in self.shifts):
+            raise ValueError(f"error_grid needs shifts, got moves {self.shifts}")
+        entries = [sorted(set(one)) for one in zip(*self.shifts, strict=True)]
         place = {s: n for n, s in enumerate(self.shifts)}
-        wanted = list(product(rows, columns))
+        wanted = list(product(*entries))
         if len(wanted) != len(self.shifts) or any(s not in place for s in wanted):
             raise ValueError(
-                f"error_grid needs every combination of row and column shifts; "
+                "error_grid needs every combination of the shifts along each axis, "
                 f"got {len(self.shifts)} shifts, a full grid has {len(wanted)}"
             )
         order = torch.tensor([place[s] for s in wanted])
-        return self.errors[order].reshape(len(rows), len(columns))
+        return self.errors[order].reshape([len(one) for one in entries])
 
 
 @torch.no_grad()
@@ -292,7 +300,7 @@ def applied(f: Callable[[Tensor], Any], x: Tensor, select: Select | None) -> Ten
     """What f gives, which may write into what it is given, and again where it wrote."""
     y = selected(f(x.clone()), select)
     if not isinstance(y, Tensor):
-        hint = "; select= picks a part of it" if isinstance(y, tuple | dict) else ""
+        hint = "" if y is None else f"; {picking(select)}"
         raise TypeError(f"f must return a tensor, got {type(y).__name__}{hint}")
     if not y.numel():
         raise ValueError(f"f must give some values, got shape {tuple(y.shape)}")
