@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from coordlib.arguments import check_sequence
 
@@ -27,7 +28,8 @@ def tried(model: nn.Module) -> nn.Module:
     Whatever a forward pass keeps (a count in a buffer, a grid for the next call) stays
     in it; what a trace leaves there would even be a stand-in for a tensor.
     """
-    return _deep(model, {id(p): p for p in model.parameters()})
+    # What a lazy layer has no shape for yet would get one in the model, too.
+    return _deep(model, {id(p): p for p in model.parameters() if not is_lazy(p)})
 
 
 def copied(model: nn.Module) -> nn.Module:
@@ -47,7 +49,13 @@ def _deep(model: nn.Module, kept: dict[int, Any]) -> nn.Module:
         for value in vars(module).values()
         if isinstance(value, Tensor) and value.grad_fn is not None
     }
-    return copy.deepcopy(model, results | kept)
+    # torch copies a parameter that has no shape yet, but no buffer.
+    lazy = {
+        id(b): UninitializedBuffer(device=b.device, dtype=b.dtype)
+        for b in model.buffers()
+        if is_lazy(b)
+    }
+    return copy.deepcopy(model, results | lazy | kept)
 
 
 def put(model: nn.Module, name: str, new: nn.Module) -> nn.Module:
