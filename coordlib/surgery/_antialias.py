@@ -31,6 +31,7 @@ from coordlib.surgery._kinds import (
     rank_of_pool,
 )
 from coordlib.surgery._names import check_model, chosen, copied, inside, join, put
+from coordlib.surgery._others import stays
 from coordlib.surgery._places import Flow, Place, Target
 from coordlib.surgery._pools import blur, blurred_pool
 from coordlib.surgery._report import Change, Report, finish
@@ -135,7 +136,9 @@ def antialias(
     Average pools stay if their window is wider than the filter, for then they are the
     stronger low-pass filter, or if no blur has their output size. Maxima
     with dilation or indices, and functions called in a forward pass
-    (``F.max_pool2d``, ``x[:, :, ::2, ::2]``), stay too, and are reported.
+    (``F.max_pool2d``, ``x[:, :, ::2, ::2]``), stay too, and are reported. So are other
+    modules that subsample: pools by a norm, adaptive and random ones, resizes by a
+    factor below 1, and what moves pixels into channels.
 
     Zhang, 2019, "Making convolutional networks shift-invariant again", section 3.2.
 
@@ -364,6 +367,8 @@ class _Antialias:
                 how = "a blur already"
                 self.unchanged.append(Change(name, type(module).__name__, how))
                 continue
+            if why := stays(module):
+                self.unchanged.append(Change(name, type(module).__name__, why))
             if not isinstance(module, kinds):
                 continue
             rank = rank_of_pool(module)

@@ -4,10 +4,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import torch.nn.functional as F
 from torch import fx, nn
 
-from coordlib.surgery._kinds import CONV_FUNCTIONS, POOL_FUNCTIONS
+from coordlib.surgery._kinds import CHANNEL_FUNCTIONS, CONV_FUNCTIONS, POOL_FUNCTIONS
 from coordlib.surgery._names import join, tried
+from coordlib.surgery._others import shrinks
 
 
 def trace(
@@ -92,6 +94,12 @@ def subsampling(node: fx.Node) -> str:
         if stride is None:
             stride = node.kwargs.get("kernel_size", (*node.args, None)[1])
         return POOL_FUNCTIONS[node.target] if _above_one(stride) else ""
+    if node.target is F.interpolate:
+        scale = node.kwargs.get("scale_factor", (*node.args, None, None, None)[2])
+        return "resize" if shrinks(scale) else ""
+    if node.target in CHANNEL_FUNCTIONS:
+        factor = node.kwargs.get("downscale_factor", (*node.args, None)[1])
+        return "moving of pixels into channels" if _above_one(factor) else ""
     if node.target in CONV_FUNCTIONS:
         stride = node.kwargs.get("stride", (*node.args, 1, 1, 1, 1)[3])
         return "strided convolution" if _above_one(stride) else ""

@@ -41,6 +41,7 @@ POOL_FUNCTIONS = {
     **{getattr(F, f"avg_pool{d}d"): "average pooling" for d in (1, 2, 3)},
     **{getattr(torch, f"max_pool{d}d"): "max pooling" for d in (1, 2, 3)},
 }
+CHANNEL_FUNCTIONS = {F.pixel_unshuffle, torch.pixel_unshuffle}
 CONV_FUNCTIONS = {getattr(F, f"conv{d}d") for d in (1, 2, 3)}
 
 
