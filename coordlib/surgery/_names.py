@@ -50,8 +50,9 @@ def _deep(model: nn.Module, kept: dict[int, Any]) -> nn.Module:
         if isinstance(value, Tensor) and value.grad_fn is not None
     }
     # torch copies a parameter that has no shape yet, but no buffer.
+    shapeless: Any = UninitializedBuffer
     lazy = {
-        id(b): UninitializedBuffer(device=b.device, dtype=b.dtype)
+        id(b): shapeless(device=b.device, dtype=b.dtype)
         for b in model.buffers()
         if is_lazy(b)
     }
