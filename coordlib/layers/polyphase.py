@@ -254,7 +254,7 @@ def _exact_norm(parts: Tensor, norm: float) -> Tensor:
     if norm == math.inf:
         return (size.amax(2) * 2**30).long() + beyond
     if norm == 2:
-        size.square_()
+        size = size.square()
     return size.mul_(2**30).long().sum(2) + beyond
 
 

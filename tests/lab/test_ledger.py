@@ -424,3 +424,11 @@ def test_preferred_evidence_counts_once_it_is_measured_with_five_seeds():
         entry = decide(asked, measured | {"preferred": found})
         assert entry.claim is taken
         assert (entry.verdict == "supported") == (taken is asked)
+
+
+def test_where_delta_would_show_as_many_seeds_again_come_next():
+    spread = np.tile([-0.8, 0.8], 6)
+    same = Clause("no difference", "equivalence", "a - b", MATTERS)
+    entry = judge(tuple(0.7 + spread), clauses=(same,))
+    assert (entry.verdict, entry.needed, entry.next) == ("undecided", None, 24)
+    assert "near 0 or near δ" in ledger_html.open_rows([entry])

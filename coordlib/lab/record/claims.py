@@ -212,6 +212,11 @@ def read_claims(file: Path | None = None) -> list[Claim]:
 def _claim(entry: dict) -> Claim:
     _check_names("fields", entry, _FIELDS, {"evidence", "preferred"})
     texts = {key: _text(key, entry[key]) for key in _FIELDS}
+    for key in ("id", "source", "page"):  # they are addresses, too
+        if not re.fullmatch(r"[\w-]+", texts[key]):
+            raise ValueError(
+                f"{key} must be of letters, digits and hyphens, got {texts[key]!r}"
+            )
     if len(texts["title"]) > LONGEST_TITLE:
         raise ValueError(
             f"title must have at most {LONGEST_TITLE} letters, got {texts['title']!r}"

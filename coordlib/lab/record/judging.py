@@ -106,8 +106,14 @@ class Entry:
     def needed(self) -> int | None:
         """Of what is undecided: the seeds that show an effect as small as delta.
 
-        None if the verdict is another, or if more seeds do not decide.
+        None if the verdict is another, if more seeds do not decide, or if there are
+        as many: then the effect lies near 0 or near delta.
         """
+        needed = self._most_needed
+        return needed if needed and needed > self.seeds else None
+
+    @property
+    def _most_needed(self) -> int | None:
         if self.verdict != UNDECIDED:
             return None
         seeds = [
@@ -115,16 +121,16 @@ class Entry:
             for found in self.judged.clauses.values()
             if found.verdict == UNDECIDED
         ]
-        if None in seeds:
-            return None
-        needed = max([self.claim.seeds, *seeds])
-        return needed if needed > self.seeds else None
+        return None if None in seeds else max([self.claim.seeds, *seeds])
 
     @property
     def next(self) -> int | None:
-        """The seeds to measure next: those of the design, or else :attr:`needed`."""
+        """The seeds to measure next: those of the design, or else :attr:`needed`.
+
+        As many again as there are, if those that show delta are there.
+        """
         if self.needed is None:
-            return None
+            return 2 * self.seeds if self._most_needed else None
         return self.claim.seeds if self.seeds < self.claim.seeds else self.needed
 
     def hours(self, seeds: int) -> float:
@@ -186,8 +192,8 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
         return Entry(claim, Judged(verdicts.NOT_TESTED, _no_seed(claim, measured)))
     numbers = _numbers(claim, measured, where)
     result = measured[claim.experiment]
-    figure = ""
-    if claim.claimed:
+    judged, figure = _judge(claim.reading, claim, numbers), ""
+    if claim.claimed and judged.verdict != verdicts.NOT_TESTED:
         values = expression.value(claim.claimed["of"], numbers)
         if np.isfinite(values).all():
             figure = verdicts.figure(values, claim.claimed["figure"])
@@ -196,7 +202,7 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
     ]
     return Entry(
         claim,
-        _judge(claim.reading, claim, numbers),
+        judged,
         {name: _judge(reading, claim, numbers) for name, reading in claim.also.items()},
         figure,
         _filled(claim.measured, numbers),

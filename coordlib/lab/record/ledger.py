@@ -30,7 +30,8 @@ seeds_next     of what is undecided: the seeds to measure next, those of the des
                first; ``hours_next`` is what the missing ones take on the machine that
                measured the others
 seeds_needed   the seeds that show an effect as small as delta four times in five, with
-               ``hours_needed``; empty where more seeds do not decide
+               ``hours_needed``; empty where more seeds do not decide, and where there
+               are as many: ``seeds_next`` is as many again then
 command        what measures ``seeds_next``, or what a gate waits for
 =============  ====================================================================
 """
@@ -85,12 +86,26 @@ def ledger(file: Path | None = None, where: Path | None = None) -> list[Entry]:
         The claims; :func:`claims_file` if not given.
     where : Path, optional
         The folder of results; :func:`coordlib.lab.record.results.folder` if not given.
+
+    Raises
+    ------
+    ValueError
+        If the claims cannot be read, or a result lacks numbers that one of them speaks
+        of. The message names the claim.
     """
     if where is not None:
         check_instance("where", where, str | Path, "a path or None")
     there = cache(partial(results.largest, where=where))
-    claims = read_claims(file)
-    return [decide(claim, _answers(claim, there), where) for claim in claims]
+    return [_decided(claim, there, where) for claim in read_claims(file)]
+
+
+def _decided(
+    claim: Claim, there: Callable[[str], list[Result]], where: Path | None
+) -> Entry:
+    try:
+        return decide(claim, _answers(claim, there), where)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"claim {claim.id}: {error.args[0]}") from error
 
 
 def _answers(claim: Claim, there: Callable[[str], list[Result]]) -> dict[str, Result]:

@@ -70,7 +70,7 @@ def filters(entries: list[Entry]) -> str:
         )
         rules += [
             f'body:has(.ledger-filters [name="{name}"] [value="{value}"]:checked) '
-            f'table.ledger tr[id]:not([data-{name}="{value}"])'
+            f'table.ledger tr[id]:not(:target):not([data-{name}="{value}"])'
             for value in options
         ]
     style = f"<style>{','.join(rules)}{{display:none!important}}</style>"
@@ -84,7 +84,7 @@ def download(text: str, name: str, kind: str) -> str:
     for what, value in (("name", name), ("kind", kind)):
         if not value:
             raise ValueError(f"{what} must not be empty")
-    data = quote(text, safe=" {}[]:,'/()=.+-_~!*;@$&?")
+    data = quote(text, safe=" {}[]:,'/()=.+-_~!*;@$?")
     return f'<a download="{name}" href="data:{kind};charset=utf-8,{data}">{name}</a>'
 
 
@@ -208,6 +208,8 @@ def _open_row(entry: Entry) -> str:
         return f'{first}<td colspan="{width}">{escape(why)}</td>{rest}</tr>'
     cells = [
         f"{seeds:,} seeds, {_hours(entry.hours(seeds))}"
+        if seeds
+        else "there; the effect lies near 0 or near δ"
         for seeds in (entry.next, entry.needed)
     ]
     shown = "".join(f"<td>{cell}</td>" for cell in (*cells, command))

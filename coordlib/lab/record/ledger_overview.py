@@ -4,6 +4,7 @@ One line of HTML a row, so that its words keep their size on a phone; the effect
 it are drawn as SVG in shares of the width there is.
 """
 
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -14,10 +15,9 @@ from coordlib.lab.record.judging import Entry
 from coordlib.lab.record.ledger_figure import BLUE, COUNTED, MARKS, slug
 from coordlib.lab.record.verdicts import VERDICTS, Verdict
 
-FARTHEST = (-20.0, 120.0)
+FARTHEST = (-40.0, 120.0)
 """What lies beyond is drawn there, in units of delta."""
 TICKS = {-10: "−10", 0: "0", 1: "1", 10: "10", 100: "100"}
-NO_DIFFERENCE = ("equivalence", "games")
 
 
 def overview(entries: list[Entry]) -> str:
@@ -45,7 +45,7 @@ def _group(verdict: str, entries: list[Entry]) -> str:
     return (
         f'<p><span class="verdict {slug(verdict)}"><span aria-hidden="true">'
         f"{MARKS[verdict]}</span> {escape(verdict)}</span>: {len(entries)}</p>"
-        f"<ul>{rows}</ul>"
+        f'<ul aria-label="{escape(verdict)}">{rows}</ul>'
     )
 
 
@@ -65,7 +65,10 @@ def _effects(entry: Entry) -> str:
     drawn = [
         (clause, found)
         for clause in clauses
-        if (found := judged.clauses.get(clause.name)) and found.delta and found.points
+        if clause.kind != "games"
+        and (found := judged.clauses.get(clause.name))
+        and found.delta
+        and found.points
     ]
     decisive = [pair for pair in drawn if pair[0].name == judged.decisive]
     if judged.decisive and not decisive:
@@ -75,18 +78,26 @@ def _effects(entry: Entry) -> str:
     if not drawn:
         return "<small></small>"
     lead, found = (decisive or drawn)[0]
+    parts = [_band(lead)]
+    if not decisive:  # a gate is closed: none of them leads
+        parts += [_circle(one, False) for _, one in drawn]
+        return _picture(parts, "not judged")
+    parts += [_tick(other) for _, other in drawn if other is not found]
     enough = entry.seeds >= lead.options.get("seeds", entry.claim.seeds)
-    parts = [_band(lead), *(_tick(other) for _, other in drawn if other is not found)]
-    parts += _dot(found, bool(decisive) and enough)
-    return f'<svg aria-hidden="true">{"".join(parts)}</svg>'
+    parts += [_span(found), _circle(found, enough)]
+    return _picture(parts, f"{found.estimate / found.delta:.2g} δ")
+
+
+def _picture(parts: list[str], said: str) -> str:
+    return f'<svg role="img" aria-label="{said}">{"".join(parts)}</svg>'
 
 
 def _counted(clause: Clause, found: Verdict) -> str:
     """What decides where no effect does."""
     if clause.kind in COUNTED:
         return f"{sum(map(bool, found.points))} of {len(found.points)} seeds get there"
-    if clause.kind == "bound":
-        return found.because.partition(";")[0]
+    if clause.kind in ("bound", "games"):
+        return found.because
     return "every case tried" if clause.kind == "exact" else ""
 
 
@@ -99,24 +110,32 @@ def _far(value: float) -> float:
 
 def _band(clause: Clause) -> str:
     """What does not matter: up to delta; within delta if no difference is claimed."""
-    start, end = _far(-1 if clause.kind in NO_DIFFERENCE else 0), _far(1)
+    start, end = _far(-1 if clause.kind == "equivalence" else 0), _far(1)
     return (
         f'<rect x="{start:.1f}%" width="{end - start:.1f}%" height="100%" '
         'fill="currentColor" opacity=".13"/>'
     )
 
 
-def _dot(found: Verdict, judged: bool) -> list[str]:
-    """An effect: the interval that decides or the span of its seeds, and the mean."""
-    ends = found.inner or found.interval or (min(found.points), max(found.points))
+def _span(found: Verdict) -> str:
+    """The interval that decides; dashed, where there is none, the span of the seeds."""
+    ends = found.inner or found.interval
+    dashed = "" if ends else ' stroke-dasharray="3 2"'
+    ends = ends or (min(found.points), max(found.points))
     a, b = (_far(end / found.delta) for end in ends)
-    fill = BLUE if judged else "var(--pst-color-background, Canvas)"
-    return [
+    return (
         f'<line x1="{a:.1f}%" x2="{b:.1f}%" y1="50%" y2="50%" stroke="{BLUE}" '
-        'stroke-width="2"/>',
+        f'stroke-width="2"{dashed}/>'
+    )
+
+
+def _circle(found: Verdict, judged: bool) -> str:
+    """The mean."""
+    fill = BLUE if judged else "var(--pst-color-background, Canvas)"
+    return (
         f'<circle cx="{_far(found.estimate / found.delta):.1f}%" cy="50%" r="4" '
-        f'fill="{fill}" stroke="{BLUE}" stroke-width="1.6"/>',
-    ]
+        f'fill="{fill}" stroke="{BLUE}" stroke-width="1.6"/>'
+    )
 
 
 def _tick(found: Verdict) -> str:
@@ -141,9 +160,14 @@ def _axis() -> str:
 
 def _legend() -> str:
     found = Verdict("", points=(0.0,), estimate=0.0, interval=(-1.0, 1.0), delta=1.0)
+    spread = replace(found, interval=None, points=(-1.0, 1.0))
     dots = {
-        "the clause that decides, with its interval": _dot(found, True),
-        "not judged: a gate is closed, or seeds are missing": _dot(found, False),
+        "the clause that decides, with its interval (95 %; 90 % for no difference)": [
+            _span(found),
+            _circle(found, True),
+        ],
+        "the span of its seeds": [_span(spread), _circle(found, True)],
+        "not judged: a gate is closed, or seeds are missing": [_circle(found, False)],
         "another clause of the claim": [_tick(found)],
         "too small to matter": [_band(Clause("", "difference", ""))],
     }
