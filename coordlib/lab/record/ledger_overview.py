@@ -159,8 +159,8 @@ def _axis() -> str:
 
 
 def _legend() -> str:
-    found = Verdict("", points=(0.0,), estimate=0.0, interval=(-1.0, 1.0), delta=1.0)
-    spread = replace(found, interval=None, points=(-1.0, 1.0))
+    found = Verdict("", points=(0.0,), estimate=0.0, interval=(-15.0, 15.0), delta=1.0)
+    spread = replace(found, interval=None, points=(-15.0, 15.0))
     dots = {
         "the clause that decides, with its interval (95 %; 90 % for no difference)": [
             _span(found),
