@@ -310,7 +310,7 @@ def test_it_runs_pauses_and_goes_on(tab):
     assert line.get_attribute("aria-live") == "off"  # not every step is read aloud
     tab.page.wait_for_function(
         "() => [...document.querySelectorAll('.cf-count')]"
-        ".every((e) => / step [1-9]\\d of/.test(e.textContent))"
+        ".every((e) => / step [1-9]\\d+ of/.test(e.textContent))"
     )
     tab.page.get_by_role("button", name="Pause").click()
     assert line.get_attribute("aria-live") == "polite"
