@@ -607,7 +607,7 @@ def the_verdicts():
     kinds |= {"possible": "pair"}
     # So many seeds are a design that nobody has carried out.
     many = {"seeds": {"trillion"}}
-    for name in "difference", "equivalence":
+    for name in "difference", "equivalence", "noninferiority":
         yield Call(
             name,
             getattr(verdicts, name),

@@ -426,6 +426,14 @@ def test_preferred_evidence_counts_once_it_is_measured_with_five_seeds():
         assert (entry.verdict == "supported") == (taken is asked)
 
 
+def test_a_quick_run_is_no_evidence():
+    asked, found = claim(Clause("more", "difference", "a - b", MATTERS)), result(FIVE)
+    assert decide(asked, {"trial": found}).verdict == "supported"
+    found.preset = "quick"
+    entry = decide(asked, {"trial": found})
+    assert entry.verdict == "not tested" and "but a quick one" in entry.because
+
+
 def test_where_delta_would_show_as_many_seeds_again_come_next():
     spread = np.tile([-0.8, 0.8], 6)
     same = Clause("no difference", "equivalence", "a - b", MATTERS)

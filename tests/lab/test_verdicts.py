@@ -162,6 +162,15 @@ def test_the_power_that_is_promised_is_there():
     # Paired, ten seeds show one standard deviation, and three need three.
     assert needed(1.0, 1.0) == 10
     assert detectable(1.0, 3) == pytest.approx(3.1, abs=0.1)
+    # To show that there is no effect takes more than to show one.
+    for seeds in (5, 10, 30):
+        delta = detectable(1.0, seeds, equal=True)
+        low, high = interval(draw(0.0, seeds), 0.9)
+        shown = ((low > -delta) & (high < delta)).mean()
+        assert shown == pytest.approx(0.8, abs=0.025)
+        assert needed(1.0, delta, equal=True) == pytest.approx(seeds, abs=1)
+    ratio = needed(1.0, 0.05, equal=True) / needed(1.0, 0.05)
+    assert ratio == pytest.approx(8.56 / 7.85, abs=0.005)
     # .04 points at a spread of .1 between seeds, two arms that are not paired.
     assert needed(0.1, 0.04, arms=2) in (98, 99, 100)
 
@@ -185,6 +194,7 @@ def every_verdict(values):
     yield verdicts.difference(values, 0.5)
     yield verdicts.difference(values, 5.0)
     yield verdicts.equivalence(values, 2.0)
+    yield verdicts.noninferiority(values, 0.5)
     shares = np.array(values) / 2
     options = {"cases": 100, "trained": shares, "runs": 1, "grid": 4}
     yield verdicts.bound(shares, 0.3, **options)
@@ -237,6 +247,40 @@ def test_what_is_undecided_says_what_it_could_have_shown_and_what_it_needs():
         detectable(spread, found.needed) <= 1.0 < detectable(spread, found.needed - 1)
     )
     assert verdicts.difference(VALUES, 0.5).needed is None
+
+
+def test_an_equivalence_names_the_seeds_that_show_equality():
+    spread = np.std(VALUES, ddof=1)
+    found = verdicts.equivalence(np.array(VALUES) - 1.2, spread)
+    assert found.verdict == "undecided"
+    within = pytest.approx(detectable(spread, 5, equal=True))
+    assert found.detectable == within
+    assert found.needed == needed(spread, spread, equal=True) > needed(spread, spread)
+    few = verdicts.equivalence([-spread, spread], spread, seeds=5)
+    within = pytest.approx(detectable(math.sqrt(2) * spread, 2, equal=True))
+    assert few.detectable == within
+
+
+@pytest.mark.parametrize(
+    ("middle", "verdict", "because"),
+    [
+        (0.0, "supported", "the whole 95 % interval lies above −δ = −0.5"),
+        (-0.5, "undecided", "the 95 % interval contains −δ = −0.5"),
+        (-1.0, "contradicted", "the whole 95 % interval lies below −δ = −0.5"),
+    ],
+)
+def test_what_is_not_worse_lies_above_minus_delta(middle, verdict, because):
+    found = verdicts.noninferiority(middle + np.array([-0.2, -0.1, 0, 0.1, 0.2]), 0.5)
+    assert (found.verdict, found.because) == (verdict, because)
+    assert (found.margin > 0) == (verdict == "supported")
+    assert verdicts.noninferiority([0.0, 0.1], 0.5).verdict == "undecided"
+
+
+def test_what_is_worse_by_just_delta_goes_wrong_one_time_in_forty_a_side():
+    draws = draw(-0.5, 10, times=2000)
+    found = shares([verdicts.noninferiority(values, 0.5).verdict for values in draws])
+    for wrong in "supported", "contradicted":
+        assert found[wrong] == pytest.approx(0.025, abs=4 * math.sqrt(0.025 / 2000))
 
 
 def test_it_says_whether_more_seeds_would_decide():

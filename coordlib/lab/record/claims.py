@@ -7,7 +7,13 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-from coordlib.arguments import check_instance
+from coordlib.arguments import (
+    check_instance,
+    check_integer,
+    check_number,
+    check_positive,
+    check_share,
+)
 from coordlib.lab.data import storage
 from coordlib.lab.record import expression
 from coordlib.lab.record.verdicts import LEAST_SEEDS
@@ -33,6 +39,7 @@ _MORE_EVIDENCE = {"preset", "quantities", "gates", "claimed", "also"}
 _OPTIONS = {
     "difference": ({"delta", "reason"}, {"possible", "seeds"}),
     "equivalence": ({"delta", "reason"}, {"possible", "seeds"}),
+    "noninferiority": ({"delta", "reason"}, {"possible", "seeds"}),
     "bound": ({"limit", "cases", "trained", "runs", "grid"}, {"seeds"}),
     "games": ({"delta", "reason"}, {"seeds"}),
     "always": (set(), {"seeds"}),
@@ -183,16 +190,12 @@ def read_claims(file: Path | None = None) -> list[Claim]:
         If a claim lacks or adds a field, or one is empty; if an id comes twice, or a
         clause or a gate cannot be read. The message names the file and the claim.
     """
-    import yaml
-
     if file is not None:
         check_instance("file", file, Path, "a path or None")
     file = file or claims_file()
     try:
-        # The one in C is ten times as fast, and not everywhere.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        entries = yaml.load(file.read_text("utf-8"), loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        entries = _yaml(file.read_text("utf-8"))
+    except ValueError as error:
         raise ValueError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise ValueError(f"{file} must hold a list of claims, each with its fields")
@@ -200,13 +203,38 @@ def read_claims(file: Path | None = None) -> list[Claim]:
     for entry in entries:
         try:
             claims.append(_claim(entry))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             name = entry.get("id", entry)
             raise ValueError(f"{file}: claim {name}: {error}") from None
     ids = [claim.id for claim in claims]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
         raise ValueError(f"{file}: claims listed twice: {', '.join(twice)}")
     return claims
+
+
+def _yaml(text: str) -> object:
+    """What YAML holds; a name that comes twice in one place is an error in it.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read.
+    """
+    import yaml
+
+    # The one in C is ten times as fast, and not everywhere.
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+            names = [str(key.value) for key, _ in node.value]
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                line = node.start_mark.line + 1
+                raise ValueError(f"{', '.join(twice)} twice from line {line} on")
+            return super().construct_mapping(node, deep)
+
+    try:
+        return yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
 
 
 def _claim(entry: dict) -> Claim:
@@ -222,6 +250,8 @@ def _claim(entry: dict) -> Claim:
             f"title must have at most {LONGEST_TITLE} letters, got {texts['title']!r}"
         )
     if "evidence" not in entry:
+        if "preferred" in entry:
+            raise ValueError("preferred needs an evidence that it is preferred to")
         return Claim(**texts)
     claim = Claim(**texts, **_evidence(entry["evidence"]))
     if "preferred" not in entry:
@@ -259,7 +289,7 @@ def _evidence(evidence: object) -> dict[str, Any]:
     if claimed := evidence.get("claimed"):
         _check_names("claimed", _mapping("claimed", claimed), {"of", "figure"})
         _check_expression("claimed", claimed["of"], quantities)
-        _number("figure", claimed["figure"])
+        check_number("figure", claimed["figure"])
     return found | {"claimed": claimed}
 
 
@@ -293,16 +323,21 @@ def _group(group: object, quantities: dict) -> list[Clause]:
     needed, accepted = _OPTIONS[kind]
     _check_names(kind, group, {kind} | needed, accepted)
     options = {key: value for key, value in group.items() if key != kind}
-    for key in {"delta", "limit", "cases", "grid", "seeds"} & set(options):
-        _number(key, options[key])
-    if isinstance(runs := options.get("runs", 0), str):
+    if "delta" in options:
+        check_positive("delta", options["delta"])
+    if "limit" in options:
+        check_share("limit", options["limit"])
+    if "seeds" in options:
+        check_integer("seeds", options["seeds"], at_least=LEAST_SEEDS)
+    if isinstance(runs := options.get("runs"), str):
         _check_expression("runs", runs, quantities)
-    else:
-        _number("runs", runs)
+    for key in {"cases", "grid", "runs"} & set(options):
+        if not isinstance(options[key], str):
+            check_integer(key, options[key])
+    if "reason" in options:
+        _text("reason", options["reason"])
     if "possible" in options:
-        ends = options["possible"]
-        if not isinstance(ends, list) or len(ends) != 2:
-            raise ValueError(f"possible must be a list of two numbers, got {ends!r}")
+        _check_possible(options["possible"])
     if "trained" in options:
         _check_expression("trained", options["trained"], quantities)
     clauses = _mapping(kind, group[kind])
@@ -312,6 +347,14 @@ def _group(group: object, quantities: dict) -> list[Clause]:
         elif kind != "opinion":
             _check_expression(f"{kind} {name!r}", of, quantities)
     return [Clause(name, kind, of, options) for name, of in clauses.items()]
+
+
+def _check_possible(ends: object) -> None:
+    if not isinstance(ends, list) or len(ends) != 2:
+        raise ValueError(f"possible must be a list of two numbers, got {ends!r}")
+    low, high = (check_number("possible", end) for end in ends)
+    if not low < high:
+        raise ValueError(f"possible must rise, got {ends}")
 
 
 def _check_names(what: str, found: dict, need: set, may: set | None = None) -> None:
@@ -371,11 +414,6 @@ def _mapping(what: str, value: object) -> dict:
 
 
 def _text(what: str, value: object) -> str:
-    if not isinstance(value, str | int | float) or not str(value).strip():
+    if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{what} must be a text that is not empty, got {value!r}")
-    return str(value).strip()
-
-
-def _number(what: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{what} must be a number, got {value!r}")
+    return value.strip()

@@ -2,7 +2,8 @@
 
 Names stand for numbers, one a seed along the last axis. They may be added, taken away,
 multiplied and divided; ``mean``, ``low`` and ``high`` (the ends of the 95 % interval),
-``least`` and ``most`` take the seeds together; ``log10`` acts on each; and
+``least``, ``most`` and ``spread`` (the standard deviation) take the seeds together;
+``log10`` acts on each; and
 ``count(x, k)`` says how many of several are at least ``k``. Python's own parser reads
 it; anything else is refused before a number is seen.
 """
@@ -36,6 +37,7 @@ FUNCTIONS = {
     "most": lambda x: x.max(-1),
     "low": lambda x: interval(x)[0],
     "high": lambda x: interval(x)[1],
+    "spread": lambda x: x.std(-1, ddof=1),
     "log10": np.log10,
     "count": lambda x, least: int((np.asarray(x) >= least).sum()),
 }
@@ -94,8 +96,11 @@ def _tree(text: str) -> ast.expr:
         match node:
             case ast.BinOp(op=op) if type(op) in _ARITHMETIC:
                 pass
-            case ast.Call(func=ast.Name(id=name), keywords=[]) if name in FUNCTIONS:
-                pass
+            case ast.Call(func=ast.Name(id=name), args=given, keywords=[]) if (
+                name in FUNCTIONS
+            ):
+                if len(given) != (takes := 2 if name == "count" else 1):
+                    raise ValueError(f"{name} takes {takes}, got {len(given)}: {text}")
             case ast.UnaryOp(op=ast.USub()) | ast.Name() | ast.Load() | ast.USub():
                 pass
             case ast.Constant(value=int() | float()):

@@ -11,10 +11,15 @@ import numpy as np
 
 from coordlib.arguments import (
     check_choice,
+    check_flag,
     check_integer,
     check_not_negative,
     check_positive,
 )
+
+_SHARES = {False: (0.975, 0.8), True: (0.95, 0.9)}
+"""What must not happen by chance, and what shall: both tests of an equivalence must
+find it, and each may miss one time in ten."""
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +53,9 @@ def prediction_reach(values: np.ndarray) -> float:
     return float(t.ppf(0.975, n - 1) * values.std(ddof=1) * math.sqrt(1 + 1 / n))
 
 
-def detectable(spread: float, seeds: int, arms: int = 1) -> float:
+def detectable(
+    spread: float, seeds: int, arms: int = 1, *, equal: bool = False
+) -> float:
     """The smallest effect that so many seeds show four times in five.
 
     Parameters
@@ -59,18 +66,22 @@ def detectable(spread: float, seeds: int, arms: int = 1) -> float:
         At least two, in each arm.
     arms : {1, 2}
         1 for a mean and for paired differences, 2 for two arms that are not paired.
+    equal : bool
+        The other way round: within which they show, by two one-sided tests, that there
+        is no effect, if there is none.
     """
     from scipy.stats import t
 
     check_not_negative("spread", spread)
     check_integer("seeds", seeds, at_least=2)
     check_choice("arms", arms, (1, 2))
+    check_flag("equal", equal)
     freedom = arms * (seeds - 1)
-    both = t.ppf(0.975, freedom) + t.ppf(0.8, freedom)
+    both = sum(t.ppf(share, freedom) for share in _SHARES[equal])
     return float(both * spread * math.sqrt(arms / seeds))
 
 
-def needed(spread: float, delta: float, arms: int = 1) -> int:
+def needed(spread: float, delta: float, arms: int = 1, *, equal: bool = False) -> int:
     """The seeds (in each arm) with which an effect of delta shows four times in five.
 
     Parameters as in :func:`detectable`.
@@ -80,12 +91,13 @@ def needed(spread: float, delta: float, arms: int = 1) -> int:
     check_not_negative("spread", spread)
     check_positive("delta", delta)
     check_choice("arms", arms, (1, 2))
-    both = norm.ppf(0.975) + norm.ppf(0.8)
+    check_flag("equal", equal)
+    both = sum(map(norm.ppf, _SHARES[equal]))
     if both * spread > 1e9 * delta:
         raise ValueError(f"delta must not vanish beside spread {spread}, got {delta}")
     # Student's t asks for a few more than the normal distribution; so count from there.
     seeds = max(2, math.ceil(arms * (both * spread / delta) ** 2))
-    while detectable(spread, seeds, arms) > delta:
+    while detectable(spread, seeds, arms, equal=equal) > delta:
         seeds += 1
     return seeds
 

@@ -183,10 +183,14 @@ def decide(claim: Claim, measured: Mapping[str, Result], where: Where = None) ->
     missing = [
         name
         for name in claim.experiments
-        if name not in measured or not measured[name].seeds
+        if not measured.get(name) or not measured[name].seeds
     ]
     if missing:
         why = f"no result of {', '.join(missing)}"
+        return Entry(claim, Judged(verdicts.NOT_TESTED, why))
+    quick = [name for name in claim.experiments if measured[name].preset == "quick"]
+    if quick:
+        why = f"no result of {', '.join(quick)} but a quick one, which shows nothing"
         return Entry(claim, Judged(verdicts.NOT_TESTED, why))
     if not _common_seeds(claim, measured):
         return Entry(claim, Judged(verdicts.NOT_TESTED, _no_seed(claim, measured)))
@@ -293,6 +297,7 @@ def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
     judge = {
         "difference": verdicts.difference,
         "equivalence": verdicts.equivalence,
+        "noninferiority": verdicts.noninferiority,
     }[clause.kind]
     possible = options.get("possible")
     ends = tuple(possible) if possible else None

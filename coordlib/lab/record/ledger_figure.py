@@ -32,6 +32,9 @@ MARKS = {
 WIDTH, LINE, MARGIN = 260, 15, 8
 AXIS, NAME = 14, 11
 COUNTED = ("always", "some")
+BOTH_WAYS = ("equivalence", "noninferiority", "games")
+"""What asks whether an effect lies beyond delta on the other side of 0, too."""
+EFFECTS = ("difference", *BOTH_WAYS)
 
 
 def slug(verdict: str) -> str:
@@ -78,7 +81,7 @@ def row_figure(entry: Entry) -> str:
 
 def _of_one_sort(drawn: list[tuple[Clause, Verdict]]) -> list[tuple[Clause, Verdict]]:
     """Bounds if there are any, else effects, else what is counted: one axis for all."""
-    for kinds in (("bound",), ("difference", "equivalence", "games"), COUNTED):
+    for kinds in (("bound",), EFFECTS, COUNTED):
         if chosen := [pair for pair in drawn if pair[0].kind in kinds]:
             return chosen
     return drawn
@@ -90,7 +93,7 @@ def _domain(drawn: list[tuple[Clause, Verdict]], entry: Entry) -> tuple[float, f
     for clause, found in drawn:
         ends += [point / found.delta for point in found.points]
         ends += [end / found.delta for end in found.interval or ()]
-        if clause.kind in ("equivalence", "games"):
+        if clause.kind in BOTH_WAYS:
             ends.append(-1.5)
         if (figure := _figure_at(clause, entry)) is not None:
             ends.append(figure / found.delta)
@@ -118,7 +121,7 @@ def _line(
 
     parts = []
     if found.delta:
-        start = -unit if clause.kind in ("equivalence", "games") else 0
+        start = -unit if clause.kind in BOTH_WAYS else 0
         parts.append(
             f'<rect x="{x(start):.1f}" y="{top + 1}" width="{x(unit) - x(start):.1f}" '
             f'height="{LINE - 2}" fill="currentColor" opacity=".13"/>'
@@ -173,7 +176,7 @@ def _axis(
         ticks = [(0.0, "0"), (1.0, "1")]
     else:
         ticks = [(0.0, "0"), (1.0, "δ")]
-        if kinds & {"equivalence", "games"}:
+        if kinds & set(BOTH_WAYS):
             ticks.append((-1.0, "−δ"))
     at = [
         (MARGIN + (value - low) / (high - low) * (WIDTH - 2 * MARGIN), "middle", word)

@@ -12,7 +12,13 @@ import numpy as np
 from coordlib.arguments import check_sequence
 from coordlib.lab.record.claims import Clause
 from coordlib.lab.record.judging import Entry
-from coordlib.lab.record.ledger_figure import BLUE, COUNTED, MARKS, slug
+from coordlib.lab.record.ledger_figure import (
+    BLUE,
+    BOTH_WAYS,
+    COUNTED,
+    MARKS,
+    slug,
+)
 from coordlib.lab.record.verdicts import VERDICTS, Verdict
 
 FARTHEST = (-40.0, 120.0)
@@ -110,7 +116,7 @@ def _far(value: float) -> float:
 
 def _band(clause: Clause) -> str:
     """What does not matter: up to delta; within delta if no difference is claimed."""
-    start, end = _far(-1 if clause.kind == "equivalence" else 0), _far(1)
+    start, end = _far(-1 if clause.kind in BOTH_WAYS else 0), _far(1)
     return (
         f'<rect x="{start:.1f}%" width="{end - start:.1f}%" height="100%" '
         'fill="currentColor" opacity=".13"/>'

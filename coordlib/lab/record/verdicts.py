@@ -10,6 +10,7 @@ kind           verdicts
 difference     supported, direction only, direction holds but too small to
                matter, contradicted (direction), contradicted (size), undecided
 no difference  supported (two one-sided tests), contradicted, undecided
+no worse       supported, contradicted, undecided
 bound          contradicted, not exceeded, undecided
 always, some   supported, contradicted, undecided
 exact          holds, fails
@@ -26,7 +27,7 @@ one clause that is contradicted contradicts the claim, at 2.5 % a clause.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,25 +48,56 @@ from coordlib.lab.record.intervals import (
     prediction_reach,
     wilson,
 )
-
-SUPPORTED = "supported"
-DIRECTION_ONLY = "direction only"
-TOO_SMALL = "direction holds, too small to matter"
-UNDECIDED = "undecided"
-WRONG_DIRECTION = "contradicted (direction)"
-WRONG_SIZE = "contradicted (size)"
-CONTRADICTED = "contradicted"
-NOT_EXCEEDED = "not exceeded"
-HOLDS = "holds"
-FAILS = "fails"
-NOT_TESTED = "not tested"
-OPINION = "opinion"
-
-VERDICTS = (
-    *(HOLDS, SUPPORTED, DIRECTION_ONLY, TOO_SMALL, NOT_EXCEEDED, UNDECIDED),
-    *(CONTRADICTED, WRONG_SIZE, WRONG_DIRECTION, FAILS, NOT_TESTED, OPINION),
+from coordlib.lab.record.verdict import (
+    CONTRADICTED,
+    DIRECTION_ONLY,
+    FAILS,
+    HOLDS,
+    NOT_EXCEEDED,
+    NOT_TESTED,
+    OPINION,
+    SUPPORTED,
+    TOO_SMALL,
+    UNDECIDED,
+    VERDICTS,
+    WRONG_DIRECTION,
+    WRONG_SIZE,
+    Verdict,
+    opinion,
+    together,
+    untested,
 )
-"""All of them, from what speaks for a claim to what does not speak."""
+
+__all__ = [
+    "CONTRADICTED",
+    "DIRECTION_ONLY",
+    "FAILS",
+    "HOLDS",
+    "NOT_EXCEEDED",
+    "NOT_TESTED",
+    "OPINION",
+    "SUPPORTED",
+    "TOO_SMALL",
+    "UNDECIDED",
+    "VERDICTS",
+    "WRONG_DIRECTION",
+    "WRONG_SIZE",
+    "Verdict",
+    "always",
+    "bound",
+    "difference",
+    "equivalence",
+    "exact",
+    "figure",
+    "games",
+    "judge_difference",
+    "judge_equivalence",
+    "noninferiority",
+    "opinion",
+    "some",
+    "together",
+    "untested",
+]
 
 LEAST_SEEDS = 5
 """Fewer decide nothing, whatever they say."""
@@ -75,55 +107,6 @@ LEAST_GRID = 0.25
 """Share of the source's grid that must be searched before it can."""
 LEAST_GAMES = 9
 """Fewer games decide nothing: five heads in five throws happen once in sixteen."""
-
-# A claim of several clauses has the first of these verdicts that one of them has.
-_WEAKEST = (
-    *(NOT_TESTED, FAILS, WRONG_DIRECTION, WRONG_SIZE, CONTRADICTED, UNDECIDED),
-    *(TOO_SMALL, DIRECTION_ONLY, NOT_EXCEEDED, SUPPORTED, HOLDS, OPINION),
-)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the numbers say, and by which clause.
-
-    Attributes
-    ----------
-    verdict : str
-        One of :data:`VERDICTS`.
-    because : str
-        The clause or the gate that decided, in words.
-    points : tuple of float
-        The numbers, one a seed.
-    estimate : float or None
-        Their mean.
-    interval : tuple of two floats, or None
-        95 % of the mean. None with fewer than five seeds, or if it would leave the
-        range of what is possible: the points say it then.
-    delta : float or None
-        The smallest effect that matters.
-    inner : tuple of two floats, or None
-        Of an equivalence: the 90 % that has to lie within ``delta``.
-    detectable : float or None
-        Of what is undecided: the smallest effect that so many seeds could have shown,
-        four times in five.
-    needed : int or None
-        Of what is undecided: the seeds with which ``delta`` would be shown, or that
-        the design names. None where more seeds do not decide.
-    margin : float
-        How far it clears what *supported* asks, in ``delta`` or as a share of seeds.
-    """
-
-    verdict: str
-    because: str = ""
-    points: tuple[float, ...] = ()
-    estimate: float | None = None
-    interval: tuple[float, float] | None = None
-    delta: float | None = None
-    inner: tuple[float, float] | None = None
-    detectable: float | None = None
-    needed: int | None = None
-    margin: float = math.inf
 
 
 def judge_difference(low: np.ndarray, high: np.ndarray, delta: float) -> np.ndarray:
@@ -198,16 +181,44 @@ def equivalence(
     """
     values, few = _checked(values, delta, seeds)
     if few:
-        return _too_few(values, delta, seeds)
+        return _too_few(values, delta, seeds, equal=True)
     low, high = map(float, interval(values, 0.9))
     verdict = str(judge_equivalence((low, high), interval(values), delta))
+    inner = f"the 90 % interval, {low:.3g} to {high:.3g},"
     reason = {
-        SUPPORTED: f"the 90 % interval lies within ±δ = ±{delta:g}",
+        SUPPORTED: f"{inner} lies within ±δ = ±{delta:g}",
         CONTRADICTED: f"the 95 % interval lies beyond ±δ = ±{delta:g}",
-        UNDECIDED: f"the 90 % interval reaches beyond ±δ = ±{delta:g}",
+        UNDECIDED: f"{inner} reaches beyond ±δ = ±{delta:g}",
     }[verdict]
-    found = _outcome(verdict, reason, values, delta, possible)
+    found = _outcome(verdict, reason, values, delta, possible, equal=True)
     return replace(found, inner=(low, high), margin=1 - max(-low, high) / delta)
+
+
+def noninferiority(
+    values: Sequence[float],
+    delta: float,
+    *,
+    seeds: int = LEAST_SEEDS,
+    possible: tuple[float, float] | None = None,
+) -> Verdict:
+    """Whether something is surely not worse by as much as matters.
+
+    Parameters and errors as in :func:`difference`. Supported if the whole 95 % interval
+    lies above ``-delta``, contradicted if it lies below that.
+    """
+    values, few = _checked(values, delta, seeds)
+    if few:
+        return _too_few(values, delta, seeds)
+    low, high = map(float, interval(values))
+    if low > -delta:
+        verdict, where = SUPPORTED, "whole 95 % interval lies above"
+    elif high < -delta:
+        verdict, where = CONTRADICTED, "whole 95 % interval lies below"
+    else:
+        verdict, where = UNDECIDED, "95 % interval contains"
+    reason = f"the {where} −δ = −{delta:g}"
+    found = _outcome(verdict, reason, values, delta, possible)
+    return replace(found, margin=low / delta + 1)
 
 
 def bound(
@@ -361,30 +372,6 @@ def games(
     return Verdict(verdict, why, means, float(np.mean(means)), delta=delta)
 
 
-def untested(gate: str) -> Verdict:
-    """The verdict where a gate failed."""
-    return Verdict(NOT_TESTED, f"gate: {gate}")
-
-
-def opinion(why: str = "nothing that can be measured is claimed") -> Verdict:
-    """The verdict on what nobody can measure."""
-    return Verdict(OPINION, why)
-
-
-def together(verdicts: Mapping[str, Verdict]) -> tuple[str, str]:
-    """The verdict on a claim of several clauses, and the clause that decides it.
-
-    The weakest: contradicted if a clause is, otherwise undecided if one is, and
-    supported only if all are. Of several, the one with the least margin.
-    """
-    check_instance("verdicts", verdicts, Mapping, "verdicts by clause")
-    if not verdicts or not all(isinstance(v, Verdict) for v in verdicts.values()):
-        raise TypeError(f"verdicts must hold a Verdict for each clause, got {verdicts}")
-    rank = {n: (_WEAKEST.index(v.verdict), v.margin) for n, v in verdicts.items()}
-    name = min(rank, key=rank.get)
-    return verdicts[name].verdict, name
-
-
 def _checked(
     values: Sequence[float], delta: float, seeds: int
 ) -> tuple[np.ndarray, bool]:
@@ -406,9 +393,11 @@ def _share(k: int, n: int) -> str:
     return f"{k} of {n} seeds get there (95 % interval of the share: {ends})"
 
 
-def _too_few(values: np.ndarray, delta: float, seeds: int) -> Verdict:
-    because = f"{len(values)} of {seeds} seeds"
-    return _outcome(UNDECIDED, because, values, delta, None, at_least=seeds)
+def _too_few(
+    values: np.ndarray, delta: float, seeds: int, *, equal: bool = False
+) -> Verdict:
+    why, asked = f"{len(values)} of {seeds} seeds", {"at_least": seeds, "equal": equal}
+    return _outcome(UNDECIDED, why, values, delta, None, **asked)
 
 
 def _reason(verdict: str, delta: float) -> str:
@@ -430,6 +419,7 @@ def _outcome(
     possible: tuple[float, float] | None,
     *,
     at_least: int = LEAST_SEEDS,
+    equal: bool = False,
 ) -> Verdict:
     """A verdict with what is known of its numbers."""
     if possible is not None:
@@ -444,7 +434,7 @@ def _outcome(
         power["needed"] = at_least
         if len(values) > 1:
             spread = float(values.std(ddof=1))
-            power["detectable"] = detectable(spread, len(values))
-            power["needed"] = max(needed(spread, delta), at_least)
+            power["detectable"] = detectable(spread, len(values), equal=equal)
+            power["needed"] = max(needed(spread, delta, equal=equal), at_least)
     found = tuple(map(float, values)), float(values.mean()), ends, delta
     return Verdict(verdict, because, *found, **power)
