@@ -123,6 +123,8 @@ def test_a_spread_table_selects_by_axes_and_leaves_empty_what_a_row_lacks():
     )
     assert table.head == ["%", "u", "q"]
     assert table.rows == [["A", "20 ± 14", "50 ± 0"], ["B", "", ""]]
+    assert repr(table).endswith("\nMean ± standard deviation of 2 trainings.")
+    assert table.note in table._repr_html_()
 
 
 def test_groups_explain_all_of_what_they_decide_and_nothing_of_what_they_do_not():

@@ -26,7 +26,13 @@ from coordlib.lab.figures.positions import (
 from coordlib.lab.figures.shifts import layer_errors, shift_maps
 from coordlib.lab.figures.strips import picture_rows
 from coordlib.lab.figures.style import COLORS, WIDTH, use
-from coordlib.lab.figures.tables import Linked, Table, Tree, mean_and_spread
+from coordlib.lab.figures.tables import (
+    Linked,
+    Table,
+    Tree,
+    mean_and_spread,
+    spread_note,
+)
 
 __all__ = [
     "COLORS",
@@ -54,6 +60,7 @@ __all__ = [
     "show_images",
     "signed",
     "split_maps",
+    "spread_note",
     "training_curves",
     "use",
 ]

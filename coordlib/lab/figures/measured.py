@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from coordlib.lab.figures.plots import bare
 from coordlib.lab.figures.style import COLORS, WIDTH
-from coordlib.lab.figures.tables import Table, mean_and_spread
+from coordlib.lab.figures.tables import Table, mean_and_spread, spread_note
 from coordlib.lab.record.result import Result, interval
 
 _MARKS = "os^DvPX"
@@ -130,6 +130,7 @@ def spread_table(
     Returns
     -------
     Table
+        With a note that says what ± means, and how many trainings there are.
     """
     lines = [
         [name]
@@ -141,7 +142,7 @@ def spread_table(
         ]
         for name, row in rows.items()
     ]
-    return Table([corner, *columns], lines)
+    return Table([corner, *columns], lines, spread_note(len(result.seeds)))
 
 
 def intervals_beside(

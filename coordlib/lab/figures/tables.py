@@ -10,6 +10,11 @@ from html import escape
 from statistics import mean, stdev
 
 
+def spread_note(trainings: int) -> str:
+    """What ± means, for below a table of :func:`mean_and_spread`."""
+    return f"Mean ± standard deviation of {trainings} trainings."
+
+
 def mean_and_spread(values: Sequence[float], digits: int = 2) -> str:
     """Write the mean over seeds, and after it their standard deviation.
 
@@ -64,10 +69,13 @@ class Table:
         The names of the columns. The first column names the rows.
     rows : sequence of sequences of str or Linked
         Each as long as ``head``, with a string first.
+    note : str
+        What stands below, such as what a cell holds.
     """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str | Linked]]
+    note: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -77,15 +85,17 @@ class Table:
     def __repr__(self) -> str:
         lines = [self.head, *([str(cell) for cell in row] for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
+        text = "\n".join(
             "  ".join(
                 [line[0].ljust(widths[0])]
                 + [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
             ).rstrip()
             for line in lines
         )
+        return f"{text}\n{self.note}" if self.note else text
 
     def _repr_html_(self) -> str:
+        note = f'<p class="table-note">{escape(self.note)}</p>' if self.note else ""
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.head)
         body = "".join(
             f'<tr><th scope="row">{escape(row[0])}</th>'
@@ -95,7 +105,7 @@ class Table:
         )
         return (
             f'<table class="dataframe"><thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table>"
+            f"<tbody>{body}</tbody></table>{note}"
         )
 
 
