@@ -2,8 +2,10 @@
 
 Light and dark alike: lines and words have the colour of the text around them, estimates
 are blue and the source's figure is vermilion, of which each has a shape of its own too.
+Both are lighter where a style sheet says so, as that of the book does in the dark.
 """
 
+import textwrap
 from html import escape
 
 from coordlib.arguments import check_instance
@@ -12,7 +14,8 @@ from coordlib.lab.record.claims import Clause
 from coordlib.lab.record.judging import Entry
 from coordlib.lab.record.verdicts import Verdict
 
-BLUE, VERMILION = "#0072B2", "#D55E00"
+BLUE = "var(--book-blue, #0072B2)"
+VERMILION = "var(--book-vermilion, #D55E00)"
 MARKS = {
     verdicts.HOLDS: "●",
     verdicts.SUPPORTED: "●",
@@ -29,8 +32,12 @@ MARKS = {
 }
 """What stands before a verdict, so that colour is never alone."""
 
-WIDTH, LINE, MARGIN = 260, 15, 8
-AXIS, NAME = 14, 11
+# As wide as the column of a page, which would else shrink the words.
+WIDTH, MARGIN, FONT = 208, 6, 11
+LINE, AXIS, NAME = 15, 15, 14
+LETTERS = 30
+"""So many of a name stand in one line, in a wide font too."""
+
 COUNTED = ("always", "some")
 BOTH_WAYS = ("equivalence", "noninferiority", "games")
 """What asks whether an effect lies beyond delta on the other side of 0, too."""
@@ -60,18 +67,17 @@ def row_figure(entry: Entry) -> str:
     drawn = _of_one_sort(drawn)
     shares = drawn[0][0].kind in ("bound", *COUNTED)
     low, high = (0.0, 1.0) if shares else _domain(drawn, entry)
-    line = LINE if len(drawn) == 1 else LINE + NAME
-    height = len(drawn) * line + AXIS
-    parts = _axis(low, high, height, drawn, shares)
-    for n, (clause, found) in enumerate(drawn):
-        top = n * line
-        if len(drawn) > 1:
+    ticks = _ticks(low, high, {clause.kind for clause, _ in drawn})
+    parts, top = [], 0
+    for clause, found in drawn:
+        for words in _in_lines(clause.name) if len(drawn) > 1 else ():
             top += NAME
-            parts.append(
-                f'<text x="{MARGIN}" y="{top - 2}" font-size="9" '
-                f'fill="currentColor">{escape(clause.name)}</text>'
-            )
+            parts.append(_text(MARGIN, top - 3, words))
+        parts += [_upright(x, top) for x in ticks.values()]
         parts += _line(clause, found, entry, top, low, high)
+        top += LINE
+    height = top + AXIS
+    parts += _axis(ticks, height - 3)
     return (
         f'<svg class="row-figure" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
         f'height="{height}" role="img" aria-label="{escape(_said(drawn))}">'
@@ -166,35 +172,66 @@ def _seeds_as_marks(found: Verdict, y: float) -> list[str]:
     ]
 
 
-def _axis(
-    low: float, high: float, height: float, drawn: list, shares: bool
-) -> list[str]:
-    kinds = {clause.kind for clause, _ in drawn}
+def _ticks(low: float, high: float, kinds: set[str]) -> dict[str, float]:
+    """What is marked on the axis of all clauses, and where: nothing for counts."""
     if kinds <= set(COUNTED):
-        return _words([(MARGIN, "start", "a dot a seed; full: gets there")], height)
-    if shares:
-        ticks = [(0.0, "0"), (1.0, "1")]
+        return {}
+    if "bound" in kinds:
+        ticks = {"0": 0.0, "1": 1.0}
     else:
-        ticks = [(0.0, "0"), (1.0, "δ")]
+        ticks = {"0": 0.0, "δ": 1.0}
         if kinds & set(BOTH_WAYS):
-            ticks.append((-1.0, "−δ"))
-    at = [
-        (MARGIN + (value - low) / (high - low) * (WIDTH - 2 * MARGIN), "middle", word)
-        for value, word in ticks
-    ]
-    return _words(at, height) + [
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{height - AXIS}" '
+            ticks["−δ"] = -1.0
+    wide = WIDTH - 2 * MARGIN
+    return {
+        word: MARGIN + (at - low) / (high - low) * wide for word, at in ticks.items()
+    }
+
+
+def _axis(ticks: dict[str, float], y: float) -> list[str]:
+    if not ticks:
+        return [_text(MARGIN, y, "a dot a seed; full: gets there")]
+    return [_text(x, y, word, "middle") for word, x in _apart(ticks).items()]
+
+
+def _wide(word: str) -> float:
+    """About how wide a word is, in a wide font."""
+    return 0.64 * FONT * len(word)
+
+
+def _apart(ticks: dict[str, float]) -> dict[str, float]:
+    """Move the words of an axis away from its 0 as far as they need; lines stay.
+
+    A word is left out that would leave the picture.
+    """
+    zero = ticks["0"]
+    moved = {"0": zero}
+    for word, x in ticks.items():
+        gap = (_wide(word) + _wide("0")) / 2 + 3
+        x = max(x, zero + gap) if x > zero else min(x, zero - gap)
+        if word != "0" and _wide(word) / 2 <= x <= WIDTH - _wide(word) / 2:
+            moved[word] = x
+    return moved
+
+
+def _in_lines(name: str) -> list[str]:
+    """The name of a clause, cut where it is too long for one line."""
+    return textwrap.wrap(name, LETTERS)
+
+
+def _text(x: float, y: float, words: str, anchor: str = "start") -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y}" font-size="{FONT}" text-anchor="{anchor}" '
+        f'fill="currentColor">{escape(words)}</text>'
+    )
+
+
+def _upright(x: float, top: float) -> str:
+    """A mark of the axis behind one clause; through its name it would strike it out."""
+    return (
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{top + LINE}" '
         'stroke="currentColor" stroke-width=".8" opacity=".6"/>'
-        for x, _, _ in at
-    ]
-
-
-def _words(at: list[tuple[float, str, str]], height: float) -> list[str]:
-    return [
-        f'<text x="{x:.1f}" y="{height - 3}" font-size="10" text-anchor="{anchor}" '
-        f'fill="currentColor">{word}</text>'
-        for x, anchor, word in at
-    ]
+    )
 
 
 def _said(drawn: list[tuple[Clause, Verdict]]) -> str:
