@@ -32,6 +32,11 @@ def test_the_picture_shows_every_row_and_each_figure_says_itself_in_words(entrie
         assert not drawn or 'role="img" aria-label="' in drawn
 
 
+def test_the_legend_shows_a_block_of_what_is_too_small_to_matter(entries):
+    legend, _, _ = overview(entries).partition(" too small to matter")
+    assert 'width="24" height="12"' in legend.rpartition("<svg")[2]
+
+
 def test_the_picture_draws_the_clause_that_decides_and_opens_what_is_not_judged():
     clauses = [
         Clause("large", "difference", "a", MATTERS),

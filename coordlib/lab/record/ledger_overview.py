@@ -123,6 +123,10 @@ def _band(clause: Clause) -> str:
     )
 
 
+_BLOCK = '<rect x="8" y="2" width="24" height="12" fill="currentColor" opacity=".2"/>'
+"""A piece of a band, for the legend: of a band on its own scale little is seen."""
+
+
 def _span(found: Verdict) -> str:
     """The interval that decides; dashed, where there is none, the span of the seeds."""
     ends = found.inner or found.interval
@@ -175,7 +179,7 @@ def _legend() -> str:
         "the span of its seeds": [_span(spread), _circle(found, True)],
         "not judged: a gate is closed, or seeds are missing": [_circle(found, False)],
         "another clause of the claim": [_tick(found)],
-        "too small to matter": [_band(Clause("", "difference", ""))],
+        "too small to matter": [_BLOCK],
     }
     samples = "".join(
         f'<span><svg aria-hidden="true" viewBox="0 0 40 16" class="sample">'
