@@ -1,5 +1,6 @@
 """The ledger as a page shows it: the claims, filters, downloads and what is open."""
 
+import re
 from html import escape
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ SOURCES = {
 """Names of the sources, as a line to quote gives them."""
 
 _HEAD = ("", "claim", "verdict", "scale", "measured")
+_OPEN = ("seeds", "next", "for δ", "command")
 
 
 def to_html(entries: list[Entry]) -> str:
@@ -100,10 +102,7 @@ def open_rows(entries: list[Entry]) -> str:
         for entry in entries
         if entry.verdict == verdict
     )
-    head = "".join(
-        f'<th scope="col">{name}</th>'
-        for name in ("", "seeds", "next", "for δ", "command")
-    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("", *_OPEN))
     return (
         '<table class="dataframe ledger-open"><caption>What would decide the open '
         "rows. Hours are those of the machine that measured the seeds there are."
@@ -194,27 +193,39 @@ def _rule(entry: Entry) -> str:
 def _open_row(entry: Entry) -> str:
     name = entry.claim.id
     first = (
-        f'<tr><th scope="row"><a href="#{name}">{name}</a></th><td>{entry.seeds}</td>'
+        f'<tr><th scope="row"><a href="#{name}">{name}</a></th>'
+        f'<td data-label="seeds">{entry.seeds}</td>'
     )
-    command = "<br>".join(
-        f"<code>{escape(line)}</code>" for line in entry.command.splitlines()
-    )
+    command = "<br>".join(map(_command, entry.command.splitlines()))
     if entry.next is None:
         why = entry.because
         if entry.verdict == UNDECIDED:
             why = f"more seeds do not decide: {why}"
         width = 2 if command else 3
-        rest = f"<td>{command}</td>" if command else ""
+        rest = f'<td data-label="command">{command}</td>' if command else ""
         return f'{first}<td colspan="{width}">{escape(why)}</td>{rest}</tr>'
     cells = [
-        f"{seeds:,} seeds, {_hours(entry.hours(seeds))}"
+        f"{seeds:,}&nbsp;seeds, {_hours(entry.hours(seeds))}"
         if seeds
         else "there; the effect lies near 0 or near δ"
         for seeds in (entry.next, entry.needed)
     ]
-    shown = "".join(f"<td>{cell}</td>" for cell in (*cells, command))
+    shown = "".join(
+        f'<td data-label="{label}">{cell}</td>'
+        for label, cell in zip(_OPEN[1:], (*cells, command), strict=True)
+    )
     return f"{first}{shown}</tr>"
 
 
+def _command(line: str) -> str:
+    """A line for the terminal: spans of its words, an option's with its value.
+
+    A style sheet keeps each of them on one line, where hyphens would cut it.
+    """
+    words = re.findall(r"-\S+ \S+|\S+", line)
+    spans = (f"<span>{escape(word)}</span>" for word in words)
+    return f"<code>{' '.join(spans)}</code>"
+
+
 def _hours(hours: float) -> str:
-    return f"{60 * hours:.0f} min" if hours < 1 else f"{hours:,.0f} h"
+    return f"{60 * hours:.0f}&nbsp;min" if hours < 1 else f"{hours:,.0f}&nbsp;h"
