@@ -1,5 +1,7 @@
 """Figures: the plots that return show what they are given."""
 
+import re
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -148,7 +150,22 @@ def test_a_cell_of_a_table_may_lead_to_a_page():
     cell = figures.Linked("< 2 px", "coordconv")
     table = figures.Table(["what", "px"], [["sum", cell]])
     assert repr(table).splitlines()[1] == "sum   < 2 px"
-    assert '<td><a href="coordconv.html">&lt; 2 px</a></td>' in table._repr_html_()
+    shown = table._repr_html_().replace("\N{NO-BREAK SPACE}", " ")
+    assert '<td><a href="coordconv.html">&lt; 2 px</a></td>' in shown
+
+
+def test_what_belongs_to_a_number_in_a_table_is_not_cut_from_it():
+    cells = {
+        "12.5 ± 0.4": "12.5_±_0.4",
+        "13.8 px → 0.2 px": "13.8_px_→_0.2_px",
+        "+6.0 points [+5.6, +6.4]": "+6.0_points [+5.6,_+6.4]",
+        "2.01 (1.34 to 3.81)": "2.01 (1.34_to_3.81)",
+        "what a layer costs": "what a layer costs",
+    }
+    table = figures.Table(["what", "is"], [["a", cell] for cell in cells])
+    shown = table._repr_html_().replace("\N{NO-BREAK SPACE}", "_")
+    assert re.findall("<td>([^<]*)</td>", shown) == list(cells.values())
+    assert "\N{NO-BREAK SPACE}" not in repr(table)
 
 
 def test_a_signed_map_has_symmetric_limits():

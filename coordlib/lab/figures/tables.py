@@ -4,6 +4,7 @@ Written out, because pandas, which nothing else here needs, would give headers w
 a scope, links as escaped text, and another text in the terminal than this one.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -98,8 +99,8 @@ class Table:
         note = f'<p class="table-note">{escape(self.note)}</p>' if self.note else ""
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.head)
         body = "".join(
-            f'<tr><th scope="row">{escape(row[0])}</th>'
-            + "".join(f"<td>{_html(cell)}</td>" for cell in row[1:])
+            f'<tr><th scope="row">{_unbroken(escape(row[0]))}</th>'
+            + "".join(f"<td>{_unbroken(_html(cell))}</td>" for cell in row[1:])
             + "</tr>"
             for row in self.rows
         )
@@ -146,6 +147,24 @@ class Tree:
                 below = "".join(f"<p>{_html(line)}</p>" for line in then)
             items += f"<li><strong>{escape(answer)}</strong>{below}</li>"
         return f"<p>{escape(self.question)}</p><ul>{items}</ul>"
+
+
+def _unbroken(cell: str) -> str:
+    """Keep what belongs to a number on its line: its unit, its spread, its interval.
+
+    >>> print(_unbroken("after 0.5 ± 0.1 px").replace("\N{NO-BREAK SPACE}", "_"))
+    after 0.5_±_0.1_px
+    """
+    for held in (
+        r"[(\[][^()\[\]]{,20}\d[)\]]",
+        r"(?<=[\d±→]) (?![(\[])| (?=[±→])",
+    ):
+        cell = re.sub(held, _without_breaks, cell)
+    return cell
+
+
+def _without_breaks(found: re.Match) -> str:
+    return found[0].replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _html(cell: str | Linked) -> str:
