@@ -75,6 +75,9 @@ def test_clouds_are_numbered_at_their_means():
         ("1", [1, 2]),
         ("2", [5, 5]),
     ]
+    # The second is a point, which its number would hide.
+    assert [t.get_position()[1] > 0 for t in ax.texts] == [False, True]
+    assert all(t.get_path_effects() for t in ax.texts)
 
 
 def test_a_grid_of_numbers_writes_each_and_makes_the_only_positive_one_bold():

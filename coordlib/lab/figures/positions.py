@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -117,12 +118,27 @@ def frame(ax: Axes, position: Sequence[float], side: int) -> Axes:
 def numbered_clouds(ax: Axes, points: ArrayLike, title: str) -> Axes:
     """Draw points of shape (clouds, points, 2), each cloud in a colour, numbered."""
     points = np.asarray(points)
+    reach = np.ptp(points, axis=(0, 1)).max()
     colors = plt.get_cmap("cividis")(np.linspace(0, 1, len(points)))
     for number, (cloud, color) in enumerate(zip(points, colors, strict=True), 1):
         ax.scatter(*cloud.T, s=9, color=color, alpha=0.7, lw=0)
-        ax.annotate(number, cloud.mean(0), fontsize=9, ha="center")
+        ax.annotate(number, cloud.mean(0), **_beside(cloud, reach))
+    ax.margins(y=0.1)  # a number above its cloud is below the title
     ax.set(title=title, xticks=[], yticks=[])
     return ax
+
+
+def _beside(cloud: np.ndarray, reach: float) -> dict:
+    """How a cloud's number stands on it; above it, where it would hide the cloud."""
+    tight = np.ptp(cloud, axis=0).max() < reach / 20
+    return {
+        "xytext": (0, 7 if tight else 0),
+        "textcoords": "offset points",
+        "fontsize": 9,
+        "ha": "center",
+        "va": "center",
+        "path_effects": [withStroke(linewidth=2.5, foreground="white")],
+    }
 
 
 def number_grids(
