@@ -295,7 +295,9 @@ def test_arrows_lead_to_the_answers_that_were_given(compute, network, split):
     np.testing.assert_allclose((got["seen"], got["unseen"]), means, atol=0.02)
 
 
-def painted() -> tuple[interactive.PaintedAnswers, dict, dict]:
+def painted(
+    names: tuple[str, str] = ("plain", "coords"),
+) -> tuple[interactive.PaintedAnswers, dict, dict]:
     """Give a figure of 6 x 5 places on a canvas of 10 x 9, with what it was made of."""
     local = np.random.default_rng(2)
     truth = np.stack(np.indices((6, 5)), -1) + 2
@@ -304,7 +306,7 @@ def painted() -> tuple[interactive.PaintedAnswers, dict, dict]:
             split: truth + (local.random((6, 5, 1)) < 0.4) * local.integers(-2, 3, 2)
             for split in ("even", "odd")
         }
-        for network in ("plain", "coords")
+        for network in names
     }
     places = np.indices((6, 5)).sum(0) % 2
     trained = {"even": places == 0, "odd": places == 1}
@@ -812,6 +814,23 @@ def test_a_walk_of_photographs_tells_no_objects(tab):
     begun = "Step 0 of 3. plain: 0 of 255 from the first picture. "
     assert line.text_content().startswith(begun)
     assert tab.page.locator(".cf-key").count() == 0
+
+
+def test_on_a_phone_pictures_stand_in_a_row_and_keys_beside_their_words(browser):
+    tab = Tab(browser, 390)
+    figure, *_ = painted(("plain", "a name that takes two lines at least"))
+    show(tab, figure)
+    ends = tab.page.locator(".cf-stage").evaluate_all(
+        "all => all.map((e) => Math.round(e.getBoundingClientRect().bottom))"
+    )
+    assert len(ends) == 2 and len(set(ends)) == 1
+    for figure in (interactive.LuckOfTraining(1.0), walking()):
+        show(tab, figure)
+        cut = tab.page.locator(".cf-key").evaluate_all(
+            "all => all.filter((e) => e.parentElement.offsetHeight > 24).length"
+        )
+        assert tab.page.locator(".cf-keyed > .cf-key").count() and not cut
+    tab.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -43,7 +43,7 @@ function render({ model, el }) {
   axis.append(h("span", {}, "0"), h("span", {}, "16, the fold"), h("span", {}, "32"));
   const legend = h("p", { class: "cf-legend" });
   for (const [kind, words] of [["cf-gray", "the wave"], ["cf-seen", "what the kept samples show"]])
-    legend.append(h("span", { class: `cf-key ${kind}`, "aria-hidden": "true" }), `${words} `);
+    legend.append(keyed(kind, words), " ");
   const title = (words) => h("div", { class: "cf-title" }, words);
   const first = h("div", {}, title("the wave and every second sample"), waves);
   const second = h("div", {}, title("frequency"), spectrum, axis);

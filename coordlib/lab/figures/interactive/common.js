@@ -66,6 +66,10 @@ function frame(host, label, hint, columns = 4, narrow = 2) {
   return { root, panels, controls, say: (words) => (line.textContent = words) };
 }
 
+/** A line's key in a legend, and its words: on a phone they stay together. */
+const keyed = (kind, words) =>
+  h("span", { class: "cf-keyed" }, h("b", { class: `cf-key ${kind}`, "aria-hidden": "true" }), words);
+
 /** A picture of rows x columns pixels, and over it an SVG for marks in pixel units. */
 function picture(rows, columns, title, label) {
   const canvas = h("canvas", { width: columns, height: rows, role: "img", "aria-label": label });

@@ -33,7 +33,7 @@ function render({ model, el }) {
   const curves = objects.length ? "area of the blue and the red object" : "difference from the first picture";
   const meaning = objects.length ? "Curves: area along the walk." : "Curves: difference from the first picture, of 255.";
   const legend = h("p", { class: "cf-legend" }, meaning);
-  objects.forEach((object, k) => legend.append(h("span", { class: `cf-key cf-net${k}` }), object));
+  objects.forEach((object, k) => legend.append(" ", keyed(`cf-net${k}`, object)));
   ui.panels.after(legend);
   if (walks > 1) {
     const numbers = Array.from({ length: walks }, (_, k) => [k, `${k + 1}`]);

@@ -38,7 +38,7 @@ function render({ model, el }) {
     ["cf-net1", "interval below zero"],
     ["cf-net2", "true gain"],
   ])
-    legend.append(h("span", { class: `cf-key ${kind}`, "aria-hidden": "true" }), `${words} `);
+    legend.append(keyed(kind, words), " ");
   const title = h("div", { class: "cf-title" }, "gain found, percentage points");
   ui.panels.append(h("div", {}, title, plot, axis), legend);
   const points = (v) => `${text(v, 1)} points`;

@@ -97,7 +97,7 @@ function render({ model, el }) {
     }),
   );
   const key = (name, n) => h("span", {}, h("i", { style: `background: rgb(${COLORS[n]})` }), ` ${name}`);
-  const lines = [["seen", "cf-seen"], ["hidden", "cf-net1"]].map(([name, kind]) => h("span", {}, h("b", { class: `cf-key ${kind}` }), name));
+  const lines = [["seen", "cf-seen"], ["hidden", "cf-net1"]].map(([name, kind]) => keyed(kind, name));
   ui.panels.after(h("p", { class: "cf-legend" }, ...LEGEND.map(key), ...(small ? [] : lines)));
 
   const here = () => [model.get("i"), model.get("j")];
