@@ -69,6 +69,34 @@ SCROLLED = """() => {
         .map((e) => e.textContent.trim().slice(0, 60));
 }"""
 
+# Figures that are wider than the screen and do not say so, or the other way round.
+SILENT = """async () => {
+    for (let n = 0; n < 2; n++) await new Promise(requestAnimationFrame);
+    const figures = document.querySelectorAll(".cell_output figure:has(> img)");
+    const says = (e) => getComputedStyle(e.querySelector("figcaption"), "::before");
+    return [...figures].filter((e) =>
+        (e.scrollWidth > e.clientWidth) !== says(e).content.includes("scroll")
+    ).map((e) => e.id);
+}"""
+
+# Headings that the hidden sign behind them makes higher.
+EMPTY_LINES = """() => [...document.querySelectorAll(".bd-article :is(h1, h2, h3)")]
+    .filter((e) => {
+        const high = e.offsetHeight;
+        const sign = e.querySelector("a.headerlink");
+        if (!sign) return false;
+        sign.style.display = "none";
+        const alone = e.offsetHeight;
+        sign.style.display = "";
+        return high !== alone;
+    }).map((e) => e.textContent)"""
+
+# Lower than a finger: what is touched, apart from links in a text.
+LOW = """() => [...document.querySelectorAll(`.overview li > a, .ledger-filters select,
+    table.ledger summary, .figure-tools button, .highlight button.copybtn`)]
+    .filter((e) => e.getClientRects().length && e.offsetHeight < 40)
+    .map((e) => e.textContent.trim())"""
+
 # A few of each kind are enough for axe: entries of the reference, highlighted tokens.
 # Mathematics is judged by its MathML: the boxes that draw it are hidden from readers.
 THIN = """() => {
@@ -145,6 +173,27 @@ def test_nothing_is_cut_off_at_any_width(tab):
         if width == max(WIDTHS):
             assert not tab.page.evaluate(SCROLLED)
     tab.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+
+
+def test_no_heading_ends_in_an_empty_line(tab):
+    for width in WIDTHS:
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        assert not tab.page.evaluate(EMPTY_LINES), width
+    tab.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+
+
+def test_a_phone_tells_what_scrolls_and_what_is_touched_is_high(tab):
+    tab.page.set_viewport_size({"width": WIDTHS[-1], "height": 900})
+    assert not tab.page.evaluate(SILENT)
+    assert not tab.page.evaluate(LOW)
+    tab.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+
+
+def test_marks_lie_on_the_picture_below_them(tab):
+    pads = tab.page.locator(".cf-stage > img").evaluate_all(
+        "pictures => pictures.map((e) => getComputedStyle(e).padding)"
+    )
+    assert set(pads) <= {"0px"}
 
 
 def test_nothing_is_cut_off_on_paper(tab):
