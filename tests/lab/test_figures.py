@@ -206,6 +206,7 @@ def test_a_signed_map_has_symmetric_limits():
         ),
         (lambda: figures.Table(["a", "b"], [["c"]]), "2 columns"),
         (lambda: figures.mean_and_spread([]), "values is empty"),
+        (lambda: figures.spread_note(1), "trainings must be at least 2, got 1"),
         (
             lambda: figures.probe_panel(
                 nn.Identity(), torch.rand(1, 1, 4, 4), (0, 1), channel=3

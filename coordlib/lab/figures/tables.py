@@ -10,9 +10,18 @@ from dataclasses import dataclass
 from html import escape
 from statistics import mean, stdev
 
+from coordlib.arguments import check_integer
+
 
 def spread_note(trainings: int) -> str:
-    """What ± means, for below a table of :func:`mean_and_spread`."""
+    """What ± means, for below a table of :func:`mean_and_spread`.
+
+    Parameters
+    ----------
+    trainings : int
+        How many the mean is over, at least 2.
+    """
+    check_integer("trainings", trainings, at_least=2)
     return f"Mean ± standard deviation of {trainings} trainings."
 
 
