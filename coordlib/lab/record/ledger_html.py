@@ -162,18 +162,27 @@ def _verdict(judged: Judged) -> str:
     return f'<span class="verdict {kind}">{mark} {word}</span>{why}'
 
 
+_WHEN = {
+    "before": "fixed before",
+    "post hoc": "post hoc",
+    "rule changed": "changed after a measurement",
+}
+
+
 def _setting(entry: Entry) -> str:
-    """How many seeds, and when the rule was fixed."""
+    """How many seeds, and in two words when the rule was fixed: the rest is folded."""
     seeds = f"{entry.seeds} seed{'s' * (entry.seeds != 1)}"
-    return f"{seeds}; rule: {entry.claim.decided.removeprefix('rule ')}"
+    when = next(word for word in _WHEN if entry.claim.decided.startswith(word))
+    return f"{seeds}; rule {_WHEN[when]}"
 
 
 def _rule(entry: Entry) -> str:
-    """The gates and the clauses, in words."""
+    """When it was fixed, and its gates and clauses, in words."""
     reading = entry.claim.reading
     if reading is None:
         return ""
-    lines = [f"gate: {name} ({rule})" for name, rule in reading.gates.items()]
+    lines = [f"rule: {entry.claim.decided.removeprefix('rule ')}"]
+    lines += [f"gate: {name} ({rule})" for name, rule in reading.gates.items()]
     for clause in reading.clauses:
         options = clause.options
         line = f"{clause.name}: {clause.kind} of {clause.of}"
