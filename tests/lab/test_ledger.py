@@ -426,28 +426,9 @@ def test_preferred_evidence_counts_once_it_is_measured_with_five_seeds():
         assert (entry.verdict == "supported") == (taken is asked)
 
 
-def test_a_quick_run_is_no_evidence():
-    asked, found = claim(Clause("more", "difference", "a - b", MATTERS)), result(FIVE)
-    assert decide(asked, {"trial": found}).verdict == "supported"
-    found.preset = "quick"
-    entry = decide(asked, {"trial": found})
-    assert entry.verdict == "not tested" and "but a quick one" in entry.because
-
-
 def test_where_delta_would_show_as_many_seeds_again_come_next():
     spread = np.tile([-0.8, 0.8], 6)
     same = Clause("no difference", "equivalence", "a - b", MATTERS)
     entry = judge(tuple(0.7 + spread), clauses=(same,))
     assert (entry.verdict, entry.needed, entry.next) == ("undecided", None, 24)
     assert "near 0 or near δ" in ledger_html.open_rows([entry])
-
-
-def test_a_row_says_in_words_when_its_rule_was_fixed_and_folds_the_history():
-    told = {"before: by all": "rule fixed before", "post hoc, 2026: why": "post hoc"}
-    told |= {"rule changed 2026-11-27: then less": "rule changed after a measurement"}
-    for decided, words in told.items():
-        row = claim(Clause("more", "difference", "a - b", MATTERS), decided=decided)
-        shown = ledger.to_html([decide(row, {"trial": result(FIVE)})])
-        first, folded = shown.split("<details>")
-        assert words in first and decided not in first
-        assert decided.removeprefix("rule ") in folded
