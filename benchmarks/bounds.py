@@ -106,9 +106,9 @@ def given_up(read: Read) -> Iterator[GivenUp]:
     yield GivenUp(Bound("adding up / decoder, worst", min(passes), ">=", 0.8), alone)
     exact = "what a layer takes that adds a ready bias to the plain convolution"
     for work in ("forward", "training"):
-        least = max(_values(layer, work=work, of="ready/concatenated"))
+        worst = max(_values(layer, work=work, of="ready/concatenated"))
         name = f"ours / concatenated, {work}, worst"
-        yield GivenUp(Bound(name, least, "<=", 1.05), exact)
+        yield GivenUp(Bound(name, worst, "<=", 1.05), exact)
 
 
 def stored(name: str, device: str = "cpu") -> Result:

@@ -47,7 +47,7 @@ class WithReadyBias(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         output = super().forward(input)
-        if not hasattr(self, "ready"):
+        if not hasattr(self, "ready"):  # its size is known now; then it is trained, too
             self.ready = nn.Parameter(torch.randn_like(output[:1]))
         return output.add_(self.ready)
 

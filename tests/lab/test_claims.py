@@ -68,6 +68,17 @@ def test_a_claim_with_evidence_is_read(tmp_path):
         ("delta: 1", "delta: 1\n        delta: 2", "no YAML: delta twice from line 16"),
         ("  claim: c\n", "  claim: c\n  claim: d\n", "no YAML: claim twice"),
         ("title: t", "title: true", "title must be a text"),
+        ("{more: a}", "{yes: a, true: a}", "must have names that are texts"),
+        ("{more: a}", "{more: a + True}", "no sum, difference or quotient"),
+        ("{a: a}", "{a: {metric: a, apart: 'no'}}", "apart must be True or False"),
+        ("measured: m", "measured: m\n    claimed: []", "claimed must have names"),
+        (
+            "measured: m",
+            "measured: m\n    claimed: {of: a, figure: .inf}",
+            "figure must be finite",
+        ),
+        ("experiment: gan", "experiment: ../x", "experiment must be a name"),
+        ("scale: reduced", "scale: reduced\n    preset: quick", "preset must be one"),
         ("title: t", "title: .nan", "title must be a text"),
         ("reason: r", "reason: 3", "reason must be a text"),
         ("{more: a}", "{more: 'mean(a, a)'}", "mean takes 1, got 2"),
@@ -117,6 +128,14 @@ def test_a_malformed_clause_is_named(tmp_path, clauses, message):
     file.write_text(EVIDENCE[: EVIDENCE.index("clauses:")] + clauses + "\n")
     with pytest.raises(ValueError, match=message):
         ledger.read_claims(file)
+
+
+def test_what_is_merged_may_have_the_names_of_what_it_is_merged_into(tmp_path):
+    file = tmp_path / "claims.yml"
+    merged = "{a: &base {metric: a}, b: &over {<<: *base, arm: x}, c: {<<: *over}}"
+    file.write_text(EVIDENCE.replace("{a: a}", merged))
+    (read,) = ledger.read_claims(file)
+    assert read.quantities["c"] == {"metric": "a", "arm": "x"}
 
 
 def test_a_claim_listed_twice_is_named(tmp_path):

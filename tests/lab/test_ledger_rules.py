@@ -1,10 +1,40 @@
 """What counts as evidence, and when a rule was fixed."""
 
+import re
+
+import numpy as np
+import pytest
 from claimed import FIVE, MATTERS, claim, result
 
 from coordlib.lab.record import ledger
 from coordlib.lab.record.claims import Clause
+from coordlib.lab.record.expression import value
 from coordlib.lab.record.judging import decide
+
+
+@pytest.mark.parametrize(
+    ("of", "why"),
+    [("mean(3)", "mean"), ("1 / 0", "division by zero"), ("mean(mean(a))", "axis")],
+)
+def test_whatever_a_rule_makes_of_the_numbers_the_claim_is_named(of, why, monkeypatch):
+    row = claim(Clause("more", "difference", of, MATTERS))
+    monkeypatch.setattr(ledger, "read_claims", lambda file: [row])
+    monkeypatch.setattr(ledger.results, "largest", lambda name, where: [result(FIVE)])
+    with pytest.raises(ValueError, match=f"claim {row.id}: .*{why}"):
+        ledger.ledger()
+
+
+def test_numbers_of_other_seeds_are_not_set_beside_these():
+    with pytest.raises(ValueError, match="a and b must have as many seeds"):
+        value("a - b", {"a": np.ones(5), "b": np.ones(1)})
+    assert value("a - b", {"a": np.ones(5), "b": np.array(1.0)}).tolist() == [0] * 5
+
+
+def test_no_row_says_that_its_rule_was_fixed_before_where_it_was_changed():
+    for row in ledger.read_claims():
+        for one in row.alternatives:
+            if one.decided.startswith("before"):
+                assert not re.search("post hoc|ule changed", one.decided), row.id
 
 
 def test_a_quick_run_is_no_evidence():

@@ -128,6 +128,11 @@ def test_a_spread_table_selects_by_axes_and_leaves_empty_what_a_row_lacks():
     assert table.rows == [["A", "20 ± 14", "50 ± 0"], ["B", "", ""]]
     assert repr(table).endswith("\nMean ± standard deviation of 2 trainings.")
     assert table.note in table._repr_html_()
+    alone = Result("trial", "cpu", {}, [row for row in rows if row["seed"] == 0])
+    table = spread_table(
+        alone, {"A": {"arm": "a"}}, {"u": {"metric": "x", "split": "u"}}
+    )
+    assert not table.note  # one seed has no spread
 
 
 def test_groups_explain_all_of_what_they_decide_and_nothing_of_what_they_do_not():

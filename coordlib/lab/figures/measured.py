@@ -142,7 +142,9 @@ def spread_table(
         ]
         for name, row in rows.items()
     ]
-    return Table([corner, *columns], lines, spread_note(len(result.seeds)))
+    seeds = len(result.seeds)
+    note = spread_note(seeds) if seeds > 1 else ""  # one seed has no spread
+    return Table([corner, *columns], lines, note)
 
 
 def intervals_beside(

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
 from coordlib.arguments import (
+    check_flag,
     check_instance,
     check_integer,
     check_number,
@@ -26,6 +28,9 @@ SCALES = ("source's size", "same network, other recipe", "reduced", "analogue")
 
 NOT_MEASURED = "not measured"
 """What stands in place of a gate's condition while nothing can tell."""
+
+COUNTING = ("cpu", "decisive", "paper")
+"""Presets whose results are evidence; a quick one shows nothing."""
 
 EVERY_CASE = "every case"
 
@@ -224,12 +229,17 @@ def _yaml(text: str) -> object:
 
     # The one in C is ten times as fast, and not everywhere.
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-            names = [str(key.value) for key, _ in node.value]
+        def flatten_mapping(self, node: yaml.MappingNode) -> None:
+            # Once, for this puts what is merged among the names of the node itself.
+            seen = self.__dict__.setdefault("seen", set())
+            names = (
+                [] if id(node) in seen else [str(key.value) for key, _ in node.value]
+            )
+            seen.add(id(node))
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 line = node.start_mark.line + 1
                 raise ValueError(f"{', '.join(twice)} twice from line {line} on")
-            return super().construct_mapping(node, deep)
+            super().flatten_mapping(node)
 
     try:
         return yaml.load(text, Loader)
@@ -272,6 +282,10 @@ def _evidence(evidence: object) -> dict[str, Any]:
     if found["scale"] not in SCALES:
         raise ValueError(f"scale must be one of {SCALES}, got {found['scale']!r}")
     _check_design(found["design"])
+    if not re.fullmatch(r"[\w-]+", found["experiment"]):
+        raise ValueError(f"experiment must be a name, got {found['experiment']!r}")
+    if found.get("preset", "cpu") not in COUNTING:
+        raise ValueError(f"preset must be one of {COUNTING}, got {found['preset']!r}")
     if not re.match(r"before|post hoc|rule changed", found["decided"]):
         raise ValueError(
             "decided must begin with 'before', 'post hoc' or 'rule changed', got "
@@ -286,10 +300,12 @@ def _evidence(evidence: object) -> dict[str, Any]:
     for _, quantity, _, _ in Formatter().parse(found["measured"]):
         if quantity:
             _check_expression("measured", quantity, quantities)
-    if claimed := evidence.get("claimed"):
+    claimed = evidence.get("claimed")
+    if claimed is not None:
         _check_names("claimed", _mapping("claimed", claimed), {"of", "figure"})
         _check_expression("claimed", claimed["of"], quantities)
-        check_number("figure", claimed["figure"])
+        if not isfinite(check_number("figure", claimed["figure"])):
+            raise ValueError(f"figure must be finite, got {claimed['figure']}")
     return found | {"claimed": claimed}
 
 
@@ -332,7 +348,7 @@ def _group(group: object, quantities: dict) -> list[Clause]:
     if isinstance(runs := options.get("runs"), str):
         _check_expression("runs", runs, quantities)
     for key in {"cases", "grid", "runs"} & set(options):
-        if not isinstance(options[key], str):
+        if key != "runs" or not isinstance(runs, str):
             check_integer(key, options[key])
     if "reason" in options:
         _text("reason", options["reason"])
@@ -344,7 +360,9 @@ def _group(group: object, quantities: dict) -> list[Clause]:
     for name, of in clauses.items():
         if kind in _COMPARED:
             _check_comparison(f"{kind} {name!r}", of, quantities)
-        elif kind != "opinion":
+        elif kind == "opinion":
+            _text(f"opinion {name!r}", of)
+        else:
             _check_expression(f"{kind} {name!r}", of, quantities)
     return [Clause(name, kind, of, options) for name, of in clauses.items()]
 
@@ -384,6 +402,8 @@ def _quantities(found: object) -> dict:
     for name, axes in given.items():
         if not isinstance(axes, dict) or not {"metric", "derived"} & set(axes):
             raise ValueError(f"quantity {name!r} must have a metric, got {axes!r}")
+        for key in {"apart", "sparse"} & set(axes):
+            check_flag(key, axes[key])
     return given
 
 
@@ -410,6 +430,9 @@ def _check_expression(what: str, text: str, quantities: dict) -> None:
 def _mapping(what: str, value: object) -> dict:
     if not isinstance(value, dict):
         raise ValueError(f"{what} must have names, got {value!r}")
+    # YAML takes yes and on for true, and 0x1 for 1.
+    if odd := [name for name in value if not isinstance(name, str)]:
+        raise ValueError(f"{what} must have names that are texts, got {odd}")
     return value
 
 

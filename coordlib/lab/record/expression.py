@@ -103,7 +103,9 @@ def _tree(text: str) -> ast.expr:
                     raise ValueError(f"{name} takes {takes}, got {len(given)}: {text}")
             case ast.UnaryOp(op=ast.USub()) | ast.Name() | ast.Load() | ast.USub():
                 pass
-            case ast.Constant(value=int() | float()):
+            case ast.Constant(value=int() | float() as number) if not isinstance(
+                number, bool
+            ):
                 pass
             case ast.operator() if type(node) in _ARITHMETIC:
                 pass
@@ -121,6 +123,13 @@ def _value(node: ast.expr, numbers: Mapping[str, np.ndarray]):
         case ast.UnaryOp(operand=operand):
             return -_value(operand, numbers)
         case ast.BinOp(left=left, op=op, right=right):
-            return _ARITHMETIC[type(op)](_value(left, numbers), _value(right, numbers))
+            pair = _value(left, numbers), _value(right, numbers)
+            seeds = {np.shape(one)[-1] for one in pair if np.ndim(one)}
+            if len(seeds) > 1:
+                sides = f"{ast.unparse(left)} and {ast.unparse(right)}"
+                raise ValueError(
+                    f"{sides} must have as many seeds, got {sorted(seeds)}"
+                )
+            return _ARITHMETIC[type(op)](*pair)
         case ast.Call(func=ast.Name(id=name), args=given):
             return FUNCTIONS[name](*(_value(argument, numbers) for argument in given))

@@ -84,6 +84,7 @@ def detectable(
 def needed(spread: float, delta: float, arms: int = 1, *, equal: bool = False) -> int:
     """The seeds (in each arm) with which an effect of delta shows four times in five.
 
+    If ``equal``, those with which it shows as often that there is none as large.
     Parameters as in :func:`detectable`.
     """
     from scipy.stats import norm

@@ -106,6 +106,7 @@ class Entry:
     def needed(self) -> int | None:
         """Of what is undecided: the seeds that show an effect as small as delta.
 
+        Of an equivalence those that show that there is none as large.
         None if the verdict is another, if more seeds do not decide, or if there are
         as many: then the effect lies near 0 or near delta.
         """
@@ -306,9 +307,9 @@ def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
 
 def _of_the_mean(condition: str, numbers: Numbers) -> np.ndarray:
     """Whether a comparison holds of the mean over the seeds."""
-    left, _, _ = expression.split_comparison(condition)
+    left, sign, number = expression.split_comparison(condition)
     found = {"found": np.atleast_1d(np.mean(expression.value(left, numbers)))}
-    return expression.holds("found" + condition[len(left) :], found)
+    return expression.holds(f"found {sign} {number!r}", found)
 
 
 def _common_seeds(claim: Claim, measured: Mapping[str, Result]) -> list[int]:

@@ -22,14 +22,16 @@ seeds          how many there are
 figure_met     of the source's figure: met, not met, too few seeds
 measured       what was measured, in words
 clauses        by name: verdict, because, points (one a seed), estimate, low and high
-               (the 95 % interval), delta, detectable, needed (in CSV as JSON text)
+               (the 95 % interval), inner (the 90 % of an equivalence), delta,
+               detectable, needed (in CSV as JSON text)
 also           by name: the verdicts on other readings of the claim, likewise
 experiment     what was measured, and at which ``preset``
 date           of the last measurement
 seeds_next     of what is undecided: the seeds to measure next, those of the design
                first; ``hours_next`` is what the missing ones take on the machine that
                measured the others
-seeds_needed   the seeds that show an effect as small as delta four times in five, with
+seeds_needed   the seeds that show an effect as small as delta four times in five, or of
+               an equivalence as often that there is none as large, with
                ``hours_needed``; empty where more seeds do not decide, and where there
                are as many: ``seeds_next`` is as many again then
 command        what measures ``seeds_next``, or what a gate waits for
@@ -104,8 +106,9 @@ def _decided(
 ) -> Entry:
     try:
         return decide(claim, _answers(claim, there), where)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"claim {claim.id}: {error.args[0]}") from error
+    except Exception as error:  # whatever a rule makes of the numbers, it has a name
+        why = error.args[0] if isinstance(error, KeyError) else error
+        raise ValueError(f"claim {claim.id}: {why}") from error
 
 
 def _answers(claim: Claim, there: Callable[[str], list[Result]]) -> dict[str, Result]:
@@ -250,6 +253,7 @@ def _clauses(judged: Judged) -> dict[str, dict[str, Any]]:
             "estimate": _short(verdict.estimate),
             "low": _short(low),
             "high": _short(high),
+            "inner": verdict.inner and [_short(end) for end in verdict.inner],
             "delta": verdict.delta,
             "detectable": _short(verdict.detectable),
             "needed": verdict.needed,
