@@ -34,10 +34,18 @@ COUNTING = ("cpu", "decisive", "paper")
 
 EVERY_CASE = "every case"
 
+DECIDED = {
+    "before": "fixed before",
+    "post hoc": "post hoc",
+    "rule changed": "changed after a measurement",
+}
+"""How ``decided`` begins, and what that says of the rule."""
+
 LONGEST_TITLE = 50
 """As many letters as a line of the picture of all rows has room for."""
 
 _DESIGN = re.compile(r"(\d+) seeds, (paired|one arm)")
+_NAME = re.compile(r"[\w-]+")
 _FIELDS = {"id", "source", "title", "claim", "figure", "where", "page"}
 _EVIDENCE = {"experiment", "scale", "design", "decided", "measured", "clauses"}
 _MORE_EVIDENCE = {"preset", "quantities", "gates", "claimed", "also"}
@@ -251,7 +259,7 @@ def _claim(entry: dict) -> Claim:
     _check_names("fields", entry, _FIELDS, {"evidence", "preferred"})
     texts = {key: _text(key, entry[key]) for key in _FIELDS}
     for key in ("id", "source", "page"):  # they are addresses, too
-        if not re.fullmatch(r"[\w-]+", texts[key]):
+        if not _NAME.fullmatch(texts[key]):
             raise ValueError(
                 f"{key} must be of letters, digits and hyphens, got {texts[key]!r}"
             )
@@ -282,11 +290,11 @@ def _evidence(evidence: object) -> dict[str, Any]:
     if found["scale"] not in SCALES:
         raise ValueError(f"scale must be one of {SCALES}, got {found['scale']!r}")
     _check_design(found["design"])
-    if not re.fullmatch(r"[\w-]+", found["experiment"]):
+    if not _NAME.fullmatch(found["experiment"]):
         raise ValueError(f"experiment must be a name, got {found['experiment']!r}")
     if found.get("preset", "cpu") not in COUNTING:
         raise ValueError(f"preset must be one of {COUNTING}, got {found['preset']!r}")
-    if not re.match(r"before|post hoc|rule changed", found["decided"]):
+    if not found["decided"].startswith(tuple(DECIDED)):
         raise ValueError(
             "decided must begin with 'before', 'post hoc' or 'rule changed', got "
             f"{found['decided']!r}"

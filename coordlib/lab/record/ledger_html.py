@@ -5,7 +5,7 @@ from html import escape
 from urllib.parse import quote
 
 from coordlib.arguments import check_instance, check_sequence
-from coordlib.lab.record.claims import OURS
+from coordlib.lab.record.claims import DECIDED, OURS
 from coordlib.lab.record.judging import Entry, Judged
 from coordlib.lab.record.ledger_figure import MARKS, row_figure, slug
 from coordlib.lab.record.verdicts import NOT_TESTED, UNDECIDED, VERDICTS
@@ -162,18 +162,11 @@ def _verdict(judged: Judged) -> str:
     return f'<span class="verdict {kind}">{mark} {word}</span>{why}'
 
 
-_WHEN = {
-    "before": "fixed before",
-    "post hoc": "post hoc",
-    "rule changed": "changed after a measurement",
-}
-
-
 def _setting(entry: Entry) -> str:
     """How many seeds, and in two words when the rule was fixed: the rest is folded."""
     seeds = f"{entry.seeds} seed{'s' * (entry.seeds != 1)}"
-    when = next(word for word in _WHEN if entry.claim.decided.startswith(word))
-    return f"{seeds}; rule {_WHEN[when]}"
+    when = next(word for word in DECIDED if entry.claim.decided.startswith(word))
+    return f"{seeds}; rule {DECIDED[when]}"
 
 
 def _rule(entry: Entry) -> str:
