@@ -41,7 +41,7 @@ from coordlib.lab.record.halving import (
 from coordlib.lab.record.sweep import Sweep, jobs, stacks
 from coordlib.lab.record.task import Task, made
 from coordlib.lab.training.checks import count_steps
-from coordlib.lab.training.course import Course, Recipes
+from coordlib.lab.training.course import PRECISIONS, Course, Recipes
 from coordlib.lab.training.device import denormals_flushed
 from coordlib.lab.training.loop import (
     Augment,
@@ -72,7 +72,7 @@ class Device:
     Attributes
     ----------
     operations : float
-        Of matrix products and convolutions.
+        Of matrix products and convolutions in float32; in bfloat16 twice as many.
     bytes : float
         Read and written.
     kernel : float
@@ -92,15 +92,19 @@ H100 = Device(operations=124e12, bytes=2.2e12, kernel=2e-6)
 
 @dataclass(frozen=True)
 class Kernel:
-    """One call: its name, multiplications and additions, bytes read and written."""
+    """One call: its name, multiplications and additions, bytes read and written.
+
+    ``size`` is that of the numbers which it multiplies, in bytes.
+    """
 
     name: str
     operations: float
     bytes: float
+    size: int = 4
 
     def seconds(self, device: Device) -> float:
         """The least time that it takes: for its start, its sums, or its bytes."""
-        sums = self.operations / device.operations
+        sums = self.operations / (device.operations * 4 / self.size)
         return max(device.kernel, sums, self.bytes / device.bytes)
 
 
@@ -126,16 +130,30 @@ class Counter(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         name = func._schema.name.removeprefix("aten::")
-        read = list(_tensors((args, kwargs)))
+        if name == "convolution":
+            out = _laid_out_as(args[0], out)
+        # A tensor that is given twice is read once.
+        read = list({id(one): one for one in _tensors((args, kwargs))}.values())
         written = list(_tensors(out))
         if len({tensor.device for tensor in (*read, *written) if tensor.ndim}) > 1:
             self.from_host.append(name)
         if func.is_view or name in NO_KERNELS:
             return out
         moved = sum(map(_nbytes, (*read, *written)))
-        for operations in _operations(name, args, out):
-            self.kernels.append(Kernel(name, operations, moved))
+        if name == "convolution_backward":
+            self.kernels += _backward_kernels(name, args, out)
+        else:
+            operations = _operations(name, args, out)
+            size = args[1].element_size() if operations else 4
+            self.kernels.append(Kernel(name, operations, moved, size))
         return out
+
+
+def _laid_out_as(x: Tensor, y: Tensor) -> Tensor:
+    """Maps with their channels last if they came so: on "meta" torch forgets it."""
+    form = torch.channels_last
+    last = x.is_meta and x.ndim == 4 and x.is_contiguous(memory_format=form)
+    return y.contiguous(memory_format=form) if last else y
 
 
 def _tensors(value: object) -> Iterator[Tensor]:
@@ -156,19 +174,26 @@ def _nbytes(tensor: Tensor) -> int:
     return prod(seen) * tensor.element_size()
 
 
-def _operations(name: str, args: tuple, out: object) -> list[float]:
-    """Of each kernel that a call makes, multiplications and additions."""
+def _operations(name: str, args: tuple, out: object) -> float:
+    """Multiplications and additions of a call that is one kernel."""
     if name in ("mm", "bmm"):
-        return [2 * args[0].numel() * args[1].shape[-1]]
+        return 2 * args[0].numel() * args[1].shape[-1]
     if name in ("addmm", "baddbmm"):
-        return [2 * args[1].numel() * args[2].shape[-1]]
+        return 2 * args[1].numel() * args[2].shape[-1]
     if name == "convolution":
-        return [_convolved(args[0], args[1], out, transposed=args[6])]
-    if name == "convolution_backward":
-        arriving, x, weight, transposed, wanted = *args[:3], args[7], args[10]
-        one = _convolved(x, weight, arriving, transposed)
-        return [one] * sum(wanted[:2]) + [0.0] * wanted[2]
-    return [0.0]
+        return _convolved(args[0], args[1], out, transposed=args[6])
+    return 0.0
+
+
+def _backward_kernels(name: str, args: tuple, out: tuple) -> Iterator[Kernel]:
+    """One kernel for each gradient of a convolution: of input, weight and bias."""
+    arriving, x, weight, transposed = *args[:3], args[7]
+    one = _convolved(x, weight, arriving, transposed)
+    rows = zip(out, (weight, x, None), (one, one, 0.0), strict=True)
+    for found, other, operations in rows:
+        if found is not None:
+            moved = sum(map(_nbytes, _tensors((arriving, other, found))))
+            yield Kernel(name, operations, moved, x.element_size())
 
 
 def _convolved(x: Tensor, weight: Tensor, out: Tensor, transposed: bool) -> float:
@@ -213,9 +238,13 @@ def prepared_on(device: str | torch.device, task: Task, job: dict) -> SideBySide
 
 
 def counted(trainer: SideBySide) -> Counter:
-    """Count the kernels of one step, batch and optimiser included."""
+    """Count the kernels of one step, batch and optimiser included.
+
+    Of the second one: before the first, orders are drawn on the host for many.
+    """
+    trainer.step(1)
     with Counter() as counter:
-        trainer.step(1)
+        trainer.step(2)
     return counter
 
 
@@ -262,8 +291,11 @@ def _spread(entries: list[dict], kept: int) -> list[dict]:
     return found
 
 
-def table(names: Iterable[str], preset: str) -> None:
-    """Print what the stacks of some sweeps need, and how long an H100 may take."""
+def table(names: Iterable[str], preset: str, precision: str | None = None) -> None:
+    """Print what the stacks of some sweeps need, and how long an H100 may take.
+
+    In the precision of the preset, if none is given.
+    """
     print(
         f"{'experiment, stack':44s} {'nets':>4s} {'steps':>7s} {'kernels':>7s} "
         f"{'GFLOP':>7s} {'MB':>7s} {'ms':>6s} {'s':>7s}"
@@ -272,6 +304,8 @@ def table(names: Iterable[str], preset: str) -> None:
         experiment, total = experiments.find(name), 0.0
         config = experiment.config(preset)
         for task, job in planned(experiment, config):
+            if precision is not None:
+                job["training"] = job["training"] | {"precision": precision}
             trainer = prepared_on("meta", task, job)
             steps = len(trainer.settings)
             kernels = counted(trainer).kernels
@@ -402,6 +436,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine")
     parser.add_argument("names", nargs="*", help="sweeps; those made by rule if none")
     parser.add_argument("--preset", default="paper")
+    parser.add_argument("--precision", choices=PRECISIONS, help="the preset's")
     parser.add_argument("--here", action="store_true", help="measure on this machine")
     parser.add_argument("--networks", type=int, default=6, help="with --here (6)")
     parser.add_argument("--rounds", type=int, default=7, help="with --here (7)")
@@ -412,7 +447,7 @@ def main(arguments: list[str] | None = None) -> int:
                 side_by_side(asked.networks, asked.rounds)
                 beside_a_loop_by_hand(asked.rounds)
         else:
-            table(asked.names or SWEEPS, asked.preset)
+            table(asked.names or SWEEPS, asked.preset, asked.precision)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -5,10 +5,12 @@ from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 from test_stacked import KINDS
 from torch import nn
 
 from benchmarks import engine
+from coordlib.lab.models.cifar import VGG, ResNet
 from coordlib.lab.training.loop import fit
 from coordlib.lab.training.stacked import SideBySide
 
@@ -32,6 +34,38 @@ def test_a_convolution_and_both_of_its_gradients_are_counted(groups):
     forward = 2 * (2 * 6 * 6 * 6) * (4 // groups * 9)
     kernels = counted(lambda: conv(x).sum().backward()).kernels
     assert sorted(k.operations for k in kernels if k.operations) == 3 * [forward]
+
+
+def test_each_gradient_of_a_convolution_moves_its_own_numbers_only():
+    conv = nn.Conv2d(4, 6, 3, bias=False, device="meta")
+    x = torch.ones(2, 4, 8, 8, device="meta", requires_grad=True)
+    arriving, own, weight = 2 * 6 * 6 * 6, x.numel(), conv.weight.numel()
+    of_x, of_weight = counted(lambda: conv(x).square().sum().backward()).kernels[-2:]
+    assert of_x.bytes == of_weight.bytes == 4 * (arriving + own + weight)
+
+
+def test_half_the_bytes_are_multiplied_in_half_the_time():
+    h100 = engine.H100
+    whole, half = (engine.Kernel("mm", 1e12, 0, size) for size in (4, 2))
+    assert whole.seconds(h100) == 2 * half.seconds(h100)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("make", [VGG, ResNet])
+def test_networks_without_numbers_take_the_kernels_of_those_with_them(make, precision):
+    def kernels(device):
+        def made():
+            with torch.device(device):
+                return make(width=0.125).to(memory_format=torch.channels_last)
+
+        x, y = torch.zeros(8, 3, 32, 32), torch.zeros(8, dtype=torch.long)
+        data = [x.to(device), y.to(device), F.cross_entropy]
+        trainer = engine.trainer_of(
+            SideBySide, made, 2, data, batch=4, precision=precision
+        )
+        return engine.counted(trainer).kernels
+
+    assert kernels("meta") == kernels("cpu")
 
 
 def test_a_transposed_convolution_meets_its_weights_with_each_input():

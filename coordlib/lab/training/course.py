@@ -87,7 +87,9 @@ class Recipes:
             return
         # Nothing is cast twice in a pass, and what is captured must hold every cast.
         dtype = getattr(torch, self.precision)
-        with torch.autocast(device.type, dtype, cache_enabled=False), _Casting(device):
+        # Of the device "meta" autocast knows nothing; there numbers are only counted.
+        kind = "cpu" if device.type == "meta" else device.type
+        with torch.autocast(kind, dtype, cache_enabled=False), _Casting(kind):
             yield
 
 
@@ -97,9 +99,9 @@ class _Casting(TorchFunctionMode):
     Where autocast is switched off, as in a CoordConv for its coordinates, so is this.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, kind: str) -> None:
         super().__init__()
-        self.kind = device.type
+        self.kind = kind
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if torch.is_autocast_enabled(self.kind) and func in LOW | HIGH:

@@ -98,7 +98,9 @@ class _Residual(nn.Module):
         else:
             out, kept = self.first(x), self.shortcut(x)
         # The new channels of the shortcut are zero.
-        return torch.relu(self.second(out) + F.pad(kept, (0, 0, 0, 0, 0, self.more)))
+        if self.more:
+            kept = F.pad(kept, (0, 0, 0, 0, 0, self.more))
+        return torch.relu(self.second(out) + kept)
 
 
 def _shortcut(way: Way) -> nn.Module:
