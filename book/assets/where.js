@@ -30,10 +30,10 @@
 
   const count = (n) => n.toLocaleString("en");
   const answers = [
-    { mark: "✕", name: "By hand, no training", find: byHand, exact: true },
+    { mark: "✕", name: "Handmade decoder, no training", find: byHand, exact: true },
     {
       mark: "○",
-      name: `Told its coordinates, ${count(networks.coordconv.parameters)} trained weights`,
+      name: `CoordConv, ${count(networks.coordconv.parameters)} trained weights`,
       find: stored(networks.coordconv),
     },
     {

@@ -840,7 +840,15 @@ def the_data():
     yield Call("read_claims", ledger.read_claims, {"file": None}, {"file": "path"})
     yield Call("ledger", ledger.ledger, {"where": FOLDER.name}, {"where": "path"})
     entries = [ledger.decide(claim, {})]
-    for name in "summary", "to_html", "to_csv", "to_json", "filters", "open_rows":
+    for name in (
+        "summary",
+        "folded",
+        "to_html",
+        "to_csv",
+        "to_json",
+        "filters",
+        "open_rows",
+    ):
         function = getattr(ledger, name, None) or getattr(ledger_html, name)
         yield Call(name, function, {"entries": entries}, {"entries": "list"})
 

@@ -1,5 +1,7 @@
 """What every page needs."""
 
+import re
+
 import pytest
 
 from coordlib.lab import page
@@ -51,9 +53,12 @@ def test_what_is_compared_across_experiments_has_one_preset(tmp_path, monkeypatc
     assert presets() == {"decisive"}
 
 
-def test_verdicts_are_rows_of_the_ledger():
+def test_verdicts_are_rows_of_the_ledger_each_folded_into_a_line():
     shown = page.verdicts("P01", "P02")._repr_html_()
     assert shown.count('<tr id="P0') == 2
+    lines = re.findall("<details class=.claim.><summary>(.*?)</summary>", shown)
+    assert [line[:3] for line in lines] == ["P01", "P02"]
+    assert all('class="verdict' in line for line in lines)
 
 
 def test_a_table_escapes_what_stands_in_it():

@@ -27,6 +27,13 @@ def test_where_nothing_runs_the_answer_is_folded_under_the_question():
     assert "Is 1 &lt; 2?" in folded and "Measured: <b>yes</b>." in folded
 
 
+def test_several_choices_may_be_right():
+    asked = predict("Which?", choices=["a", "b", "c"], answer=["a", "b"])
+    assert "Measured: <b>a or b</b>." in html(asked)
+    with pytest.raises(ValueError, match="got none"):
+        predict("Which?", choices=["a", "b"], answer=[])
+
+
 def test_a_number_is_told_as_it_was_rounded_and_with_its_unit():
     asked = predict("How far?", number=("pixels", -5, 5), answer=np.round(-1.23, 1))
     assert "Measured: <b>−1.2 pixels</b>." in html(asked)

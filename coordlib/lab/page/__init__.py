@@ -83,7 +83,7 @@ _WORDS = (
 
 
 def verdicts(*claims: str) -> Html:
-    """Show the rows of the ledger with these ids, and what their words mean.
+    """Show the rows of the ledger with these ids, folded, and what their words mean.
 
     Raises
     ------
@@ -94,8 +94,8 @@ def verdicts(*claims: str) -> Html:
     entries = ledger.ledger()
     if unknown := set(claims) - {entry.claim.id for entry in entries}:
         raise ValueError(f"claims must be ids of the ledger, got {sorted(unknown)}")
-    rows = ledger.to_html([e for e in entries if e.claim.id in claims])
-    return Html(f"{rows}<p><small>{_WORDS}</small></p>")
+    rows = ledger.folded([e for e in entries if e.claim.id in claims])
+    return Html(f'<div class="claims">{rows}<p><small>{_WORDS}</small></p></div>')
 
 
 def check(

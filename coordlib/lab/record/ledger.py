@@ -57,7 +57,7 @@ from coordlib.lab.record.claims import (
     read_claims,
 )
 from coordlib.lab.record.judging import Entry, Judged, asked_of, decide
-from coordlib.lab.record.ledger_html import to_html
+from coordlib.lab.record.ledger_html import folded, to_html
 from coordlib.lab.record.result import Result, Row, fits
 from coordlib.lab.record.verdicts import VERDICTS
 
@@ -70,6 +70,7 @@ __all__ = [
     "as_rows",
     "claims_file",
     "decide",
+    "folded",
     "ledger",
     "read_claims",
     "summary",

@@ -44,6 +44,17 @@ def to_html(entries: list[Entry]) -> str:
     )
 
 
+def folded(entries: list[Entry]) -> str:
+    """The entries, a line each: title and verdict; a line opens to the whole row."""
+    check_sequence("entries", entries, Entry, "entries")
+    return "".join(
+        f'<details class="claim"><summary>{entry.claim.id} '
+        f"<strong>{escape(entry.claim.title)}</strong> {_mark(entry.judged)}</summary>"
+        f"{to_html([entry])}</details>"
+        for entry in entries
+    )
+
+
 def filters(entries: list[Entry]) -> str:
     """Lists to choose a verdict, a source and a chapter from.
 
@@ -155,11 +166,14 @@ def _row(entry: Entry) -> str:
 
 
 def _verdict(judged: Judged) -> str:
-    word = escape(judged.verdict)
     why = f" <small>{escape(judged.because)}</small>" if judged.because else ""
+    return f"{_mark(judged)}{why}"
+
+
+def _mark(judged: Judged) -> str:
+    word, kind = escape(judged.verdict), slug(judged.verdict)
     mark = f'<span aria-hidden="true">{MARKS[judged.verdict]}</span>'
-    kind = slug(judged.verdict)
-    return f'<span class="verdict {kind}">{mark} {word}</span>{why}'
+    return f'<span class="verdict {kind}">{mark} {word}</span>'
 
 
 def _setting(entry: Entry) -> str:

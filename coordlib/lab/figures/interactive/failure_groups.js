@@ -21,7 +21,7 @@ function render({ model, el }) {
   const [rows, columns] = [model.get("rows"), model.get("columns")];
   const [places, right] = [model.get("places"), model.get("right")];
   const ui = frame(el, "Which dots fail", "Choose a suspect. Click a held-out dot, or select the map and use the arrow keys: its group lights up.", 2, 1);
-  const map = picture(rows, columns, "held out: drawn (yellow), missed (red)", "the canvas with its held-out dots: yellow ones were drawn, red ones missed");
+  const map = picture(rows, columns, "held out: drawn (yellow), missed (orange)", "the canvas with its held-out dots: yellow ones were drawn, orange ones missed");
   const plot = s("svg", { class: "cf-plot", preserveAspectRatio: "none", role: "img" });
   const heading = h("div", { class: "cf-title" }, "drawn exactly, by group (0 to 100 %)");
   const axis = h("div", { class: "cf-axis" });

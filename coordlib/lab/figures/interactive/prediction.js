@@ -38,7 +38,7 @@ const place = (n, columns) => `row ${Math.floor(n / columns)}, column ${n % colu
 /** What a guess says in words, and whether it is right. */
 export function judge(question, guess) {
   const { kind, answer } = question;
-  if (kind === "choice") return { said: guess, right: guess === answer };
+  if (kind === "choice") return { said: guess, right: [].concat(answer).includes(guess) };
   if (kind === "number") {
     const right = Math.abs(guess - answer) <= question.within;
     return { said: `${minus(guess)} ${question.number[0]}`.trim(), right };

@@ -101,9 +101,10 @@ def predict(
     question : str
         Plain text, as all texts here. Another text is another question: what was
         guessed before no longer counts.
-    answer : str, float or array-like
-        What was measured: one of the choices; a number, rounded as it shall be told;
-        or a mask (H, W) of the pixels of the picture that count as right.
+    answer : str, sequence of str, float or array-like
+        What was measured: one of the choices, or several that all count as right; a
+        number, rounded as it shall be told; or a mask (H, W) of the pixels of the
+        picture that count as right.
     choices : sequence of str, optional
         The guess is one of these.
     number : (unit, low, high), optional
@@ -138,8 +139,13 @@ def predict(
         "because": because,
     }
     if choices is not None:
-        check_choice("answer", answer, choices)
-        asked |= {"choices": list(choices), "answer": answer, "told": answer}
+        right = list(answer) if isinstance(answer, list | tuple) else [answer]
+        if not right:
+            raise ValueError("answer must be one of the choices, or several, got none")
+        for one in right:
+            check_choice("answer", one, choices)
+        told = " or ".join(right)
+        asked |= {"choices": list(choices), "answer": right, "told": told}
     elif number is not None:
         asked |= _numeric(number, answer, within)
     else:
