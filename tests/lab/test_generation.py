@@ -11,6 +11,7 @@ from coordlib.lab.experiments.generation import (
     photographs,
     vae,
     vae_64,
+    vae_codes,
 )
 from coordlib.lab.record import results
 
@@ -247,6 +248,13 @@ def test_the_ones_are_learned_with_as_the_other_autoencoders_are():
             assert arm["training"] == arms["conv"]["training"]
             assert arm["network"]["width"] == arms["conv"]["network"]["width"]
     assert vae_64.PRESETS["cpu"]["size"] == 64
+
+
+def test_the_codes_are_learned_with_as_the_coordinates_are():
+    for name, preset in vae_codes.PRESETS.items():
+        broadcast = vae.PRESETS[name]["arms"]["broadcast"]
+        network = broadcast["network"] | {"decoder": "codes"}
+        assert preset["arms"] == {"codes": broadcast | {"network": network}}
 
 
 def test_walks_that_are_not_there_have_no_row():

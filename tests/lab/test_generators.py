@@ -10,6 +10,7 @@ from coordlib.lab.models import parameter_count
 from coordlib.lab.models.generators import (
     DECODERS,
     VAE,
+    AddCodes,
     BroadcastDecoder,
     ConstantConvTranspose2d,
     CoordConvGenerator,
@@ -150,6 +151,15 @@ def test_normalisation_stands_before_the_rectifiers_of_a_generator(make):
 def test_the_broadcast_decoder_has_the_layers_of_its_source():
     first, hidden = 9 * 12 * 64 + 64, 9 * 64 * 64 + 64
     assert parameter_count(BroadcastDecoder()) == first + 2 * hidden + 64 * 3 + 3
+
+
+def test_with_codes_a_decoder_differs_from_one_with_coordinates_in_them_alone():
+    told, coded = BroadcastDecoder(8, 8, 3), BroadcastDecoder(8, 8, 3, False)
+    assert parameter_count(told) == parameter_count(coded)
+    codes = next(m for m in coded if isinstance(m, AddCodes)).codes
+    assert codes.shape == (2, 8, 8) and codes.abs().max() <= 1
+    assert len(codes.flatten(1).T.unique(dim=0)) == 64  # each pixel has its own
+    assert "decoder.1.codes" in VAE("codes", 4, 8, 3).state_dict()
 
 
 def test_noise_moves_the_code_by_its_deviation():

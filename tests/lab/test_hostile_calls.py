@@ -624,7 +624,9 @@ def the_models():
         return Call(name, getattr(models, name), base, kinds, valid or {}, torchs)
 
     yield made("VAE", ["width", "size", "latent"], decoder="conv")
-    yield made("BroadcastDecoder", ["width", "size", "latent"], {"size": {"list"}})
+    names = ["width", "size", "latent", "coordinates"]
+    yield made("BroadcastDecoder", names, {"size": {"list"}})
+    yield made("AddCodes", ["size"])
     sizes = ["width", "size", "latent"]
     yield made("CoordConvGenerator", sizes, normalisation="none")
     yield made("DCGANGenerator", sizes, normalisation="batch")

@@ -80,6 +80,7 @@ MODULES = {
     "translation": "aliasing.translation",
     "vae": "generation.vae",
     "vae-64": "generation.vae_64",
+    "vae-codes": "generation.vae_codes",
     "zero-weights": "coordinates.zero_weights",
 }
 """By the name of an experiment, where it is measured."""

@@ -12,6 +12,7 @@ from coordlib.lab.models.common import parameter_count
 from coordlib.lab.models.detector import Detector
 from coordlib.lab.models.generators import (
     VAE,
+    AddCodes,
     BroadcastDecoder,
     CoordConvGenerator,
     DCGANGenerator,
@@ -35,6 +36,7 @@ __all__ = [
     "VAE",
     "VGG",
     "ActorCritic",
+    "AddCodes",
     "AtariTrunk",
     "BroadcastDecoder",
     "ConvRegressor",

@@ -31,6 +31,7 @@ from coordlib.layers import CoordConv2d, CoordConvTranspose2d
 __all__ = [
     "DECODERS",
     "VAE",
+    "AddCodes",
     "BroadcastDecoder",
     "CoordConvGenerator",
     "DCGANGenerator",
@@ -39,7 +40,7 @@ __all__ = [
     "with_noise",
 ]
 
-DECODERS = ("conv", "coordconv", "broadcast", "ones")
+DECODERS = ("conv", "coordconv", "broadcast", "ones", "codes")
 """How a :class:`VAE` may paint."""
 _COARSEST = 4  # side of the smallest picture inside a network
 
@@ -203,6 +204,28 @@ class ConstantConvTranspose2d(nn.ConvTranspose2d):
         return super().forward(torch.cat([input, ones], 1))
 
 
+class AddCodes(nn.Module):
+    """Append two channels of random numbers in [-1, 1], the same for every picture.
+
+    A pixel is told from all others, but not where it is: a control for coordinates.
+
+    Parameters
+    ----------
+    size : int
+        Side of the canvas.
+    """
+
+    codes: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        check_integer("size", size)
+        self.register_buffer("codes", 2 * torch.rand(2, size, size) - 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.codes.expand(len(x), -1, -1, -1)], 1)
+
+
 class BroadcastDecoder(Stack):
     """Decode by broadcasting: the code at every pixel, beside where the pixel is.
 
@@ -217,6 +240,8 @@ class BroadcastDecoder(Stack):
         Side of the pictures.
     latent : int
         Numbers of a code.
+    coordinates : bool
+        Whether a pixel is given its coordinates; :class:`AddCodes` if not.
 
     Notes
     -----
@@ -225,12 +250,22 @@ class BroadcastDecoder(Stack):
     that is larger by as much as they take away.
     """
 
-    def __init__(self, width: int = 64, size: int = 64, latent: int = 10) -> None:
+    def __init__(
+        self,
+        width: int = 64,
+        size: int = 64,
+        latent: int = 10,
+        coordinates: bool = True,
+    ) -> None:
         self.latent = check_integer("latent", latent)
         check_integer("width", width)
+        check_flag("coordinates", coordinates)
+        first = [CoordConv2d(latent, width, 3, padding=1)]
+        if not coordinates:
+            first = [AddCodes(size), nn.Conv2d(latent + 2, width, 3, padding=1)]
         super().__init__(
             Tile(size),
-            *(CoordConv2d(latent, width, 3, padding=1), nn.ReLU()),
+            *(*first, nn.ReLU()),
             *(nn.Conv2d(width, width, 3, padding=1), nn.ReLU()),
             *(nn.Conv2d(width, width, 3, padding=1), nn.ReLU()),
             nn.Conv2d(width, 3, 1),
@@ -245,11 +280,12 @@ class VAE(nn.Module):
 
     Parameters
     ----------
-    decoder : {"conv", "coordconv", "broadcast", "ones"}
+    decoder : {"conv", "coordconv", "broadcast", "ones", "codes"}
         "conv": a dense layer, then transposed convolutions 4x4 of stride 2.
         "coordconv": the same network with coordinates in every convolution, of the
         encoder too. "ones": that network with ones in place of coordinates, a control.
-        "broadcast": the plain encoder, and a :class:`BroadcastDecoder`.
+        "broadcast": the plain encoder, and a :class:`BroadcastDecoder`. "codes": with
+        random numbers in place of its coordinates, a control.
     width : int
         Channels of the encoder's first layer, and of the decoder's last ones.
     size : int
@@ -270,7 +306,7 @@ class VAE(nn.Module):
 
     def __init__(
         self,
-        decoder: Literal["conv", "coordconv", "broadcast", "ones"] = "conv",
+        decoder: Literal["conv", "coordconv", "broadcast", "ones", "codes"] = "conv",
         width: int = 32,
         size: int = 64,
         latent: int = 16,
@@ -288,8 +324,9 @@ class VAE(nn.Module):
             layers += [down(inputs, outputs, 3, 2, 1), nn.ReLU()]
         flat = channels[-1] * _COARSEST**2
         self.encoder = nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 2 * latent))
-        if decoder == "broadcast":
-            self.decoder = BroadcastDecoder(width, size, latent)
+        if decoder in ("broadcast", "codes"):
+            told = decoder == "broadcast"
+            self.decoder = BroadcastDecoder(width, size, latent, told)
         else:
             layers = [
                 nn.Linear(latent, flat),
