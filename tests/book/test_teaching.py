@@ -10,6 +10,7 @@ from coordlib.lab.page.problems import PROBLEMS, draw
 
 PAGE = (BOOK / "teaching.md").read_text("utf-8")
 ROWS = re.findall(r"^\| (\d+) \[(.+)\]\((.+)\.ipynb\) \| (\d+) \| (.+?) \|", PAGE, re.M)
+LAST = 11  # behind it stands the evidence, whose pages open in another way
 
 
 def opening(name: str) -> str:
@@ -30,6 +31,8 @@ def code_lines(cell: nbformat.NotebookNode) -> int:
 def test_a_chapter_is_as_its_own_opening_says(number, title, name, minutes, needs):
     text = opening(name)
     assert text.startswith(f"# {title} ")
+    if int(number) > LAST:
+        return
     assert f"Reading: {minutes} minutes" in text
     asked = text[text.index("You need ") :]
     for other in needs.replace("none", "").split(", "):
@@ -49,7 +52,7 @@ def test_the_minutes_are_those_of_its_words_and_lines(
 
 
 def test_every_chapter_and_every_problem_is_listed():
-    assert [int(row[0]) for row in ROWS] == list(range(1, 12))
+    assert [int(row[0]) for row in ROWS] == list(range(1, 14))
     listed = re.findall(r"^\| `(.+)` \| (\d+) \|", PAGE, re.M)
     chapters = {row[0]: row[2] for row in ROWS}
     assert {name for name, _ in listed} == set(PROBLEMS)
