@@ -10,6 +10,7 @@ from coordlib.lab.page.problems import PROBLEMS, draw
 
 PAGE = (BOOK / "teaching.md").read_text("utf-8")
 ROWS = re.findall(r"^\| (\d+) \[(.+)\]\((.+)\.ipynb\) \| (\d+) \| (.+?) \|", PAGE, re.M)
+WRONG = re.findall(r"^\| (\d+) \| .+ \| \[(.+?)\]\((.+)\.ipynb\): .+ \|$", PAGE, re.M)
 LAST = 11  # behind it stands the evidence, whose pages open in another way
 
 
@@ -57,3 +58,13 @@ def test_every_chapter_and_every_problem_is_listed():
     chapters = {row[0]: row[2] for row in ROWS}
     assert {name for name, _ in listed} == set(PROBLEMS)
     assert all(draw(name, 0).chapter == chapters[number] for name, number in listed)
+
+
+def test_each_wrong_answer_is_refuted_in_a_section_that_is_there():
+    chapters = {row[0]: row[2] for row in ROWS}
+    assert [int(number) for number, *_ in WRONG] == list(range(1, LAST + 1))
+    for number, section, name in WRONG:
+        assert name == chapters[number]
+        cells = nbformat.read(BOOK / f"{name}.ipynb", as_version=4).cells
+        text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+        assert re.search(rf"^##+ {re.escape(section)}$", text, re.M), section
