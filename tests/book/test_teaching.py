@@ -68,3 +68,15 @@ def test_each_wrong_answer_is_refuted_in_a_section_that_is_there():
         cells = nbformat.read(BOOK / f"{name}.ipynb", as_version=4).cells
         text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
         assert re.search(rf"^##+ {re.escape(section)}$", text, re.M), section
+
+
+def test_the_rows_for_projects_cost_what_the_ledger_prints():
+    text = " ".join(PAGE[PAGE.index("## Projects") :].split())
+    told = re.findall(r"([LPZ]\d\d)\b[^.;]*?: (\d+) seeds, (\d+) h", text)
+    cells = nbformat.read(BOOK / "ledger.ipynb", as_version=4).cells
+    outputs = [o for c in cells for o in c.get("outputs", ())]
+    html = "".join(o.get("data", {}).get("text/html", "") for o in outputs)
+    printed = " ".join(re.sub(r"<[^>]+>", " ", html.replace("&nbsp;", " ")).split())
+    assert {row for row, *_ in told} == {"P05", "Z10", "L15"}
+    for row, seeds, hours in told:
+        assert re.search(rf"\b{row} \d+ {seeds} seeds, {hours} h\b", printed), row
