@@ -9,14 +9,14 @@ import torch.nn.functional as F
 from test_stacked import KINDS
 from torch import nn
 
-from benchmarks import engine
+from benchmarks import engine, kernels
 from coordlib.lab.models.cifar import VGG, ResNet
 from coordlib.lab.training.loop import fit
 from coordlib.lab.training.stacked import SideBySide
 
 
 def counted(call, *tensors):
-    with engine.Counter() as counter:
+    with kernels.Counter() as counter:
         call(*tensors)
     return counter
 
@@ -45,15 +45,15 @@ def test_each_gradient_of_a_convolution_moves_its_own_numbers_only():
 
 
 def test_half_the_bytes_are_multiplied_in_half_the_time():
-    h100 = engine.H100
-    whole, half = (engine.Kernel("mm", 1e12, 0, size) for size in (4, 2))
+    h100 = kernels.H100
+    whole, half = (kernels.Kernel("mm", 1e12, 0, size) for size in (4, 2))
     assert whole.seconds(h100) == 2 * half.seconds(h100)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("make", [VGG, ResNet])
 def test_networks_without_numbers_take_the_kernels_of_those_with_them(make, precision):
-    def kernels(device):
+    def taken(device):
         def made():
             with torch.device(device):
                 return make(width=0.125).to(memory_format=torch.channels_last)
@@ -65,7 +65,7 @@ def test_networks_without_numbers_take_the_kernels_of_those_with_them(make, prec
         )
         return engine.counted(trainer).kernels
 
-    assert kernels("meta") == kernels("cpu")
+    assert taken("meta") == taken("cpu")
 
 
 def test_a_transposed_convolution_meets_its_weights_with_each_input():
