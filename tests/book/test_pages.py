@@ -235,3 +235,10 @@ def test_axe_finds_no_violation(tab, axe):
     tab.page.evaluate(THIN)
     tab.page.evaluate(axe)
     assert not tab.page.evaluate(AXE)
+
+
+def test_a_link_to_the_laboratory_on_its_old_page_leads_to_its_new_one(browser):
+    tab = Tab(browser, 1280)
+    tab.open("reference.html#coordlib.lab.models.handmade.Tile")
+    tab.page.wait_for_url("**/laboratory.html#coordlib.lab.models.handmade.Tile")
+    tab.close()

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from coordlib.lab import figures
+from coordlib.lab.figures.changes import changes, outcome
 
 
 @pytest.fixture(autouse=True)
@@ -224,3 +225,14 @@ def test_a_signed_map_has_symmetric_limits():
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_change_is_drawn_from_before_to_after_and_told_by_its_interval():
+    worse, open_ = np.array([1.0, 1.1, 0.9]), np.array([0.0, 9.0, -7.0])
+    rows = {"helped": (worse, worse + 1), "nothing": (worse, worse + open_)}
+    ax = changes(plt.gca(), rows)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["helped (3)", "nothing (3)"]
+    assert len(ax.texts) == 1  # an arrow where the interval does not hold zero
+    assert outcome(*rows["helped"]) == "better"
+    assert outcome(*rows["helped"], less=True) == "worse"
+    assert outcome(*rows["nothing"]) == "open"
