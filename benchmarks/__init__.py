@@ -9,5 +9,5 @@ what experiments find does, and the page ``book/speed.ipynb`` shows them.
 of a device, or how long networks take here side by side.
 """
 
-NAMES = ("coordconv", "compiled", "decoder", "classification", "pooling")
-"""The benchmarks, by module."""
+NAMES = ("coordconv", "compiled", "decoder", "pooling", "classification")
+"""The benchmarks, by module; last the one that has the process keep its memory."""

@@ -104,9 +104,9 @@ def counted(trainer: SideBySide) -> Counter:
 
     Of the second one: before the first, orders are drawn on the host for many.
     """
-    trainer.step(1)
-    with Counter() as counter:
-        trainer.step(2)
+    for step in (1, 2):
+        with Counter() as counter:
+            trainer.step(step)
     return counter
 
 
@@ -169,7 +169,7 @@ def table(names: Iterable[str], preset: str, precision: str | None = None) -> No
             if precision is not None:
                 job["training"] = job["training"] | {"precision": precision}
             trainer = prepared_on("meta", task, job)
-            steps = len(trainer.settings)
+            steps = len(trainer.rates)
             kernels = counted(trainer).kernels
             step = sum(kernel.seconds(H100) for kernel in kernels)
             total += step * steps

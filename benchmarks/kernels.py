@@ -5,7 +5,8 @@ Nothing is computed: on torch's device "meta" tensors have shapes and no numbers
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
+from itertools import takewhile
+from math import ceil, prod
 
 import torch
 from torch import Tensor
@@ -55,6 +56,10 @@ class Kernel:
         return max(device.kernel, sums, self.bytes / device.bytes)
 
 
+AT_ONCE, BLOCKS, BLOCK = (110, 64, 48, 36), 320, 65_536
+"""What a kernel takes that goes through lists: so many tensors, of one list, of two,
+three or four; and so many blocks of so many numbers (``MultiTensorApply.cuh``)."""
+
 NO_KERNELS = ("_unsafe_view", "detach", "empty", "empty_like", "new_empty_strided")
 """Calls that touch no numbers."""
 
@@ -75,8 +80,12 @@ class Counter(TorchDispatchMode):
         self.from_host: list[str] = []
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
         name = func._schema.name.removeprefix("aten::")
+        if name.startswith(("_foreach_", "_fused_")):
+            self.kernels += _kernels_of_lists(name, args)
+            # Of fused optimisers torch has no form without numbers.
+            return None if args[0][0].is_meta else func(*args, **(kwargs or {}))
+        out = func(*args, **(kwargs or {}))
         if name == "convolution":
             out = _laid_out_as(args[0], out)
         # A tensor that is given twice is read once.
@@ -100,6 +109,7 @@ def _laid_out_as(x: Tensor, y: Tensor) -> Tensor:
     """Maps with their channels last if they came so: on "meta" torch forgets it."""
     form = torch.channels_last
     last = x.is_meta and x.ndim == 4 and x.is_contiguous(memory_format=form)
+    last = last and not x.is_contiguous()  # of single pixels either is true
     return y.contiguous(memory_format=form) if last else y
 
 
@@ -130,6 +140,21 @@ def _operations(name: str, args: tuple, out: object) -> float:
     if name == "convolution":
         return _convolved(args[0], args[1], out, transposed=args[6])
     return 0.0
+
+
+def _kernels_of_lists(name: str, args: tuple) -> list[Kernel]:
+    """The kernels of a call that changes tensors in a list, in place.
+
+    It reads them and those of the lists beside them. Of a fused optimiser the second
+    list is that of the gradients, and all others are written, too.
+    """
+    lists = list(takewhile(lambda one: isinstance(one, list) and one, args))
+    written = [lists[0], *lists[2:]]
+    blocks = sum(ceil(tensor.numel() / BLOCK) for tensor in lists[0])
+    tensors = len(lists[0]) / AT_ONCE[len(lists) - 1]
+    needed = ceil(max(tensors, blocks / BLOCKS))
+    moved = sum(map(_nbytes, _tensors([lists, written])))
+    return [Kernel(name, 0.0, moved / needed)] * needed
 
 
 def _backward_kernels(name: str, args: tuple, out: tuple) -> Iterator[Kernel]:

@@ -111,7 +111,7 @@ def sweep(name: str, preset: str, seeds: int, device: torch.device, steps: int) 
     experiment, total = experiments.find(name), 0.0
     for task, job in planned(experiment, experiment.config(preset), seeds):
         trainer = prepared_on(device, task, job)
-        each, whole = _milliseconds(trainer, device, steps), len(trainer.settings)
+        each, whole = _milliseconds(trainer, device, steps), len(trainer.rates)
         total += each * whole / 1000
         title = f"{name} {job['recipes'][0]['arm']}"
         print(

@@ -57,13 +57,17 @@ for (const entry of document.querySelectorAll('[role="doc-biblioentry"]'))
 for (const corner of document.querySelectorAll("th:empty"))
   corner.replaceWith(document.createElement("td"));
 
-// What scrolls sideways is reached by the keyboard too. (Code is, by the theme.)
-const reach = new ResizeObserver((entries) => {
-  for (const { target } of entries)
-    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-    else target.removeAttribute("tabindex");
-});
-for (const wide of document.querySelectorAll(".bd-article :is(table, figure)")) reach.observe(wide);
+// What scrolls sideways is reached by the keyboard too. Of code the theme sees to it, but
+// before its font has come, with which a line may be longer.
+const wide = [...document.querySelectorAll(".bd-article :is(table, figure, pre)")];
+const reach = (elements) => {
+  for (const element of elements)
+    if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
+    else element.removeAttribute("tabindex");
+};
+const sizes = new ResizeObserver((entries) => reach(entries.map(({ target }) => target)));
+for (const element of wide) sizes.observe(element);
+document.fonts.ready.then(() => reach(wide));
 
 // Each figure has an address of its own, and files that say whose it is.
 const beside = document.currentScript.src;

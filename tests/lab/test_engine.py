@@ -74,6 +74,16 @@ def test_a_transposed_convolution_meets_its_weights_with_each_input():
     assert kernel.operations == 2 * (2 * 4 * 8 * 8) * (6 * 4)
 
 
+def test_an_optimiser_of_one_pass_reads_four_numbers_of_a_weight_and_writes_three():
+    weights = [nn.Parameter(torch.ones(100)) for _ in range(40)]
+    for weight in weights:
+        weight.grad = torch.ones(100)
+    optimizer = torch.optim.Adam(weights, fused=True)
+    found = counted(optimizer.step).kernels
+    moved = [kernel.bytes for kernel in found if kernel.name == "_fused_adam_"]
+    assert len(moved) == 2 and sum(moved) == 7 * 40 * 100 * 4  # 36 tensors a kernel
+
+
 def test_a_tensor_that_repeats_itself_is_read_once():
     [kernel] = counted(torch.relu, torch.ones(1, 1).expand(50, 50)).kernels
     assert kernel.bytes == 4 * (1 + 2500)
@@ -94,10 +104,8 @@ def test_a_step_of_every_kind_brings_nothing_from_the_host(kind):
         batch=4,
         **options,
     )
-    tensors = trainer.settings[0], *trainer.batch(1)
-    trainer.taken(
-        *tensors
-    )  # what is brought once and kept is there when it is captured
+    tensors = trainer.rates[0], *trainer.batch(1)
+    counted(trainer.taken, *tensors)  # what is brought once and kept is there then
     assert counted(trainer.taken, *tensors).from_host == []
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from math import isnan, nan
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -226,8 +227,10 @@ def stacks(task: Task, planned: list[dict]) -> list[dict]:
         own = {name: job[name] for name in ("arm", "split", "seed")}
         found.setdefault(key, [{k: job[k] for k in ("network", "training")}])
         found[key] += [own | recipe for recipe in job["recipes"]]
+    # Neighbours of one recipe are moved together.
+    alike = itemgetter("lr", "weight_decay")
     return [
-        shared | {"recipes": recipes[first : first + STACK]}
+        shared | {"recipes": sorted(recipes, key=alike)[first : first + STACK]}
         for shared, *recipes in found.values()
         for first in range(0, len(recipes), STACK)
     ]

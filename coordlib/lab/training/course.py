@@ -59,25 +59,23 @@ class Recipes:
         pairs = zip(self.lr, self.factors, strict=True)
         return [[lr * factor for factor in factors] for lr, factors in pairs]
 
-    def settings(self) -> Tensor:
-        """What a stack is told at each step: every rate, and Adam's corrections.
+    def alike(self) -> list[list[int]]:
+        """Which networks have one recipe: the same rate and penalty at every step."""
+        groups: dict[tuple, list[int]] = {}
+        own = zip(self.lr, self.weight_decay, map(tuple, self.factors), strict=True)
+        for network, recipe in enumerate(own):
+            groups.setdefault(recipe, []).append(network)
+        return list(groups.values())
+
+    def table(self) -> Tensor:
+        """The rate of every network at every step; 0 of one that is done.
 
         Returns
         -------
-        Tensor, shape (steps, models + 1)
-            See :meth:`~coordlib.lab.training.stack.StackedAdam.step`; the rate of a
-            network that is done is 0.
+        Tensor, shape (steps, models)
         """
-        longest = max(map(len, self.factors))
-        steps = torch.arange(1, longest + 1, dtype=torch.float64)
-        betas = self.betas if self.method == "adam" else (0.0, 0.0)
-        first, second = (1 - beta**steps for beta in betas)
-        table = torch.zeros(longest, len(self.lr) + 1, dtype=torch.float64)
-        for column, (lr, factors) in enumerate(zip(self.lr, self.factors, strict=True)):
-            own = lr * torch.tensor(factors, dtype=torch.float64)
-            table[: len(own), column] = own / first[: len(own)]
-        table[:, -1] = second.sqrt()
-        return table
+        rates = [torch.tensor(own, dtype=torch.float64) for own in self.rates()]
+        return torch.nn.utils.rnn.pad_sequence(rates)
 
     @contextmanager
     def computing(self, device: torch.device) -> Iterator[None]:

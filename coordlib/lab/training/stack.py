@@ -1,4 +1,4 @@
-"""Networks of one shape as one: their weights stacked, one pass, one optimiser step."""
+"""Networks of one shape as one: their weights stacked, one pass for all of them."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -12,9 +12,7 @@ from torch.func import functional_call
 
 from coordlib.lab.training.stackable import check_stackable, vmap_error
 
-__all__ = ["NetworkStack", "StackedAdam", "StackedSGD"]
-
-EPSILON = 1e-8  # as torch.optim.Adam has it
+__all__ = ["NetworkStack", "shaped_as"]
 
 
 class NetworkStack:
@@ -54,12 +52,12 @@ class NetworkStack:
         self._own: list[dict[str, Tensor]] = [_tensors(model) for model in self.models]
         trained = [n for n, p in models[0].named_parameters() if p.requires_grad]
         stacked = {
-            name: torch.stack([own[name] for own in self._own]) for name in self._own[0]
+            name: _stacked([own[name] for own in self._own]) for name in self._own[0]
         }
-        self.flat = torch.cat([stacked[name].flatten() for name in trained])
+        self.flat = torch.cat([_row(stacked[name]) for name in trained])
         blocks = self.flat.split([stacked[name].numel() for name in trained])
         self.weights = {
-            name: block.view_as(stacked[name]).requires_grad_()
+            name: shaped_as(stacked[name], block).requires_grad_()
             for name, block in zip(trained, blocks, strict=True)
         }
         self._fixed = {n: t for n, t in stacked.items() if n not in self.weights}
@@ -275,127 +273,21 @@ def _normalised(layer: nn.Module, x: Tensor) -> Tensor:
     return _StackedNorm.apply(x, *own, layer.momentum, layer.eps)
 
 
-class StackedAdam:
-    """Adam over a stack, with a rate and a penalty for each network.
-
-    The running averages are one tensor each, so that a step is a dozen operations
-    however many networks and layers there are, and one more for each weight tensor.
-
-    Parameters
-    ----------
-    stack : NetworkStack
-    weight_decay : Tensor, shape (models,)
-        Of weights that multiply inputs only.
-    betas : (float, float)
-    """
-
-    def __init__(
-        self, stack: NetworkStack, weight_decay: Tensor, betas: tuple[float, float]
-    ) -> None:
-        self.stack = stack
-        self.decay = weight_decay.to(stack.flat) if weight_decay.any() else None
-        self.betas = betas
-        self.mean = torch.zeros_like(stack.flat)
-        self.square = torch.zeros_like(stack.flat)
-
-    @torch.no_grad()
-    def step(
-        self, gradients: Sequence[Tensor | None], rates: Tensor, correction: Tensor
-    ) -> None:
-        """Move all weights.
-
-        Parameters
-        ----------
-        gradients : sequence of Tensor
-            One for each of ``stack.weights``, in their order; None of one that takes
-            no part in the pass.
-        rates : Tensor, shape (models,)
-            Each divided by the correction of the running mean, ``1 - beta1**step``.
-        correction : Tensor, a single number
-            Of the running square: the root of ``1 - beta2**step``.
-        """
-        gradient = _penalised(self.stack, gradients, self.decay)
-        first, second = self.betas
-        self.mean.lerp_(gradient, 1 - first)
-        self.square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        spread = self.square.sqrt().div_(correction).add_(EPSILON)
-        _move(self.stack, torch.div(self.mean, spread, out=spread), rates)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Give the running averages."""
-        return {"mean": self.mean, "square": self.square}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take the running averages back, in place."""
-        for name, kept in self.state_dict().items():
-            kept.copy_(state[name])
+def shaped_as(tensor: Tensor, row: Tensor) -> Tensor:
+    """See a row of numbers with the shape and the layout that a tensor has."""
+    return row.as_strided(tensor.shape, tensor.stride())
 
 
-class StackedSGD:
-    """Descent with Nesterov's momentum over a stack, as :class:`StackedAdam` is Adam.
-
-    Parameters
-    ----------
-    stack : NetworkStack
-    weight_decay : Tensor, shape (models,)
-    momentum : float
-    """
-
-    def __init__(
-        self, stack: NetworkStack, weight_decay: Tensor, momentum: float
-    ) -> None:
-        self.stack = stack
-        self.decay = weight_decay.to(stack.flat) if weight_decay.any() else None
-        self.momentum = momentum
-        self.velocity = torch.zeros_like(stack.flat)
-
-    @torch.no_grad()
-    def step(
-        self, gradients: Sequence[Tensor | None], rates: Tensor, correction: Tensor
-    ) -> None:
-        """Move all weights; there is nothing to correct."""
-        gradient = _penalised(self.stack, gradients, self.decay)
-        self.velocity.mul_(self.momentum).add_(gradient)
-        _move(self.stack, gradient.add_(self.velocity, alpha=self.momentum), rates)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Give the velocity."""
-        return {"velocity": self.velocity}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take the velocity back, in place."""
-        self.velocity.copy_(state["velocity"])
+def _row(stacked: Tensor) -> Tensor:
+    """All numbers of a tensor without gaps, as they follow one another in memory."""
+    return stacked.as_strided((stacked.numel(),), (1,))
 
 
-def _penalised(
-    stack: NetworkStack, gradients: Sequence[Tensor | None], decay: Tensor | None
-) -> Tensor:
-    """All gradients in one row, those of weights that multiply with their penalty.
-
-    A weight that takes no part has none, and no penalty, as for torch's optimisers.
-    """
-    found = []
-    for gradient, weight in zip(gradients, stack.weights.values(), strict=True):
-        if gradient is None:
-            gradient = torch.zeros_like(weight)
-        # One axis is that of the networks: weights that multiply have two more.
-        elif decay is not None and weight.ndim > 2:
-            gradient = gradient.addcmul(weight, _beside(decay, weight))
-        found.append(gradient.reshape(-1))
-    return torch.cat(found)
-
-
-def _move(stack: NetworkStack, updates: Tensor, rates: Tensor) -> None:
-    """Take from each weight its update, times the rate of its network."""
-    weights = list(stack.weights.values())
-    blocks = updates.split([weight.numel() for weight in weights])
-    for weight, block in zip(weights, blocks, strict=True):
-        weight.addcmul_(block.view_as(weight), _beside(rates, weight), value=-1)
-
-
-def _beside(numbers: Tensor, weight: Tensor) -> Tensor:
-    """One number for each network, shaped to meet its weights."""
-    return numbers.view(-1, *[1] * (weight.ndim - 1))
+def _stacked(tensors: list[Tensor]) -> Tensor:
+    """Stack tensors; if their channels are last, they are so in the stack."""
+    if not _is_channels_last(tensors[0]):
+        return torch.stack(tensors)
+    return torch.stack([one.movedim(1, -1) for one in tensors]).movedim(-1, 2)
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -45,7 +45,8 @@ from coordlib.lab.training.schedules import (
     schedule_factors,
     schedule_name,
 )
-from coordlib.lab.training.stack import NetworkStack, StackedAdam, StackedSGD
+from coordlib.lab.training.stack import NetworkStack
+from coordlib.lab.training.stack_optimizers import StackedAdam, StackedSGD
 
 __all__ = ["fit_many"]
 
@@ -259,12 +260,9 @@ class SideBySide:
         self.loss = lambda output, y: single_number(loss(output, y))
         self.course, self.recipes = course, recipes
         self.stack = NetworkStack(models)
-        decay = torch.tensor(recipes.weight_decay, dtype=torch.float64)
-        if recipes.method == "adam":
-            self.optimizer = StackedAdam(self.stack, decay, recipes.betas)
-        else:
-            self.optimizer = StackedSGD(self.stack, decay, recipes.momentum)
-        self.settings = recipes.settings().to(self.stack.flat)
+        make = StackedAdam if recipes.method == "adam" else StackedSGD
+        self.optimizer = make(self.stack, recipes)
+        self.rates = recipes.table().to(self.stack.flat)
         self.device = self.stack.flat.device
         # Tensors in, a tensor out: what is captured must read nothing else.
         self.take = Captured(self.taken, self.device)
@@ -290,7 +288,7 @@ class SideBySide:
 
     def step(self, step: int) -> Tensor:
         """Take one step; give the losses before it, shape (models,)."""
-        return self.take(self.settings[step - 1], *self.batch(step))
+        return self.take(self.rates[step - 1], *self.batch(step))
 
     def batch(self, step: int) -> list[Tensor]:
         """What a step is given: which samples, or what was made of them for it."""
@@ -301,7 +299,7 @@ class SideBySide:
         tensors, self.structure = tree.tree_flatten(batch)
         return tensors
 
-    def taken(self, settings: Tensor, *tensors: Tensor) -> Tensor:
+    def taken(self, rates: Tensor, *tensors: Tensor) -> Tensor:
         """Move all networks by one batch; give their losses before, shape (models,)."""
         if self.course.plain:
             x, y = self.course.samples(*tensors)
@@ -311,7 +309,7 @@ class SideBySide:
             values = self.stack.losses(self.loss, x, y, self.course.shared)
         weights = list(self.stack.weights.values())
         gradients = torch.autograd.grad(values.sum(), weights, allow_unused=True)
-        self.optimizer.step(gradients, settings[:-1], settings[-1])
+        self.optimizer.step(gradients, rates)
         return values.detach()
 
     def end(self, step: int) -> None:
@@ -325,7 +323,7 @@ class SideBySide:
 
 def _facts(recipes: Recipes, course: Course, alone: bool) -> dict[str, Any]:
     """What a checkpoint belongs to; of what all networks share, one value."""
-    facts = {} if alone else {"stacked": True}
+    facts = {} if alone else {"stacked": "fused"}
     if recipes.precision != "float32":
         facts["precision"] = recipes.precision
     facts |= method_facts(recipes.method, recipes.momentum)
