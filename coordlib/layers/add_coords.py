@@ -19,8 +19,8 @@ class AddCoords(nn.Module):
     corner pixels.
 
     The coordinates are computed in float32 and cast last to the type of the input, and
-    bfloat16 tells neighbours apart up to 512 pixels an axis. :class:`CoordConv2d` has
-    no such limit.
+    bfloat16 tells neighbours apart up to 512 pixels an axis. :class:`CoordConv2d`
+    computes its part of a convolution in float32; it says what TF32 makes of that.
 
     Parameters
     ----------

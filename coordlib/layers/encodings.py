@@ -28,8 +28,9 @@ _MOST_OCTAVES = 120
 class FourierFeatures(nn.Module):
     """Sines and cosines of waves in random directions.
 
-    The scale decides how fine the detail is that a network can learn soon: with a small
-    one it learns smooth functions, with a large one any, and guesses wildly in between.
+    The scale decides how fine the detail is that a network can learn soon. With a small
+    one it learns smooth functions only; with a large one it fits fine detail, and takes
+    arbitrary values between the points that it was trained on.
 
     Parameters
     ----------

@@ -40,8 +40,9 @@ def render_gaussian(
 
     Returns
     -------
-    Tensor, shape ``(..., *size)``
-        In the type of ``coordinates``, computed in at least float32.
+    Tensor, shape (..., H, W)
+        Or as many axes as ``size`` names, in the type of ``coordinates``; computed in
+        at least float32.
 
     Raises
     ------
@@ -89,7 +90,7 @@ def js_divergence(
 
     Parameters
     ----------
-    heat : Tensor, shape ``(..., *size)``
+    heat : Tensor, shape (..., H, W)
         Nowhere negative, each map with sum 1.
     coordinates : Tensor, shape (..., D)
         Where the peaks should be.

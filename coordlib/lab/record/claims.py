@@ -105,8 +105,10 @@ class Claim:
         The key of the source in the bibliography, or :data:`OURS`.
     title : str
         The claim in a few words, at most :data:`LONGEST_TITLE` letters.
-    claim, figure : str
-        The claim restated in one sentence, and the number claimed.
+    claim : str
+        The claim restated in one sentence.
+    figure : str
+        The number claimed.
     where : str
         Where the source makes it, or ``"not located"``.
     page : str

@@ -78,10 +78,16 @@ class Task(Contest):
 
     Attributes
     ----------
-    networks, best, smaller_is_better
+    networks
         As in :class:`Contest`.
-    inputs, targets : Tensor, shape (N, ...)
+    best
+        As in :class:`Contest`.
+    smaller_is_better
+        As in :class:`Contest`.
+    inputs : Tensor, shape (N, ...)
         All samples, those to train and those to test.
+    targets : Tensor, shape (N, ...)
+        What is to be learned of each.
     splits : callable
         From a seed to ``(train, test)`` by name: indices of samples.
     losses : dict of str to callable

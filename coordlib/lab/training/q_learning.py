@@ -72,10 +72,9 @@ def q_learning(
         The largest share of random actions.
     lr : float
         Of Adam.
-    games, frames, rollout, discount, clip, clip_rewards, seed, measures
+    games, frames, rollout, discount, clip, clip_rewards, seed, measures, \
+checkpoint, progress
         As in :func:`~coordlib.lab.training.actor_critic.actor_critic`.
-    checkpoint, progress
-        As there.
 
     Returns
     -------

@@ -17,9 +17,11 @@ class DenseNet(nn.Module):
 
     Parameters
     ----------
-    downsampling, filter_size, padding_mode, width, classes, channels
+    downsampling
         As for :class:`VGG`. "plain" is the 2x2 average with stride 2, and "polyphase"
         that with stride 1, then sampled.
+    filter_size, padding_mode, width, classes, channels
+        As for :class:`VGG`.
     depth : int
         3 n + 4, with n layers a block (6 n + 4 with a bottleneck): 40 and 100.
     growth : int

@@ -27,9 +27,11 @@ class MobileNetV2(nn.Module):
 
     Parameters
     ----------
-    downsampling, filter_size, padding_mode, width, classes, channels
+    width
         As for :class:`VGG`. Channels are rounded to multiples of 8, as in the paper's
         code.
+    downsampling, filter_size, padding_mode, classes, channels
+        As for :class:`VGG`.
 
     Notes
     -----

@@ -19,10 +19,12 @@ class ResNet(nn.Module):
 
     Parameters
     ----------
-    downsampling, filter_size, padding_mode, width, classes, channels
+    downsampling
         As for :class:`VGG`. A blurred shortcut blurs before it subsamples; "blur-after"
         blurs it after. With "polyphase" the shortcut keeps the pixels that the
         convolution keeps.
+    filter_size, padding_mode, width, classes, channels
+        As for :class:`VGG`.
     depth : int
         6 n + 2, with n blocks a stage: 20, 32, 44, 56 and 110 in the paper.
 
