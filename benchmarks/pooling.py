@@ -19,6 +19,8 @@ from benchmarks.coordconv import FORMATS, forward, peak_memory, training
 from benchmarks.timing import paired, ratio
 from coordlib.lab.record.result import Row, rows
 from coordlib.layers import BlurPool2d, MaxBlurPool2d
+from coordlib.layers._arguments import check_input
+from coordlib.layers._blur import check_border, check_channels
 
 CONFIG = {
     "layers": [
@@ -52,6 +54,20 @@ class PlainBlur(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = nn.functional.pad(x, self.pads, self.mode)
         return nn.functional.conv2d(x, self.kernel, stride=2, groups=len(self.kernel))
+
+
+class Checked(nn.Module):
+    """Any layer, after the checks of its input that ours makes: ours takes no less."""
+
+    def __init__(self, layer: nn.Module, channels: int, padding_mode: str) -> None:
+        super().__init__()
+        self.layer, self.channels, self.mode = layer, channels, padding_mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_input(x, 2)
+        check_channels(x, self.channels, 2)
+        check_border(x, (1, 1), self.mode)
+        return self.layer(x)
 
 
 def blurs(channels: int, filter_size: int, padding_mode: str) -> dict[str, nn.Module]:
@@ -112,7 +128,8 @@ def measure(
     Row
         By case, ``work`` ("forward", "training", "memory") and ``of``, what is
         compared: the ``milliseconds`` of the fastest other library, or a ``ratio`` with
-        its quartiles: above 1, ours takes longer or more.
+        its quartiles: above 1, ours takes longer or more. Of a single picture the
+        plain definition with our checks, "checked", stands beside both.
     """
     for (kind, size, mode), (count, channels, side), layout in product(
         layers, inputs, formats
@@ -143,11 +160,17 @@ def compare(
 ) -> Iterator[Row]:
     """Ours beside the fastest of the others, in evaluation and in training."""
     for work, make in (("forward", forward), ("training", training)):
-        times = paired(
-            {k: make(layer, x) for k, layer in layers.items()}, rounds=rounds
-        )
+        work_of = {k: make(layer, x) for k, layer in layers.items()}
+        if case["count"] == 1:
+            checked = Checked(layers["torch"], case["channels"], case["mode"])
+            work_of["checked"] = make(checked, x)
+        times = paired(work_of, rounds=rounds)
         middle = {k: sorted(t)[rounds // 2] for k, t in times.items()}
-        fastest = min((k for k in times if k != "ours"), key=middle.get)
+        fastest = min(layers.keys() - {"ours"}, key=middle.get)
         axes = case | {"work": work}
         yield from rows({"milliseconds": 1000 * middle[fastest]}, **axes, of=fastest)
         yield from ratio(times, "ours", fastest).rows(**axes, of="ours/fastest")
+        if "checked" in times:
+            yield from ratio(times, "ours", "checked").rows(**axes, of="ours/checked")
+            beside = ratio(times, "checked", fastest)
+            yield from beside.rows(**axes, of="checked/fastest")

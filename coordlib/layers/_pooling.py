@@ -137,7 +137,7 @@ def _filter(
 def number_of_channels(input: Tensor, rank: int) -> int:
     """As a number always: no network changes it, and no exporter takes another."""
     channels = input.shape[-rank - 1]
-    return _number(channels) if torch.jit.is_tracing() else channels
+    return _number(channels) if isinstance(channels, Tensor) else channels
 
 
 def _number(length: Any) -> int:
