@@ -39,7 +39,7 @@ def check_places(name: str, value: Tensor, rank: int) -> None:
     """Refuse a map without places; torch's own errors would name its kernels."""
     if torch.jit.is_tracing():  # the lengths of a shape are tensors then
         return
-    if any(n == 0 for n in value.shape[-rank:]):
+    if 0 in value.shape[-rank:]:
         raise ValueError(
             f"{name} must have at least one place along each axis, "
             f"got shape {tuple(value.shape)}"
