@@ -25,7 +25,7 @@ FOOTER = (
     '<p style="width: 100%; font: 8pt sans-serif; text-align: center">{title} · '
     '<span class="pageNumber"></span></p>'
 )
-# Waits for the mathematics and the figures, then unfolds the solutions.
+# Waits for the mathematics and the figures, then unfolds solutions and outputs.
 READY = """async () => {
     await window.formulasSet?.();
     const views = document.querySelectorAll('script[type*="widget-view"]').length;
@@ -33,7 +33,8 @@ READY = """async () => {
         await new Promise((done) => setTimeout(done, 20));
     for (const e of document.querySelectorAll(".toggle-hidden"))
         e.classList.remove("toggle-hidden");
-    for (const e of document.querySelectorAll("details:not(.hide)")) e.open = true;
+    const folded = "details:is(:not(.hide), .below-input)";
+    for (const e of document.querySelectorAll(folded)) e.open = true;
     for (const e of document.images) e.loading = "eager";
     await Promise.all([...document.images].map((e) => e.decode().catch(() => {})));
 }"""
