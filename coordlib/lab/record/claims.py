@@ -104,9 +104,9 @@ class Claim:
     source : str
         The key of the source in the bibliography, or :data:`OURS`.
     title : str
-        The claim in a few words, at most :data:`LONGEST_TITLE` letters.
+        In a few words, at most :data:`LONGEST_TITLE` letters.
     claim : str
-        The claim restated in one sentence.
+        Restated in one sentence.
     figure : str
         The number claimed.
     where : str
@@ -122,15 +122,13 @@ class Claim:
     design : str
         ``"10 seeds, paired"``, ``"5 seeds, one arm"`` or ``"every case"``.
     decided : str
-        When the rule was fixed: *before* the measurement or *post hoc*, with what was
-        changed, and when.
+        The rule: *before* the measurement or *post hoc*, with what changed, and when.
     quantities : dict of str to dict
         By a short name what :meth:`~coordlib.lab.record.result.Result.values` selects:
         a ``metric``, and perhaps axes; another ``experiment``, of which the same seeds
-        are taken, or all if it is kept ``apart``; ``by``, an axis along
-        which there are several; ``sparse``, if seeds that lack it are to be left out;
-        or ``derived``, what the module ``derived`` works out
-        of stored arrays.
+        are taken, or all if it is kept ``apart``; ``by``, an axis along which there are
+        several; ``sparse``, if seeds that lack it are to be left out; or ``derived``,
+        what the module ``derived`` works out of stored arrays.
     measured : str
         A format string over expressions: ``{gain}`` is the mean over the seeds,
         ``{low(a - b)}`` an end of an interval.
