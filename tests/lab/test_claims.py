@@ -57,6 +57,8 @@ def test_a_claim_with_evidence_is_read(tmp_path):
         ("{more: a}", "{more: a.b}", "no sum, difference or quotient"),
         ("{more: a}", "{more: __import__('os')}", "no sum, difference or quotient"),
         ("{more: a}", "[a]", "difference must have names"),
+        ("reason: r", "reason: r\n        unit: miles", "unit must be one of"),
+        ("reason: r", "reason: r\n        how: h", "difference must have"),
         ("        reason: r\n", "", "difference must have .*'reason'"),
         ("delta: 1", "delta: much", "delta must be a number"),
         ("delta: 1", "delta: 0", "delta must be positive and finite"),

@@ -273,7 +273,7 @@ def test_results_decide_the_verdict(tmp_path):
     found = {e.claim.id: e for e in ledger.ledger(where=tmp_path)}
     assert found["P01"].verdict == "holds"
     assert found["P03"].verdict == "fails"
-    assert found["P03"].because == "every square: fails: squares == 1"
+    assert found["P03"].because == "every square: asked: exactly 1; found: 0.9"
 
 
 def test_the_ledger_draws_no_random_numbers():

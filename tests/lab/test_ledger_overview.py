@@ -52,7 +52,10 @@ def test_the_picture_draws_the_clause_that_decides_and_opens_what_is_not_judged(
     assert full in drawn(FIVE)
     assert full not in drawn(FIVE[:4])  # too few seeds
     assert full not in drawn(FIVE, gates={"learned": "a > 1000"})
-    exact = Clause("all", "exact", "a > 0")
-    assert "every case tried" in drawn(FIVE, clauses=(exact,))
+    open_ = 'fill="var(--pst-color-background, Canvas)"'
+    assert open_ not in drawn(FIVE)
+    assert open_ in drawn(FIVE[:4]) and "<circle" not in drawn(FIVE[:4])
+    exact = Clause("all", "exact", "a > 0", {"how": "each was counted"})
+    assert "each was counted" in drawn(FIVE, clauses=(exact,))
     often = Clause("often", "always", "a > 0")
     assert "5 of 5 seeds get there" in drawn(FIVE, clauses=(often,))

@@ -1,14 +1,15 @@
 """What counts as evidence, and when a rule was fixed."""
 
 import re
+from html import escape
 
 import numpy as np
 import pytest
 from claimed import FIVE, MATTERS, claim, result
 
 from coordlib.lab.record import ledger
-from coordlib.lab.record.claims import Clause
-from coordlib.lab.record.expression import value
+from coordlib.lab.record.claims import Clause, Reading
+from coordlib.lab.record.expression import in_words, value
 from coordlib.lab.record.judging import decide
 
 
@@ -54,3 +55,35 @@ def test_a_row_says_in_words_when_its_rule_was_fixed_and_folds_the_history():
         first, folded = shown.split("<details>")
         assert words in first and decided not in first
         assert decided.removeprefix("rule ") in folded
+
+
+@pytest.mark.parametrize(
+    ("of", "words"),
+    [
+        ("low(a_b - c) > 0", "the lower end of a b minus c is more than 0"),
+        ("1 - (a - b) / c", "1 minus (a minus b over c)"),
+        ("-a + most(b)", "minus a plus the largest of b"),
+        ("count(mean(a) / b, 3) >= 4", "how many of the mean of a over b"),
+    ],
+)
+def test_a_rule_is_read_in_words(of, words):
+    assert in_words(of).startswith(words)
+
+
+def test_every_rule_of_the_book_is_read_in_words_and_no_code():
+    for row in ledger.read_claims():
+        for reading in (row.reading, *row.also.values()):
+            asked = [c.of for c in reading.clauses if c.kind != "opinion"]
+            for of in (*asked, *reading.gates.values()):
+                if of != "not measured":
+                    assert not re.search(r"[_=<>+*/]", in_words(of)), (row.id, of)
+
+
+def test_a_reading_that_says_the_same_is_not_told_twice():
+    clauses = (Clause("more", "difference", "a - b", {"delta": 3, "reason": "r"}),)
+    row = claim(*clauses, also={"by another rule": Reading({}, clauses)})
+    entry = decide(row, {"trial": result(FIVE)})
+    why = escape(entry.because)
+    shown, _, folded = ledger.to_html([entry]).partition("<details>")
+    assert shown.count(why) == folded.count(why) == 1
+    assert "(as above)" in folded

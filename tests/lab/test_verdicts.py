@@ -1,6 +1,7 @@
 """Verdicts: on simulated data they are right and wrong as often as theory says."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -349,8 +350,28 @@ def test_perfect_is_eight_of_ten_and_some_is_one():
 
 def test_what_is_exact_holds_in_every_case_or_fails_by_name():
     assert verdicts.exact({"a": True, "b": True}).verdict == "holds"
+    assert verdicts.exact({"a": True}).because == "computed exactly"
+    assert verdicts.exact({"a": True}, "all were tried").because == "all were tried"
     found = verdicts.exact({"a": True, "b": False})
     assert found.verdict == "fails" and "b" in found.because
+
+
+def test_a_reason_is_given_in_the_unit_of_its_row():
+    values = 0.01 * np.arange(5)
+    told = {
+        verdicts.difference: "the 95 % interval is above 0 and contains δ = 3 points",
+        verdicts.noninferiority: "the whole 95 % interval lies above −δ = −3 points",
+    }
+    for judge, because in told.items():
+        assert judge(values, 0.03, unit="points").because == because
+        assert judge(values, 0.03).verdict == judge(values, 0.03, unit="%").verdict
+    because = verdicts.equivalence(values, 0.03, unit="%").because
+    assert re.fullmatch(
+        r"the 90 % interval, 0\.4\d+ to 3\.5\d* %, reaches beyond ±δ = ±3 %", because
+    )
+    assert verdicts.difference(values + 1, 0.01, unit="points").because.endswith(
+        "δ = 1 point"
+    )
 
 
 def test_games_are_counted_with_holms_correction_and_nine_of_them():

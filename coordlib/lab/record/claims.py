@@ -18,7 +18,7 @@ from coordlib.arguments import (
 )
 from coordlib.lab.data import storage
 from coordlib.lab.record import expression
-from coordlib.lab.record.verdicts import LEAST_SEEDS
+from coordlib.lab.record.verdicts import LEAST_SEEDS, UNITS
 
 OURS = "ours"
 """The source of a claim that this book makes itself."""
@@ -50,14 +50,14 @@ _FIELDS = {"id", "source", "title", "claim", "figure", "where", "page"}
 _EVIDENCE = {"experiment", "scale", "design", "decided", "measured", "clauses"}
 _MORE_EVIDENCE = {"preset", "quantities", "gates", "claimed", "also"}
 _OPTIONS = {
-    "difference": ({"delta", "reason"}, {"possible", "seeds"}),
-    "equivalence": ({"delta", "reason"}, {"possible", "seeds"}),
-    "noninferiority": ({"delta", "reason"}, {"possible", "seeds"}),
+    "difference": ({"delta", "reason"}, {"possible", "seeds", "unit"}),
+    "equivalence": ({"delta", "reason"}, {"possible", "seeds", "unit"}),
+    "noninferiority": ({"delta", "reason"}, {"possible", "seeds", "unit"}),
     "bound": ({"limit", "cases", "trained", "runs", "grid"}, {"seeds"}),
     "games": ({"delta", "reason"}, {"seeds"}),
     "always": (set(), {"seeds"}),
     "some": (set(), {"seeds"}),
-    "exact": (set(), set()),
+    "exact": (set(), {"how"}),
     "opinion": (set(), set()),
 }
 _COMPARED = ("always", "some", "exact")
@@ -76,7 +76,9 @@ class Clause:
         An expression, positive where the claim says so; a comparison for *always*,
         *some* and *exact*, of each seed; the reason for *opinion*.
     options : dict
-        ``delta`` and the ``reason`` for it, ``possible``, ``limit`` and so on.
+        ``delta`` and the ``reason`` for it, ``possible``, ``limit`` and so on; the
+        ``unit`` in which the row gives them, one of ``UNITS``; ``how`` it is known
+        that something is exact.
     """
 
     name: str
@@ -358,8 +360,10 @@ def _group(group: object, quantities: dict) -> list[Clause]:
     for key in {"cases", "grid", "runs"} & set(options):
         if key != "runs" or not isinstance(runs, str):
             check_integer(key, options[key])
-    if "reason" in options:
-        _text("reason", options["reason"])
+    for key in {"reason", "how"} & set(options):
+        _text(key, options[key])
+    if options.get("unit", "") not in UNITS:
+        raise ValueError(f"unit must be one of {[*UNITS]}, got {options['unit']!r}")
     if "possible" in options:
         _check_possible(options["possible"])
     if "trained" in options:

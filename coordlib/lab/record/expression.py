@@ -23,6 +23,16 @@ _ARITHMETIC = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
+_WORDS = {ast.Add: "plus", ast.Sub: "minus", ast.Mult: "times", ast.Div: "over"}
+_TAKEN = {
+    "mean": "the mean of",
+    "least": "the least of",
+    "most": "the largest of",
+    "low": "the lower end of",
+    "high": "the upper end of",
+    "spread": "the standard deviation of",
+    "log10": "log10 of",
+}
 _COMPARISONS = {
     "<=": operator.le,
     ">=": operator.ge,
@@ -30,6 +40,14 @@ _COMPARISONS = {
     "<": operator.lt,
     ">": operator.gt,
 }
+SIGNS = {
+    "<=": "at most",
+    ">=": "at least",
+    "==": "exactly",
+    "<": "less than",
+    ">": "more than",
+}
+"""The comparisons, in words."""
 _COMPARISON = re.compile(r"(.+?)(<=|>=|==|<|>)\s*([-+]?\d*\.?\d+(?:e[-+]?\d+)?)\s*")
 FUNCTIONS = {
     "mean": lambda x: x.mean(-1),
@@ -82,6 +100,37 @@ def holds(text: str, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
     """Whether a comparison holds, for each number."""
     expression, sign, number = split_comparison(text)
     return _COMPARISONS[sign](value(expression, numbers), number)
+
+
+def in_words(text: str) -> str:
+    """An expression or a comparison as a sentence can hold it.
+
+    >>> in_words("low(a_b - c) > 0")
+    'the lower end of a b minus c is more than 0'
+    """
+    if isinstance(text, str) and _COMPARISON.fullmatch(text):
+        left, sign, number = split_comparison(text)
+        return f"{in_words(left)} is {SIGNS[sign]} {number:g}"
+    return _in_words(_tree(text))
+
+
+def _in_words(node: ast.expr) -> str:
+    match node:
+        case ast.Constant(value=number):
+            return f"{number:g}"
+        case ast.Name(id=name):
+            return name.replace("_", " ")
+        case ast.UnaryOp(operand=operand):
+            return f"minus {_in_words(operand)}"
+        case ast.BinOp(left=left, op=op, right=right):
+            second = _in_words(right)
+            if isinstance(right, ast.BinOp):
+                second = f"({second})"
+            return f"{_in_words(left)} {_WORDS[type(op)]} {second}"
+        case ast.Call(func=ast.Name(id="count"), args=(of, least)):
+            return f"how many of {_in_words(of)} are at least {_in_words(least)}"
+        case ast.Call(func=ast.Name(id=name), args=(of,)):
+            return f"{_TAKEN[name]} {_in_words(of)}"
 
 
 def _tree(text: str) -> ast.expr:

@@ -17,13 +17,6 @@ from coordlib.lab.record.verdicts import LEAST_SEEDS, UNDECIDED, Verdict
 Numbers = dict[str, np.ndarray]
 _SELECTING = ("experiment", "apart", "by", "sparse")
 """What a quantity says beside its metric and axes."""
-_SIGNS = {
-    "<=": "at most",
-    ">=": "at least",
-    "==": "exactly",
-    "<": "less than",
-    ">": "more than",
-}
 
 
 @dataclass(frozen=True)
@@ -252,7 +245,9 @@ def _judge(reading: Reading, claim: Claim, numbers: Numbers) -> Judged:
         return Judged(verdicts.NOT_TESTED, f"gate: {gate}", closed)
     verdict, name = verdicts.together(clauses)
     because = clauses[name].because
-    if len(clauses) > 1 and verdict != verdicts.HOLDS:
+    if verdict == verdicts.HOLDS:
+        because = "; ".join(dict.fromkeys(found.because for found in clauses.values()))
+    elif len(clauses) > 1:
         because = f"{name}: {because}"
     return Judged(verdict, because, clauses, name)
 
@@ -263,10 +258,15 @@ def _closed_gate(reading: Reading, numbers: Numbers) -> str:
         if condition == NOT_MEASURED:
             return f"{gate} ({NOT_MEASURED})"
         if not np.all(_of_the_mean(condition, numbers)):
-            left, sign, number = expression.split_comparison(condition)
-            found = np.mean(expression.value(left, numbers))
-            return f"{gate} (asked: {_SIGNS[sign]} {number:g}; found: {found:.3g})"
+            return f"{gate} ({_asked(condition, numbers)})"
     return ""
+
+
+def _asked(condition: str, numbers: Numbers) -> str:
+    """What a comparison asks, and what the mean over the seeds is."""
+    left, sign, number = expression.split_comparison(condition)
+    found = np.mean(expression.value(left, numbers))
+    return f"asked: {expression.SIGNS[sign]} {number:g}; found: {found:.3g}"
 
 
 def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
@@ -274,9 +274,8 @@ def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
     if clause.kind == "opinion":
         return verdicts.opinion(clause.of)
     if clause.kind == "exact":
-        return verdicts.exact(
-            {clause.of: bool(np.all(expression.holds(clause.of, numbers)))}
-        )
+        holds = bool(np.all(expression.holds(clause.of, numbers)))
+        return verdicts.exact({_asked(clause.of, numbers): holds}, **options)
     seeds = options.get("seeds", claim.seeds)
     if clause.kind in ("always", "some"):
         judge = verdicts.always if clause.kind == "always" else verdicts.some
@@ -302,7 +301,8 @@ def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:
     }[clause.kind]
     possible = options.get("possible")
     ends = tuple(possible) if possible else None
-    return judge(values, options["delta"], seeds=seeds, possible=ends)
+    unit = options.get("unit", "")
+    return judge(values, options["delta"], seeds=seeds, possible=ends, unit=unit)
 
 
 def _of_the_mean(condition: str, numbers: Numbers) -> np.ndarray:

@@ -12,7 +12,7 @@ from coordlib.arguments import check_instance
 from coordlib.lab.record import verdicts
 from coordlib.lab.record.claims import Clause
 from coordlib.lab.record.judging import Entry
-from coordlib.lab.record.verdicts import Verdict
+from coordlib.lab.record.verdicts import UNITS, Verdict, amount
 
 BLUE = "var(--book-blue, #0072B2)"
 VERMILION = "var(--book-vermilion, #D55E00)"
@@ -242,11 +242,13 @@ def _said(drawn: list[tuple[Clause, Verdict]]) -> str:
             k, n = int(sum(found.points)), len(found.points)
             shown.append(f"{clause.name}: {k} of {n} seeds")
             continue
+        unit = clause.options.get("unit", "")
+        numbers = ", ".join(f"{UNITS[unit] * point:.3g}" for point in found.points)
         if found.interval:
-            low, high = found.interval
-            numbers = f"{found.estimate:.3g}, {low:.3g} to {high:.3g}"
-        else:
-            numbers = ", ".join(f"{point:.3g}" for point in found.points)
-        small = f"; the smallest that matters is {found.delta:g}" if found.delta else ""
+            three = (UNITS[unit] * n for n in (found.estimate, *found.interval))
+            numbers = "{:.3g}, {:.3g} to {:.3g}".format(*three)
+        small = ""
+        if found.delta:
+            small = f"; the smallest that matters is {amount(found.delta, unit)}"
         shown.append(f"{clause.name}: {numbers}{small}")
     return ". ".join(shown)

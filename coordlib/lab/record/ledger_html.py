@@ -1,14 +1,16 @@
 """The ledger as a page shows it: the claims, filters, downloads and what is open."""
 
 import re
+from dataclasses import replace
 from html import escape
 from urllib.parse import quote
 
 from coordlib.arguments import check_instance, check_sequence
-from coordlib.lab.record.claims import DECIDED, OURS
+from coordlib.lab.record import expression
+from coordlib.lab.record.claims import DECIDED, NOT_MEASURED, OURS
 from coordlib.lab.record.judging import Entry, Judged
 from coordlib.lab.record.ledger_figure import MARKS, row_figure, slug
-from coordlib.lab.record.verdicts import NOT_TESTED, UNDECIDED, VERDICTS
+from coordlib.lab.record.verdicts import NOT_TESTED, UNDECIDED, VERDICTS, amount
 
 BOOK = "Where Is It?"
 SOURCES = {
@@ -19,6 +21,7 @@ SOURCES = {
 }
 """Names of the sources, as a line to quote gives them."""
 
+_KINDS = {"equivalence": "no difference", "noninferiority": "no worse"}
 _HEAD = ("", "claim", "verdict", "scale", "measured")
 _OPEN = ("seeds", "next", "for δ", "command")
 
@@ -127,10 +130,21 @@ def citation(entry: Entry) -> str:
     claim = entry.claim
     source = SOURCES.get(claim.source, claim.source)
     told = [_in_words(entry.judged)]
-    told += [f"{name}: {_in_words(judged)}" for name, judged in entry.also.items()]
+    told += [
+        f"{name}: {_in_words(_beside(judged, entry))}"
+        for name, judged in entry.also.items()
+    ]
     told += [f"scale: {claim.scale}"] if claim.scale else []
     date = f", measured until {entry.date}" if entry.date else ""
     return f"{claim.id} ({source}): {'; '.join(told)}. {BOOK}{date}."
+
+
+def _beside(judged: Judged, entry: Entry) -> Judged:
+    """Another reading: of one that says the same as the first no more than that."""
+    if judged.verdict != entry.verdict or not judged.because:
+        return judged
+    same = judged.because == entry.because
+    return replace(judged, because="as above") if same else judged
 
 
 def _in_words(judged: Judged) -> str:
@@ -149,7 +163,7 @@ def _row(entry: Entry) -> str:
     shown += f" (figure: {entry.figure})" if entry.figure else ""
     shown += f"; where: {escape(claim.where)}</small></td>"
     apart = "".join(
-        f"<p><i>{escape(name)}:</i> {_verdict(judged)}</p>"
+        f"<p><i>{escape(name)}:</i> {_verdict(_beside(judged, entry))}</p>"
         for name, judged in entry.also.items()
     )
     shown += f'<td data-label="verdict">{_verdict(entry.judged)}{apart}</td>'
@@ -189,18 +203,24 @@ def _rule(entry: Entry) -> str:
     if reading is None:
         return ""
     lines = [f"rule: {entry.claim.decided.removeprefix('rule ')}"]
-    lines += [f"gate: {name} ({rule})" for name, rule in reading.gates.items()]
+    lines += [
+        f"gate: {name} ({rule if rule == NOT_MEASURED else expression.in_words(rule)})"
+        for name, rule in reading.gates.items()
+    ]
     for clause in reading.clauses:
-        options = clause.options
-        line = f"{clause.name}: {clause.kind} of {clause.of}"
+        options, of = clause.options, clause.of
+        unit = options.get("unit", "")
+        if clause.kind != "opinion":
+            of = expression.in_words(of)
+        line = f"{clause.name} ({_KINDS.get(clause.kind, clause.kind)}): {of}"
         if "delta" in options:
-            line += f", δ = {options['delta']:g} ({options['reason']})"
+            line += f", δ = {amount(options['delta'], unit)} ({options['reason']})"
         if "limit" in options:
             line += f", bound {options['limit']:g}"
         # Where nothing is measured no clause is judged.
         found = entry.judged.clauses.get(clause.name)
         if found and found.detectable is not None:
-            line += f"; could have shown {found.detectable:.2g}"
+            line += f"; could have shown {amount(found.detectable, unit, '.2g')}"
         lines.append(line)
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<ul>{items}</ul>"

@@ -30,7 +30,8 @@ def overview(entries: list[Entry]) -> str:
     """All rows by their verdict, each with its effects in units of delta.
 
     The scale is linear near 0 and logarithmic far from it. The clause that decides is a
-    dot with its interval, open where nothing is judged by it; other clauses are ticks.
+    dot with its interval, an open square where nothing is judged by it; other clauses
+    are ticks.
     Where no effect decides, words say what was counted. The mark of another reading's
     verdict stands behind the title. Each row leads to its place on the page.
     """
@@ -86,11 +87,11 @@ def _effects(entry: Entry) -> str:
     lead, found = (decisive or drawn)[0]
     parts = [_band(lead)]
     if not decisive:  # a gate is closed: none of them leads
-        parts += [_circle(one, False) for _, one in drawn]
+        parts += [_square(one) for _, one in drawn]
         return _picture(parts, "not judged")
     parts += [_tick(other) for _, other in drawn if other is not found]
     enough = entry.seeds >= lead.options.get("seeds", entry.claim.seeds)
-    parts += [_span(found), _circle(found, enough)]
+    parts += [_span(found), _circle(found) if enough else _square(found)]
     return _picture(parts, f"{found.estimate / found.delta:.2g} δ")
 
 
@@ -102,9 +103,7 @@ def _counted(clause: Clause, found: Verdict) -> str:
     """What decides where no effect does."""
     if clause.kind in COUNTED:
         return f"{sum(map(bool, found.points))} of {len(found.points)} seeds get there"
-    if clause.kind in ("bound", "games"):
-        return found.because
-    return "every case tried" if clause.kind == "exact" else ""
+    return "" if clause.kind == "opinion" else found.because
 
 
 def _far(value: float) -> float:
@@ -139,12 +138,20 @@ def _span(found: Verdict) -> str:
     )
 
 
-def _circle(found: Verdict, judged: bool) -> str:
+def _circle(found: Verdict) -> str:
     """The mean."""
-    fill = BLUE if judged else "var(--pst-color-background, Canvas)"
     return (
         f'<circle cx="{_far(found.estimate / found.delta):.1f}%" cy="50%" r="4" '
-        f'fill="{fill}" stroke="{BLUE}" stroke-width="1.6"/>'
+        f'fill="{BLUE}" stroke="{BLUE}" stroke-width="1.6"/>'
+    )
+
+
+def _square(found: Verdict) -> str:
+    """The mean where nothing is judged by it; elsewhere an open dot is a seed."""
+    return (
+        f'<rect x="{_far(found.estimate / found.delta):.1f}%" y="50%" width="8" '
+        f'height="8" transform="translate(-4 -4)" stroke="{BLUE}" stroke-width="1.6" '
+        'fill="var(--pst-color-background, Canvas)"/>'
     )
 
 
@@ -174,10 +181,10 @@ def _legend() -> str:
     dots = {
         "the clause that decides, with its interval (95 %; 90 % for no difference)": [
             _span(found),
-            _circle(found, True),
+            _circle(found),
         ],
-        "the span of its seeds": [_span(spread), _circle(found, True)],
-        "not judged: a gate is closed, or seeds are missing": [_circle(found, False)],
+        "the span of its seeds": [_span(spread), _circle(found)],
+        "not judged: a gate is closed, or seeds are missing": [_square(found)],
         "another clause of the claim": [_tick(found)],
         "too small to matter": [_BLOCK],
     }

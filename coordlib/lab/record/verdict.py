@@ -25,6 +25,9 @@ VERDICTS = (
 )
 """All of them, from what speaks for a claim to what does not speak."""
 
+UNITS = {"": 1, "points": 100, "%": 100, "px": 1, "dB": 1}
+"""In what a clause may show its numbers, and what of it is one of theirs."""
+
 # A claim of several clauses has the first of these verdicts that one of them has.
 _WEAKEST = (
     *(NOT_TESTED, FAILS, WRONG_DIRECTION, WRONG_SIZE, CONTRADICTED, UNDECIDED),
@@ -73,6 +76,14 @@ class Verdict:
     detectable: float | None = None
     needed: int | None = None
     margin: float = math.inf
+
+
+def amount(value: float, unit: str, form: str = "g") -> str:
+    """A number in one of :data:`UNITS`: a share of .01 is 1 point."""
+    number = f"{UNITS[unit] * value:{form}}"
+    if unit == "points" and number.removeprefix("-") == "1":
+        unit = "point"
+    return f"{number} {unit}".rstrip()
 
 
 def untested(gate: str) -> Verdict:

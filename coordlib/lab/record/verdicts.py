@@ -59,10 +59,12 @@ from coordlib.lab.record.verdict import (
     SUPPORTED,
     TOO_SMALL,
     UNDECIDED,
+    UNITS,
     VERDICTS,
     WRONG_DIRECTION,
     WRONG_SIZE,
     Verdict,
+    amount,
     opinion,
     together,
     untested,
@@ -79,6 +81,7 @@ __all__ = [
     "SUPPORTED",
     "TOO_SMALL",
     "UNDECIDED",
+    "UNITS",
     "VERDICTS",
     "WRONG_DIRECTION",
     "WRONG_SIZE",
@@ -99,6 +102,8 @@ __all__ = [
     "untested",
 ]
 
+COMPUTED = "computed exactly"
+"""Why a claim holds where its rule does not say so in words of its own."""
 LEAST_SEEDS = 5
 """Fewer decide nothing, whatever they say."""
 FULLY_TRAINED = 0.99
@@ -139,6 +144,7 @@ def difference(
     *,
     seeds: int = LEAST_SEEDS,
     possible: tuple[float, float] | None = None,
+    unit: str = "",
 ) -> Verdict:
     """Whether an effect is there and matters.
 
@@ -152,6 +158,8 @@ def difference(
         How many decide.
     possible : tuple of two floats, optional
         Between what the effect must lie: an interval beyond is not given.
+    unit : str
+        One of ``UNITS``, in which the reason gives delta and an interval.
 
     Raises
     ------
@@ -163,7 +171,7 @@ def difference(
         return _too_few(values, delta, seeds)
     low, high = interval(values)
     verdict = str(judge_difference(low, high, delta))
-    found = _outcome(verdict, _reason(verdict, delta), values, delta, possible)
+    found = _outcome(verdict, _reason(verdict, delta, unit), values, delta, possible)
     return replace(found, margin=float(low) / delta - 1)
 
 
@@ -173,6 +181,7 @@ def equivalence(
     *,
     seeds: int = LEAST_SEEDS,
     possible: tuple[float, float] | None = None,
+    unit: str = "",
 ) -> Verdict:
     """Whether there is no difference that matters: two one-sided tests at 5 %.
 
@@ -184,11 +193,12 @@ def equivalence(
         return _too_few(values, delta, seeds, equal=True)
     low, high = map(float, interval(values, 0.9))
     verdict = str(judge_equivalence((low, high), interval(values), delta))
-    inner = f"the 90 % interval, {low:.3g} to {high:.3g},"
+    inner = f"{UNITS[unit] * low:.3g} to {amount(high, unit, '.3g')}"
+    inner, margin = f"the 90 % interval, {inner},", f"±δ = ±{amount(delta, unit)}"
     reason = {
-        SUPPORTED: f"{inner} lies within ±δ = ±{delta:g}",
-        CONTRADICTED: f"the 95 % interval lies beyond ±δ = ±{delta:g}",
-        UNDECIDED: f"{inner} reaches beyond ±δ = ±{delta:g}",
+        SUPPORTED: f"{inner} lies within {margin}",
+        CONTRADICTED: f"the 95 % interval lies beyond {margin}",
+        UNDECIDED: f"{inner} reaches beyond {margin}",
     }[verdict]
     found = _outcome(verdict, reason, values, delta, possible, equal=True)
     return replace(found, inner=(low, high), margin=1 - max(-low, high) / delta)
@@ -200,6 +210,7 @@ def noninferiority(
     *,
     seeds: int = LEAST_SEEDS,
     possible: tuple[float, float] | None = None,
+    unit: str = "",
 ) -> Verdict:
     """Whether something is surely not worse by as much as matters.
 
@@ -216,7 +227,7 @@ def noninferiority(
         verdict, where = CONTRADICTED, "whole 95 % interval lies below"
     else:
         verdict, where = UNDECIDED, "95 % interval contains"
-    reason = f"the {where} −δ = −{delta:g}"
+    reason = f"the {where} −δ = −{amount(delta, unit)}"
     found = _outcome(verdict, reason, values, delta, possible)
     return replace(found, margin=low / delta + 1)
 
@@ -305,13 +316,21 @@ def some(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
     return replace(found, needed=max(seeds, 10) if verdict == UNDECIDED else None)
 
 
-def exact(cases: Mapping[str, bool]) -> Verdict:
-    """Whether each of some cases holds, all of them enumerated."""
+def exact(cases: Mapping[str, bool], how: str = COMPUTED) -> Verdict:
+    """Whether each of some cases holds, without any chance in it.
+
+    Parameters
+    ----------
+    cases : mapping of str to bool
+        By what is said of one that fails, whether it holds.
+    how : str
+        Why nothing is left to chance, in words: what was tried, or counted.
+    """
     check_instance("cases", cases, Mapping, "the cases, each with whether it holds")
-    failed = [name for name, holds in cases.items() if not holds]
-    if failed:
-        return Verdict(FAILS, f"fails: {'; '.join(failed)}")
-    return Verdict(HOLDS, "every case was tried")
+    check_instance("how", how, str, "words")
+    if failed := [name for name, holds in cases.items() if not holds]:
+        return Verdict(FAILS, "; ".join(failed))
+    return Verdict(HOLDS, how)
 
 
 def figure(values: Sequence[float], claimed: float) -> str:
@@ -400,14 +419,15 @@ def _too_few(
     return _outcome(UNDECIDED, why, values, delta, None, **asked)
 
 
-def _reason(verdict: str, delta: float) -> str:
+def _reason(verdict: str, delta: float, unit: str) -> str:
+    least = f"δ = {amount(delta, unit)}"
     return {
-        SUPPORTED: f"the whole 95 % interval is at least δ = {delta:g}",
+        SUPPORTED: f"the whole 95 % interval is at least {least}",
         WRONG_DIRECTION: "the whole 95 % interval is below 0",
-        TOO_SMALL: f"the 95 % interval lies between 0 and δ = {delta:g}",
-        WRONG_SIZE: f"the whole 95 % interval is below δ = {delta:g}",
-        DIRECTION_ONLY: f"the 95 % interval is above 0 and contains δ = {delta:g}",
-        UNDECIDED: f"the 95 % interval contains 0 and δ = {delta:g}",
+        TOO_SMALL: f"the 95 % interval lies between 0 and {least}",
+        WRONG_SIZE: f"the whole 95 % interval is below {least}",
+        DIRECTION_ONLY: f"the 95 % interval is above 0 and contains {least}",
+        UNDECIDED: f"the 95 % interval contains 0 and {least}",
     }[verdict]
 
 
