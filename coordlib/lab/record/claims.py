@@ -49,14 +49,12 @@ _NAME = re.compile(r"[\w-]+")
 _FIELDS = {"id", "source", "title", "claim", "figure", "where", "page"}
 _EVIDENCE = {"experiment", "scale", "design", "decided", "measured", "clauses"}
 _MORE_EVIDENCE = {"preset", "quantities", "gates", "claimed", "also"}
+_EFFECT = ({"delta", "reason"}, {"possible", "seeds", "unit"})
 _OPTIONS = {
-    "difference": ({"delta", "reason"}, {"possible", "seeds", "unit"}),
-    "equivalence": ({"delta", "reason"}, {"possible", "seeds", "unit"}),
-    "noninferiority": ({"delta", "reason"}, {"possible", "seeds", "unit"}),
+    **dict.fromkeys(("difference", "equivalence", "noninferiority"), _EFFECT),
     "bound": ({"limit", "cases", "trained", "runs", "grid"}, {"seeds"}),
     "games": ({"delta", "reason"}, {"seeds"}),
-    "always": (set(), {"seeds"}),
-    "some": (set(), {"seeds"}),
+    **dict.fromkeys(("always", "some"), (set(), {"seeds"})),
     "exact": (set(), {"how"}),
     "opinion": (set(), set()),
 }
@@ -76,9 +74,7 @@ class Clause:
         An expression, positive where the claim says so; a comparison for *always*,
         *some* and *exact*, of each seed; the reason for *opinion*.
     options : dict
-        ``delta`` and the ``reason`` for it, ``possible``, ``limit`` and so on; the
-        ``unit`` in which the row gives them, one of ``UNITS``; ``how`` it is known
-        that something is exact.
+        ``delta``, its ``unit`` and the ``reason`` for it, ``limit`` and so on.
     """
 
     name: str
@@ -355,19 +351,17 @@ def _group(group: object, quantities: dict) -> list[Clause]:
         check_share("limit", options["limit"])
     if "seeds" in options:
         check_integer("seeds", options["seeds"], at_least=LEAST_SEEDS)
-    if isinstance(runs := options.get("runs"), str):
-        _check_expression("runs", runs, quantities)
-    for key in {"cases", "grid", "runs"} & set(options):
-        if key != "runs" or not isinstance(runs, str):
-            check_integer(key, options[key])
+    computed = {"runs"} if isinstance(options.get("runs"), str) else set()
+    for key in {"cases", "grid", "runs"} & set(options) - computed:
+        check_integer(key, options[key])
     for key in {"reason", "how"} & set(options):
         _text(key, options[key])
     if options.get("unit", "") not in UNITS:
         raise ValueError(f"unit must be one of {[*UNITS]}, got {options['unit']!r}")
     if "possible" in options:
         _check_possible(options["possible"])
-    if "trained" in options:
-        _check_expression("trained", options["trained"], quantities)
+    for key in computed | ({"trained"} & set(options)):
+        _check_expression(key, options[key], quantities)
     clauses = _mapping(kind, group[kind])
     for name, of in clauses.items():
         if kind in _COMPARED:

@@ -28,6 +28,9 @@ VERDICTS = (
 UNITS = {"": 1, "points": 100, "%": 100, "px": 1, "dB": 1}
 """In what a clause may show its numbers, and what of it is one of theirs."""
 
+COMPUTED = "computed exactly"
+"""Why a claim holds where its rule does not say so in words of its own."""
+
 # A claim of several clauses has the first of these verdicts that one of them has.
 _WEAKEST = (
     *(NOT_TESTED, FAILS, WRONG_DIRECTION, WRONG_SIZE, CONTRADICTED, UNDECIDED),
@@ -94,6 +97,23 @@ def untested(gate: str) -> Verdict:
 def opinion(why: str = "nothing that can be measured is claimed") -> Verdict:
     """The verdict on what nobody can measure."""
     return Verdict(OPINION, why)
+
+
+def exact(cases: Mapping[str, bool], how: str = COMPUTED) -> Verdict:
+    """Whether each of some cases holds, without any chance in it.
+
+    Parameters
+    ----------
+    cases : mapping of str to bool
+        By what is said of one that fails, whether it holds.
+    how : str
+        Why nothing is left to chance, in words: what was tried, or counted.
+    """
+    check_instance("cases", cases, Mapping, "the cases, each with whether it holds")
+    check_instance("how", how, str, "words")
+    if failed := [name for name, holds in cases.items() if not holds]:
+        return Verdict(FAILS, "; ".join(failed))
+    return Verdict(HOLDS, how)
 
 
 def together(verdicts: Mapping[str, Verdict]) -> tuple[str, str]:

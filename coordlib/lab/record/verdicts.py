@@ -65,6 +65,7 @@ from coordlib.lab.record.verdict import (
     WRONG_SIZE,
     Verdict,
     amount,
+    exact,
     opinion,
     together,
     untested,
@@ -102,8 +103,6 @@ __all__ = [
     "untested",
 ]
 
-COMPUTED = "computed exactly"
-"""Why a claim holds where its rule does not say so in words of its own."""
 LEAST_SEEDS = 5
 """Fewer decide nothing, whatever they say."""
 FULLY_TRAINED = 0.99
@@ -314,23 +313,6 @@ def some(reached: Sequence[bool], *, seeds: int = 10) -> Verdict:
     verdict = SUPPORTED if k else CONTRADICTED if n >= max(seeds, 10) else UNDECIDED
     found = Verdict(verdict, _share(k, n), tuple(map(float, reached)), k / n)
     return replace(found, needed=max(seeds, 10) if verdict == UNDECIDED else None)
-
-
-def exact(cases: Mapping[str, bool], how: str = COMPUTED) -> Verdict:
-    """Whether each of some cases holds, without any chance in it.
-
-    Parameters
-    ----------
-    cases : mapping of str to bool
-        By what is said of one that fails, whether it holds.
-    how : str
-        Why nothing is left to chance, in words: what was tried, or counted.
-    """
-    check_instance("cases", cases, Mapping, "the cases, each with whether it holds")
-    check_instance("how", how, str, "words")
-    if failed := [name for name, holds in cases.items() if not holds]:
-        return Verdict(FAILS, "; ".join(failed))
-    return Verdict(HOLDS, how)
 
 
 def figure(values: Sequence[float], claimed: float) -> str:
