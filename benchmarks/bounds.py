@@ -67,6 +67,8 @@ def bounds(read: Read, device: str = "cpu") -> Iterator[Bound]:
         yield from _training(read("classification"))
     else:  # on a processor they are given up
         layer = read("coordconv")
+        training = _values(layer, work="training", of="ours/plain")
+        yield Bound("ours / plain, training, median", median(training), "<=", 1.10)
         yield from _gains(layer)
         yield from _nowhere_slower(
             lambda work: 1 / min(_values(layer, work=work, of="concatenated/ours"))
