@@ -1,4 +1,4 @@
-"""Heat maps as targets: what keeps a map that soft-argmax reads a narrow, single peak.
+"""Heat maps as targets: how to keep the map that soft-argmax reads to one narrow peak.
 
 Many maps have the same mean position, two far peaks or an even grey among them; so
 beside the distance of the positions, ``torch.linalg.vector_norm(found - wanted,

@@ -66,7 +66,7 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
 
 
 class DeconvPainter(Stack):
-    """Paint by transposed convolutions: the network that cannot draw a dot.
+    """Paint by transposed convolutions: the network that fails on held-out dots.
 
     The position, as a picture of one pixel with two channels, is doubled in size by
     one transposed convolution after another, all but the last with a normalisation
