@@ -56,9 +56,9 @@ class Kernel:
         return max(device.kernel, sums, self.bytes / device.bytes)
 
 
-AT_ONCE, BLOCKS, BLOCK = (110, 64, 48, 36), 320, 65_536
+AT_ONCE, BLOCKS, BLOCK = (110, 64, 48, 36, 30), 320, 65_536
 """What a kernel takes that goes through lists: so many tensors, of one list, of two,
-three or four; and so many blocks of so many numbers (``MultiTensorApply.cuh``)."""
+to five; and so many blocks of so many numbers (``MultiTensorApply.cuh``)."""
 
 NO_KERNELS = ("_unsafe_view", "detach", "empty", "empty_like", "new_empty_strided")
 """Calls that touch no numbers."""
@@ -81,10 +81,11 @@ class Counter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func._schema.name.removeprefix("aten::")
-        if name.startswith(("_foreach_", "_fused_")):
+        if name.startswith(("_foreach_", "_fused_")) and name.endswith("_"):
             self.kernels += _kernels_of_lists(name, args)
             # Of fused optimisers torch has no form without numbers.
-            return None if args[0][0].is_meta else func(*args, **(kwargs or {}))
+            counted = name.startswith("_fused_") and args[0][0].is_meta
+            return None if counted else func(*args, **(kwargs or {}))
         out = func(*args, **(kwargs or {}))
         if name == "convolution":
             out = _laid_out_as(args[0], out)

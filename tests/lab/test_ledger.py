@@ -276,6 +276,17 @@ def test_results_decide_the_verdict(tmp_path):
     assert found["P03"].because == "every square: asked: exactly 1; found: 0.9"
 
 
+def test_a_failing_count_shows_a_seed_that_fails(tmp_path):
+    """Whose mean over the seeds would pass."""
+    exact = {"exact_scipy": 1.0, "exact_batched": 1.0, "exact_pixels": 1.0}
+    exact |= {"exact_squares": 1.0, "hidden_units": 4}
+    counted = dict(enumerate([20, 20, 20, 60]))
+    rows = {seed: exact | {"decoder_lines": lines} for seed, lines in counted.items()}
+    results.save(Result("handmade-decoder", "paper", {}, result_rows(rows)), tmp_path)
+    found = {e.claim.id: e for e in ledger.ledger(where=tmp_path)}
+    assert found["P02"].because.endswith("asked: at most 50; found: 60")
+
+
 def test_the_ledger_draws_no_random_numbers():
     state = torch.random.get_rng_state()
     ledger.ledger()

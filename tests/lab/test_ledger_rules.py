@@ -9,7 +9,7 @@ from claimed import FIVE, MATTERS, claim, result
 
 from coordlib.lab.record import ledger
 from coordlib.lab.record.claims import Clause, Reading
-from coordlib.lab.record.expression import in_words, value
+from coordlib.lab.record.expression import in_words, told_apart, value
 from coordlib.lab.record.judging import decide
 
 
@@ -58,12 +58,24 @@ def test_a_row_says_in_words_when_its_rule_was_fixed_and_folds_the_history():
 
 
 @pytest.mark.parametrize(
+    ("of", "found", "told"),
+    [
+        ("a >= 0.99", 0.9899999, "0.9899999"),
+        ("a == 0", 0.001, "0.001"),
+        ("a >= 10", 6.1478, "6.15"),
+    ],
+)
+def test_a_number_is_told_with_the_digits_that_its_answer_needs(of, found, told):
+    assert told_apart(of, found) == told
+
+
+@pytest.mark.parametrize(
     ("of", "words"),
     [
-        ("low(a_b - c) > 0", "the lower end of a b minus c is more than 0"),
-        ("1 - (a - b) / c", "1 minus (a minus b over c)"),
+        ("low(a_b - c) > 0", "the lower end of (a b minus c) is more than 0"),
+        ("1 - (a - b) / c", "1 minus ((a minus b) over c)"),
         ("-a + most(b)", "minus a plus the largest of b"),
-        ("count(mean(a) / b, 3) >= 4", "how many of the mean of a over b"),
+        ("count(mean(a) / b, 3) >= 4", "the number of (the mean of a over b) that"),
     ],
 )
 def test_a_rule_is_read_in_words(of, words):

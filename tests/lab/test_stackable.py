@@ -14,6 +14,7 @@ from torch.testing import assert_close
 from coordlib.lab.models.cifar import ResNet
 from coordlib.lab.training import CheckpointError, fit, fit_many
 from coordlib.lab.training.augmentation import OnDevice
+from coordlib.lab.training.stack import NetworkStack
 
 X = torch.randn(12, 4, 6, 6, generator=torch.Generator().manual_seed(0))
 Y = torch.randn(12, 1, generator=torch.Generator().manual_seed(1))
@@ -365,3 +366,10 @@ def test_by_momentum_rounding_alone_leads_seven_resnets_apart(kind, tolerance):
         one = fit(twin, x, LABELS, F.cross_entropy, lr=0.001, seed=k, **how)
         assert history.losses[0] == pytest.approx(one.losses[0], rel=1e-6)
         assert history.losses == pytest.approx(one.losses, rel=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.complex64])
+def test_weights_of_a_type_without_a_fused_step_are_refused(dtype):
+    models = [nn.Linear(2, 2, dtype=dtype) for _ in range(2)]
+    with pytest.raises(ValueError, match="float32 or float64 to be trained side by"):
+        NetworkStack(models)

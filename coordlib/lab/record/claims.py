@@ -9,6 +9,7 @@ from string import Formatter
 from typing import Any
 
 from coordlib.arguments import (
+    check_choice,
     check_flag,
     check_instance,
     check_integer,
@@ -356,8 +357,7 @@ def _group(group: object, quantities: dict) -> list[Clause]:
         check_integer(key, options[key])
     for key in {"reason", "how"} & set(options):
         _text(key, options[key])
-    if options.get("unit", "") not in UNITS:
-        raise ValueError(f"unit must be one of {[*UNITS]}, got {options['unit']!r}")
+    check_choice("unit", options.get("unit", ""), UNITS)
     if "possible" in options:
         _check_possible(options["possible"])
     for key in computed | ({"trained"} & set(options)):

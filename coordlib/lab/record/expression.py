@@ -102,11 +102,20 @@ def holds(text: str, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
     return _COMPARISONS[sign](value(expression, numbers), number)
 
 
+def told_apart(text: str, found: float, least: int = 3) -> str:
+    """A number that a comparison is about, with as many digits as its answer needs."""
+    _, sign, number = split_comparison(text)
+    compare = _COMPARISONS[sign]
+    rounded = (f"{found:.{digits}g}" for digits in range(least, 18))
+    same = (r for r in rounded if compare(float(r), number) == compare(found, number))
+    return next(same, repr(found))
+
+
 def in_words(text: str) -> str:
     """An expression or a comparison as a sentence can hold it.
 
     >>> in_words("low(a_b - c) > 0")
-    'the lower end of a b minus c is more than 0'
+    'the lower end of (a b minus c) is more than 0'
     """
     if isinstance(text, str) and _COMPARISON.fullmatch(text):
         left, sign, number = split_comparison(text)
@@ -123,14 +132,20 @@ def _in_words(node: ast.expr) -> str:
         case ast.UnaryOp(operand=operand):
             return f"minus {_in_words(operand)}"
         case ast.BinOp(left=left, op=op, right=right):
-            second = _in_words(right)
-            if isinstance(right, ast.BinOp):
-                second = f"({second})"
-            return f"{_in_words(left)} {_WORDS[type(op)]} {second}"
+            # A sum is read from the left; within anything else it needs brackets.
+            first = _in_words(left)
+            if isinstance(left, ast.BinOp) and not isinstance(op, ast.Add | ast.Sub):
+                first = f"({first})"
+            return f"{first} {_WORDS[type(op)]} {_as_one(right)}"
         case ast.Call(func=ast.Name(id="count"), args=(of, least)):
-            return f"how many of {_in_words(of)} are at least {_in_words(least)}"
+            return f"the number of {_as_one(of)} that are at least {_in_words(least)}"
         case ast.Call(func=ast.Name(id=name), args=(of,)):
-            return f"{_TAKEN[name]} {_in_words(of)}"
+            return f"{_TAKEN[name]} {_as_one(of)}"
+
+
+def _as_one(node: ast.expr) -> str:
+    words = _in_words(node)
+    return f"({words})" if isinstance(node, ast.BinOp) else words
 
 
 def _tree(text: str) -> ast.expr:

@@ -263,10 +263,15 @@ def _closed_gate(reading: Reading, numbers: Numbers) -> str:
 
 
 def _asked(condition: str, numbers: Numbers) -> str:
-    """What a comparison asks, and what the mean over the seeds is."""
+    """What a comparison asks, and the mean over the seeds, or one that fails alone."""
     left, sign, number = expression.split_comparison(condition)
-    found = np.mean(expression.value(left, numbers))
-    return f"asked: {expression.SIGNS[sign]} {number:g}; found: {found:.3g}"
+    values = np.atleast_1d(expression.value(left, numbers))
+    failed = values[~np.atleast_1d(expression.holds(condition, numbers))]
+    found = float(np.mean(values))
+    if len(failed) and expression.holds(f"x {sign} {number}", {"x": np.array(found)}):
+        found = float(failed[0])
+    told = expression.told_apart(condition, found)
+    return f"asked: {expression.SIGNS[sign]} {number:g}; found: {told}"
 
 
 def _judged_clause(clause: Clause, claim: Claim, numbers: Numbers) -> Verdict:

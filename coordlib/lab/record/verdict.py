@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coordlib.arguments import check_instance
+from coordlib.arguments import check_choice, check_instance
 
 SUPPORTED = "supported"
 DIRECTION_ONLY = "direction only"
@@ -83,7 +83,8 @@ class Verdict:
 
 def amount(value: float, unit: str, form: str = "g") -> str:
     """A number in one of :data:`UNITS`: a share of .01 is 1 point."""
-    number = f"{UNITS[unit] * value:{form}}"
+    check_choice("unit", unit, UNITS)
+    number = f"{UNITS[unit] * value + 0.0:{form}}"  # no minus before a zero
     if unit == "points" and number.removeprefix("-") == "1":
         unit = "point"
     return f"{number} {unit}".rstrip()

@@ -65,7 +65,7 @@ class _Stacked:
             shaped = [shaped_as(weight, row) for row in blocks[position]]
             # One axis is that of the networks: weights that multiply have two more.
             for first, part in runs:
-                penalty = recipes.weight_decay[first] if weight.ndim > 2 else 0.0
+                penalty = float(recipes.weight_decay[first]) if weight.ndim > 2 else 0.0
                 averages = [average[part] for average in shaped]
                 own = Slice(position, part, weight.detach()[part], averages)
                 self.calls.setdefault((first, penalty), []).append(own)
@@ -143,13 +143,14 @@ class StackedSGD(_Stacked):
         self, slices: list[Slice], found: list[Tensor], rate: Tensor, penalty: float
     ) -> None:
         weights, [velocities] = _columns(slices)
+        momentum = float(self.recipes.momentum)
         torch._fused_sgd_(
             *(weights, found, velocities),
             lr=rate,
-            momentum=self.recipes.momentum,
+            momentum=momentum,
             weight_decay=penalty,
             dampening=0.0,
-            nesterov=self.recipes.momentum > 0,
+            nesterov=momentum > 0,
             maximize=False,
             is_first_step=False,  # the velocity is there, and 0
         )

@@ -126,6 +126,12 @@ def _check_one_shape(models: Sequence[nn.Module]) -> None:
             f"models must have weights of one type to be trained side by side, got "
             f"{named}{REMEDY}"
         )
+    # Torch's fused SGD adds wrongly in half precision on a CPU, and none is complex.
+    if trained - {torch.float32, torch.float64}:
+        raise ValueError(
+            f"models must have weights in float32 or float64 to be trained side by "
+            f"side, got {trained.pop()}{REMEDY}"
+        )
 
 
 def _weights(model: nn.Module) -> list[tuple[str, Tensor]]:

@@ -262,8 +262,11 @@ class SideBySide:
         self.stack = NetworkStack(models)
         make = StackedAdam if recipes.method == "adam" else StackedSGD
         self.optimizer = make(self.stack, recipes)
-        self.rates = recipes.table().to(self.stack.flat)
         self.device = self.stack.flat.device
+        # The fused optimisers of a GPU read a rate in float32, whatever the weights.
+        exact = self.device.type == "cpu"
+        kind = self.stack.flat.dtype if exact else torch.float32
+        self.rates = recipes.table().to(self.device, kind)
         # Tensors in, a tensor out: what is captured must read nothing else.
         self.take = Captured(self.taken, self.device)
         self.structure: Any = None
