@@ -442,4 +442,4 @@ def test_where_delta_would_show_as_many_seeds_again_come_next():
     same = Clause("no difference", "equivalence", "a - b", MATTERS)
     entry = judge(tuple(0.7 + spread), clauses=(same,))
     assert (entry.verdict, entry.needed, entry.next) == ("undecided", None, 24)
-    assert "near 0 or near δ" in ledger_html.open_rows([entry])
+    assert "a narrower interval is needed" in ledger_html.open_rows([entry])

@@ -101,7 +101,7 @@ class Entry:
 
         Of an equivalence those that show that there is none as large.
         None if the verdict is another, if more seeds do not decide, or if there are
-        as many: then the effect lies near 0 or near delta.
+        as many: then a narrower interval is needed.
         """
         needed = self._most_needed
         return needed if needed and needed > self.seeds else None

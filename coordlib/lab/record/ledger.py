@@ -146,7 +146,7 @@ def summary(entries: list[Entry]) -> str:
     listed = f"{', '.join(first)} and {last}" if first else last
     told = f"Of {len(entries)} claims {listed}."
     if two := [entry.claim.id for entry in entries if entry.differing]:
-        told += f" In another reading another verdict: {', '.join(two)}."
+        told += f" Another reading gives another verdict for {', '.join(two)}."
     return told
 
 

@@ -243,7 +243,7 @@ def _open_row(entry: Entry) -> str:
     cells = [
         f"{seeds:,}&nbsp;seeds, {_hours(entry.hours(seeds))}"
         if seeds
-        else "there; the effect lies near 0 or near δ"
+        else "there already; a narrower interval is needed"
         for seeds in (entry.next, entry.needed)
     ]
     shown = "".join(
