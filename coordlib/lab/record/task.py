@@ -78,11 +78,11 @@ class Task(Contest):
 
     Attributes
     ----------
-    networks
+    networks : dict of str to callable
         As in :class:`Contest`.
-    best
+    best : str
         As in :class:`Contest`.
-    smaller_is_better
+    smaller_is_better : bool
         As in :class:`Contest`.
     inputs : Tensor, shape (N, ...)
         All samples, those to train and those to test.
