@@ -57,17 +57,18 @@ for (const entry of document.querySelectorAll('[role="doc-biblioentry"]'))
 for (const corner of document.querySelectorAll("th:empty"))
   corner.replaceWith(document.createElement("td"));
 
-// What scrolls sideways is reached by the keyboard too. Of code the theme sees to it, but
-// before its font has come, with which a line may be longer.
-const wide = [...document.querySelectorAll(".bd-article :is(table, figure, pre)")];
+// What scrolls sideways is reached by the keyboard too. (All is measured before anything is
+// changed: a browser would lay the page out anew between the two.)
 const reach = (elements) => {
-  for (const element of elements)
-    if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
+  const scroll = elements.map((element) => element.scrollWidth > element.clientWidth);
+  for (const [k, element] of elements.entries())
+    if (scroll[k]) element.tabIndex = 0;
     else element.removeAttribute("tabindex");
 };
 const sizes = new ResizeObserver((entries) => reach(entries.map(({ target }) => target)));
-for (const element of wide) sizes.observe(element);
-document.fonts.ready.then(() => reach(wide));
+for (const wide of document.querySelectorAll(".bd-article :is(table, figure)")) sizes.observe(wide);
+// Of code the theme sees to it, but before its font has come, with which a line may be longer.
+document.fonts.ready.then(() => reach([...document.querySelectorAll(".bd-article pre")]));
 
 // Each figure has an address of its own, and files that say whose it is.
 const beside = document.currentScript.src;
