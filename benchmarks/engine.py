@@ -105,6 +105,7 @@ def counted(trainer: SideBySide) -> Counter:
     Of the second one: before the first, orders are drawn on the host for many.
     """
     for step in (1, 2):
+        # The first as well: on "meta" a fused optimiser runs in a counter alone.
         with Counter() as counter:
             trainer.step(step)
     return counter
