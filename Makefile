@@ -16,7 +16,7 @@ BUILD := $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_t
 # Tests that need nothing but coordlib: not those of the book and its tools.
 LIBRARY := tests/library tests/lab
 
-.PHONY: help book serve test library tracers colab gpu data notebooks seeds bench print slides links lighthouse package lint types format lock newest address clean
+.PHONY: help book serve test library tracers colab gpu data notebooks seeds bench print slides links formulas lighthouse package lint types format lock newest address clean
 .DEFAULT_GOAL := help
 
 # Two processes on two cores: one thread each, in kernels too. The stored outputs
@@ -101,6 +101,12 @@ slides: $(READY) ## Make slides of the chapters in _build/slides (ONLY=book/x.ip
 
 links: $(READY) ## Check that the addresses on the pages answer (needs the network)
 	$(BUILD) --builder linkcheck
+
+# The first build says which are missing, and fails of it.
+formulas: $(READY) ## Set the formulas that were written or changed (needs Chromium)
+	@$(BUILD) --all 2> /dev/null || true
+	@$(BIN)/python tools/formulas.py
+	@$(BUILD) --all
 
 lighthouse: book ## Ask Lighthouse about every page (needs Node.js and the network, once)
 	@$(BIN)/python tools/lighthouse.py

@@ -7,11 +7,13 @@ of white. So, once the pages are written:
 - all style sheets become one, ``_static/site.css``, of the rules that can apply: those
   whose classes some page or script names. It carries the icons left as small fonts;
 - scripts run when the text is shown, and those that a page does not use are dropped;
-- what interactive figures show travels behind the text, and MathJax when a formula
-  comes near (``book.js`` sees to it);
+- what interactive figures show travels behind the text;
+- formulas are set already (``formulas.py``), so that MathJax is not fetched;
+- code has no marks of what it shows in the colour of code;
 - pictures are fetched when the reader comes near, to a place that was kept for them.
 """
 
+import json
 import logging
 import re
 import struct
@@ -29,14 +31,20 @@ from bs4.formatter import HTMLFormatter
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from tinycss2.ast import AtRule, Node
 
 ICON = re.compile("[\ue000-\uf8ff]")  # the private characters of Unicode
 STATE = re.compile(r"application/vnd\..*state\+json")
 # Sphinx's search, which the theme puts on every page, and the theme's icons once more.
 FOR_SEARCH = ("searchtools.js", "language_data.js", "searchindex.js")
-NEVER = ("fontawesome.js",)
-MATHJAX = "tex-mml-chtml.js"
+NEVER = ("fontawesome.js", "tex-mml-chtml.js")
+# The theme asks of everything that may scroll whether it does, at the start and when a
+# figure has changed, and lays a page out anew for each answer. book.js does it once.
+THEME = "scripts/pydata-sphinx-theme.js"
+ASKS = "e.tabIndex=e.scrollWidth>e.clientWidth||e.scrollHeight>e.clientHeight?0:-1"
+# Names, punctuation and blanks have the colour of code itself.
+PLAIN = ".highlight pre :is(span.n, span.p, span.w, span:empty)"
 
 
 # Styles
@@ -174,20 +182,23 @@ def face_with_few_icons(
     if words.isdisjoint({style, f"fa{style[3]}"}):  # fa-brands, or fab
         return ""
     kept = [part.serialize() for part in parts if part.lower_name != "src"]
-    kept.append(f"src:url(data:font/woff;base64,{small(font, icons)})")
+    font = b64encode(small(font, icons)).decode()
+    kept.append(f"src:url(data:font/woff;base64,{font})")
     return f"@font-face{{{';'.join(kept)}}}"
 
 
-def small(font: Path, icons: set[int]) -> str:
-    """Return a font of a few icons, in base 64."""
-    subset = Subsetter(Options(layout_features=[], notdef_outline=True))
-    subset.populate(unicodes=icons)
+def small(font: Path, characters: set[int]) -> bytes:
+    """Return a font of a few characters, as WOFF."""
+    options = Options(layout_features=[], notdef_outline=True)
+    options.drop_tables += ["FFTM"]
+    subset = Subsetter(options)
+    subset.populate(unicodes=characters)
     # Without the time of day, or the sheet had another name after every build.
     with TTFont(font, recalcTimestamp=False) as whole:
         subset.subset(whole)
         whole.flavor = "woff"
         whole.save(out := BytesIO())
-    return b64encode(out.getvalue()).decode()
+    return out.getvalue()
 
 
 # Pages
@@ -251,6 +262,8 @@ def lighter(name: str, page: BeautifulSoup, sheet: str, site: Path) -> str:
     for link in (*links[1:], *page.select("link[rel=preload][as=script]")):
         take(link)
     order_scripts(name, page)
+    for mark in page.select(PLAIN):
+        mark.unwrap()
     for picture in page.select('img[src^="_images/"][src$=".png"]:not([loading])'):
         # A PNG tells its width and height in bytes 16 to 23.
         start = (site / picture["src"]).read_bytes()[16:24]
@@ -264,18 +277,13 @@ def order_scripts(name: str, page: BeautifulSoup) -> None:
     unused = set(NEVER)
     if name != "search.html":
         unused.update(FOR_SEARCH)
-    if not page.select_one('[class^="math"]'):
-        unused.add(MATHJAX)
     last = []
     for script in page("script"):
         file = file_of(script.get("src", "")).rpartition("/")[2]
-        if file in unused:
+        if file in unused or script.get_text().startswith("window.MathJax"):
             take(script)
-        elif file == MATHJAX or STATE.match(script.get("type", "")):
-            # Figures' contents, and MathJax: the longest to fetch and to run.
-            last.append(take(script))
-            if file == MATHJAX:
-                script.attrs = {"type": "later", "src": script["src"]}
+        elif STATE.match(script.get("type", "")):
+            last.append(take(script))  # figures' contents, the longest to fetch
         elif file and script.get("type") != "module" and "async" not in script.attrs:
             script.attrs.setdefault("defer", "")
         elif not script.attrs and script.get_text().startswith("DOCUMENTATION_"):
@@ -285,16 +293,47 @@ def order_scripts(name: str, page: BeautifulSoup) -> None:
         page.body.extend(last)
 
 
+def set_formulas(page: BeautifulSoup, made: dict[str, str]) -> list[str]:
+    r"""Put what MathJax made of each formula in its place; return those it lacks.
+
+    >>> page = parsed(r'<p class="math">\(n\) <span class="math">\(k\)</span></p>')
+    >>> set_formulas(page, {r"\(n\)": "<i>n</i>"})
+    ['\\(k\\)']
+    """
+    missing = []
+    for tag in page.select(".math:not([data-tex])"):
+        tex = tag.get_text().strip()
+        if tex in made:
+            tag["data-tex"] = tex
+            tag.clear()
+            tag.append(parsed(made[tex]))
+        else:
+            missing.append(tex)
+    return missing
+
+
 def finish(app: Sphinx, failed: Exception | None) -> None:
-    """Write the style sheet, and the pages anew."""
+    """Write the style sheet, and the pages anew.
+
+    Raises
+    ------
+    sphinx.errors.ExtensionError
+        If a formula is not among those that MathJax has set.
+    """
     if failed or app.builder.name != "html":
         return
     site = Path(app.outdir)
+    theme = site / "_static" / THEME
+    theme.write_text(theme.read_text("utf-8").replace(ASKS, ""), "utf-8")
     texts = {path: path.read_text("utf-8") for path in site.glob("*.html")}
     pages = {path: parsed(text) for path, text in texts.items()}
     found = max(map(sheets, pages.values()), key=len)
     if len(found) == 1:
         return  # no page was written
+    made = json.loads((Path(app.srcdir) / "formulas.json").read_text("utf-8"))
+    missing = [
+        tex for page in pages.values() for tex in set_formulas(page, made["formulas"])
+    ]
     static = site / "_static"
     addresses = {
         file_of(script["src"])
@@ -306,9 +345,9 @@ def finish(app: Sphinx, failed: Exception | None) -> None:
         for file in addresses
         if not file.endswith(NEVER)
     ]
-    text = " ".join([*texts.values(), *scripts])
+    text = " ".join([*texts.values(), *scripts, *made["formulas"].values()])
     words = set(re.findall(r"[\w-]+", text))
-    whole = "".join(read(site / sheet) for sheet in found)
+    whole = "".join([*(read(site / sheet) for sheet in found), made["style"]])
     # Names that scripts put together: `bs-${kind}-auto`.
     begun = tuple(set(re.findall(r"(?<![\w-])([\w-]{3,})\$\{", text)))
     named = all_classes(tinycss2.parse_component_value_list(whole))
@@ -319,6 +358,8 @@ def finish(app: Sphinx, failed: Exception | None) -> None:
     sheet = f"_static/site.css?v={sha256(css.encode()).hexdigest()[:8]}"
     for path, page in pages.items():
         path.write_text(lighter(path.name, page, sheet, site), "utf-8")
+    if missing:
+        raise ExtensionError(f"not set yet (run: make formulas): {missing}")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -25,9 +25,8 @@ FOOTER = (
     '<p style="width: 100%; font: 8pt sans-serif; text-align: center">{title} · '
     '<span class="pageNumber"></span></p>'
 )
-# Waits for the mathematics and the figures, then unfolds solutions and outputs.
+# Waits for the figures, then unfolds solutions and outputs.
 READY = """async () => {
-    await window.formulasSet?.();
     const views = document.querySelectorAll('script[type*="widget-view"]').length;
     while (document.querySelectorAll(".cf-line").length < views)
         await new Promise((done) => setTimeout(done, 20));

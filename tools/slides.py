@@ -25,7 +25,7 @@ TOOLS = ROOT / "tools"
 ASSETS = BOOK / "assets"
 # What lies beside the slides, by its place in the folder of tools.
 SHOWING = ("reveal/reveal.js", "reveal/reveal.css", "slides.css", "slides.js")
-MATHJAX = ASSETS / "vendor" / "mathjax"
+MATHJAX = TOOLS / "mathjax"
 
 PAGE = """\
 <!doctype html>

@@ -1,47 +1,5 @@
 // What the theme's and Sphinx's HTML lacks.
 
-// MathJax is fetched when a formula comes near, or else after a while, for whoever prints.
-// Formulas are set a few at a time: all at once, a slow phone would not answer meanwhile.
-const FEW = 4;
-const formulas = [...document.querySelectorAll(".math")];
-const waiting = document.querySelector('script[type="later"]');
-const pause = (ms) => new Promise((over) => setTimeout(over, ms));
-
-async function setFormulas() {
-  for (let first = 0; first < formulas.length; first += FEW) {
-    await MathJax.typesetPromise(formulas.slice(first, first + FEW));
-    await pause();
-  }
-}
-
-async function formulaNear() {
-  const near = new Promise((seen) => {
-    const watch = new IntersectionObserver(
-      (entries) => entries.some((entry) => entry.isIntersecting) && seen(),
-      { rootMargin: "150% 0px" },
-    );
-    for (const formula of formulas) watch.observe(formula);
-  });
-  await Promise.race([near, pause(15_000)]);
-}
-
-async function fetchMathJax() {
-  const script = document.createElement("script");
-  script.src = waiting.src;
-  const fetched = new Promise((loaded) => script.addEventListener("load", loaded));
-  waiting.replaceWith(script);
-  await fetched;
-  await MathJax.startup.promise;
-}
-
-if (waiting) {
-  (window.MathJax ??= {}).startup = { pageReady: setFormulas };
-  let done;
-  // Whoever must have them at once calls it: the PDF, and the tests.
-  window.formulasSet = () => (done ??= fetchMathJax());
-  formulaNear().then(window.formulasSet);
-}
-
 // For a screen reader.
 
 // The logo and the search button stand in no landmark.
@@ -57,18 +15,23 @@ for (const entry of document.querySelectorAll('[role="doc-biblioentry"]'))
 for (const corner of document.querySelectorAll("th:empty"))
   corner.replaceWith(document.createElement("td"));
 
-// What scrolls sideways is reached by the keyboard too. (All is measured before anything is
-// changed: a browser would lay the page out anew between the two.)
+// What scrolls is reached by the keyboard too. Sizes are told when all is laid out, of what is
+// folded when it is opened; a font may change what fits and no size. (All is read before
+// anything is changed: a browser would lay the page out anew between the two.)
+const scrolls = (e) => e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight;
 const reach = (elements) => {
-  const scroll = elements.map((element) => element.scrollWidth > element.clientWidth);
+  const scroll = elements.map(scrolls);
   for (const [k, element] of elements.entries())
     if (scroll[k]) element.tabIndex = 0;
     else element.removeAttribute("tabindex");
 };
+const mayScroll = document.querySelectorAll(
+  ".bd-article :is(pre, table, figure, div.math, .pst-scrollable-table-container, .cell_output > .output)",
+);
 const sizes = new ResizeObserver((entries) => reach(entries.map(({ target }) => target)));
-for (const wide of document.querySelectorAll(".bd-article :is(table, figure)")) sizes.observe(wide);
-// Of code the theme sees to it, but before its font has come, with which a line may be longer.
-document.fonts.ready.then(() => reach([...document.querySelectorAll(".bd-article pre")]));
+for (const element of mayScroll) sizes.observe(element);
+const shown = (e) => e.checkVisibility({ contentVisibilityAuto: true });
+document.fonts.ready.then(() => reach([...mayScroll].filter(shown)));
 
 // Each figure has an address of its own, and files that say whose it is.
 const beside = document.currentScript.src;

@@ -8,7 +8,7 @@ import pytest
 from browsing import PAGES, Tab
 from chromium import SITE
 from fontTools.ttLib import TTFont
-from lighter import FOR_SEARCH, lighter, parsed, read, sheets, useful
+from lighter import FOR_SEARCH, THEME, lighter, parsed, read, sheets, useful
 
 
 def test_rules_are_split_at_their_outer_braces():
@@ -97,12 +97,21 @@ def test_a_page_becomes_light_once(site):
     assert lighter("a.html", parsed(light), "_static/site.css", site) == light
 
 
-def test_a_page_keeps_the_scripts_that_it_uses(site):
-    formula = f'{HEAVY}<span class="math notranslate">'
-    light = lighter("a.html", parsed(formula), "_static/site.css", site)
-    assert re.search("_images.*tex-mml-chtml", light, re.S)  # the last
+def test_searching_keeps_the_scripts_that_it_uses(site):
     light = lighter("search.html", parsed(HEAVY), "_static/site.css", site)
     assert "searchindex" in light
+
+
+def test_code_is_marked_where_its_colour_differs(site):
+    code = (
+        '<div class="highlight"><pre><span></span><span class="k">if</span>'
+        '<span class="w"> </span><span class="n">x</span><span class="p">:</span></pre>'
+        '<p><span class="n">a name in text</span></p></div>'
+    )
+    assert lighter("a.html", parsed(code), "_static/site.css", site) == (
+        '<div class="highlight"><pre><span class="k">if</span> x:</pre>'
+        '<p><span class="n">a name in text</span></p></div>'
+    )
 
 
 def test_what_is_not_changed_stays_as_it_was_written(site):
@@ -168,6 +177,12 @@ def test_every_rule_that_reaches_an_element_is_there(browser, name):
 
 @pytest.mark.site
 @pytest.mark.skipif(not PAGES, reason="the site is not built: make book")
+def test_the_theme_does_not_ask_what_scrolls():
+    assert "scrollWidth" not in (SITE / "_static" / THEME).read_text("utf-8")
+
+
+@pytest.mark.site
+@pytest.mark.skipif(not PAGES, reason="the site is not built: make book")
 def test_the_fonts_hold_the_icons_that_are_named():
     css = (SITE / "_static" / "site.css").read_text("utf-8")
     icons = set(map(ord, re.findall("[\ue000-\uf8ff]", css)))
@@ -188,29 +203,11 @@ def test_only_one_file_stands_before_the_text(name):
     assert len(sheets(page)) == 1
     scripts = page.select("script[src]")
     for script in scripts:
-        waits = script.get("type") in ("module", "later")
-        assert waits or {"defer", "async"} & set(script.attrs)
+        assert script.get("type") == "module" or {"defer", "async"} & set(script.attrs)
     searches = [any(file in script["src"] for file in FOR_SEARCH) for script in scripts]
     assert sum(searches) == (3 if name == "search" else 0)
     for picture in page.select('img[src^="_images/"][src$=".png"]'):
         assert picture["loading"] == "lazy" and picture["width"] and picture["height"]
-
-
-@pytest.mark.site
-@pytest.mark.skipif(not PAGES, reason="the site is not built: make book")
-def test_mathjax_is_fetched_when_a_formula_comes_near(browser):
-    fetched = (
-        "performance.getEntriesByType('resource').some("
-        "({ name }) => name.includes('mathjax'))"
-    )
-    tab = Tab(browser, 1280)
-    tab.open("generation.html")  # its first formula is far down
-    tab.page.wait_for_timeout(500)
-    assert not tab.page.evaluate(fetched)
-    tab.page.locator(".math").first.scroll_into_view_if_needed()
-    tab.page.locator(".math mjx-container").first.wait_for()
-    assert tab.page.evaluate(fetched)
-    tab.close()
 
 
 @pytest.mark.site

@@ -21,13 +21,14 @@ pytestmark = [
     pytest.mark.skipif(not PAGES, reason="the site is not built: make book"),
 ]
 
-# Resolved when all pictures are there, also those that wait for a reader to come near,
-# the mathematics is set and the interactive figures are drawn.
+# Resolved when all is there that waits for a reader to come near, pictures and what is
+# laid out late, and the interactive figures are drawn.
 SETTLED = """async () => {
+    for (const e of document.querySelectorAll(".cell, dl.py"))
+        e.style.contentVisibility = "visible";
     const pictures = [...document.images];
     for (const e of pictures) e.loading = "eager";
     await Promise.all(pictures.map((e) => e.decode().catch(() => {})));
-    await window.formulasSet?.();
     const views = document.querySelectorAll('script[type*="widget-view"]').length;
     while (document.querySelectorAll(".cf-line").length < views)
         await new Promise((done) => setTimeout(done, 20));
@@ -155,7 +156,7 @@ def weight(path: str, body: bytes) -> int:
 
 
 def is_ours(path: str) -> bool:
-    """Tell the book's own files from the theme's, and from MathJax."""
+    """Tell the book's own files from the theme's, and from fonts of formulas."""
     if "/" not in path:
         return path.endswith(".html")
     own = {path.name for path in (BOOK / "assets").iterdir() if path.is_file()}
