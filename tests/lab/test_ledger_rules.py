@@ -99,3 +99,15 @@ def test_a_reading_that_says_the_same_is_not_told_twice():
     shown, _, folded = ledger.to_html([entry]).partition("<details>")
     assert shown.count(why) == folded.count(why) == 1
     assert "(as above)" in folded
+
+
+def test_a_row_tells_the_interval_by_which_each_clause_is_judged():
+    for kind, told in (("difference", "95 %"), ("equivalence", "90 %")):
+        entry = decide(
+            claim(Clause("more", kind, "a - b", MATTERS)), {"trial": result(FIVE)}
+        )
+        (found,) = entry.judged.clauses.values()
+        low, high = found.inner or found.interval
+        shown = ledger.to_html([entry])
+        assert f"found {found.estimate:.3g} ({told} interval {low:.3g} to" in shown
+        assert f"{high:.3g}, 5 seeds)" in shown

@@ -10,6 +10,7 @@ from coordlib.lab.record import expression
 from coordlib.lab.record.claims import DECIDED, NOT_MEASURED, OURS
 from coordlib.lab.record.judging import Entry, Judged
 from coordlib.lab.record.ledger_figure import MARKS, row_figure, slug
+from coordlib.lab.record.verdict import UNITS, Verdict
 from coordlib.lab.record.verdicts import NOT_TESTED, UNDECIDED, VERDICTS, amount
 
 BOOK = "Where Is It?"
@@ -219,11 +220,21 @@ def _rule(entry: Entry) -> str:
             line += f", bound {options['limit']:g}"
         # Where nothing is measured no clause is judged.
         found = entry.judged.clauses.get(clause.name)
+        if found and found.interval:
+            line += f"; found {_found(found, unit)}"
         if found and found.detectable is not None:
             line += f"; could have shown {amount(found.detectable, unit, '.2g')}"
         lines.append(line)
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<ul>{items}</ul>"
+
+
+def _found(found: Verdict, unit: str) -> str:
+    """A mean and the interval by which it is judged, in words."""
+    share, (low, high) = (90, found.inner) if found.inner else (95, found.interval)
+    mean = amount(found.estimate, unit, ".3g")
+    ends = f"{UNITS[unit] * low:.3g} to {UNITS[unit] * high:.3g}"
+    return f"{mean} ({share} % interval {ends}, {len(found.points)} seeds)"
 
 
 def _open_row(entry: Entry) -> str:
