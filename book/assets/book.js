@@ -30,8 +30,7 @@ const mayScroll = document.querySelectorAll(
 );
 const sizes = new ResizeObserver((entries) => reach(entries.map(({ target }) => target)));
 for (const element of mayScroll) sizes.observe(element);
-const shown = (e) => e.checkVisibility({ contentVisibilityAuto: true });
-document.fonts.ready.then(() => reach([...mayScroll].filter(shown)));
+document.fonts.ready.then(() => reach([...mayScroll].filter((e) => e.checkVisibility())));
 
 // Each figure has an address of its own, and files that say whose it is.
 const beside = document.currentScript.src;

@@ -21,11 +21,9 @@ pytestmark = [
     pytest.mark.skipif(not PAGES, reason="the site is not built: make book"),
 ]
 
-# Resolved when all is there that waits for a reader to come near, pictures and what is
-# laid out late, and the interactive figures are drawn.
+# Resolved when all pictures are there, also those that wait for a reader to come near,
+# and the interactive figures are drawn.
 SETTLED = """async () => {
-    for (const e of document.querySelectorAll(".cell, dl.py"))
-        e.style.contentVisibility = "visible";
     const pictures = [...document.images];
     for (const e of pictures) e.loading = "eager";
     await Promise.all(pictures.map((e) => e.decode().catch(() => {})));
