@@ -54,7 +54,7 @@ serve: book ## Build the site and serve it on PORT (8000)
 test: lint ## Check everything: style, unit tests, docstrings, notebooks, site
 	$(BIN)/python -m pytest -n 2 --dist loadfile \
 		--doctest-modules --nbval --nbval-current-env \
-		--nbval-sanitize-with sanitize.cfg tests coordlib book
+		--nbval-sanitize-with sanitize.cfg tests coordlib tools book
 	$(BUILD) --all
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope -m site tests
 

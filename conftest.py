@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-OFFLINE = Path(__file__).parent / "tests" / "offline"
-# No doctests: a system may have a module called sitecustomize of its own.
-collect_ignore = [str(OFFLINE)]
+ROOT = Path(__file__).parent
+OFFLINE = ROOT / "tests" / "offline"
+# No doctests: a system may have a module called sitecustomize of its own, and
+# the survey of timm's families needs timm.
+collect_ignore = [str(OFFLINE), str(ROOT / "tools" / "families.py")]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,7 +9,7 @@ of white. So, once the pages are written:
 - scripts run when the text is shown, and those that a page does not use are dropped;
 - what interactive figures show travels behind the text;
 - formulas are set already (``formulas.py``), so that MathJax is not fetched;
-- code has no marks of what it shows in the colour of code;
+- code and signatures have no marks of what they show in their own colour;
 - pictures are fetched when the reader comes near, to a place that was kept for them.
 """
 
@@ -43,8 +43,20 @@ NEVER = ("fontawesome.js", "tex-mml-chtml.js")
 # figure has changed, and lays a page out anew for each answer. book.js does it once.
 THEME = "scripts/pydata-sphinx-theme.js"
 ASKS = "e.tabIndex=e.scrollWidth>e.clientWidth||e.scrollHeight>e.clientHeight?0:-1"
-# Names, punctuation and blanks have the colour of code itself.
-PLAIN = ".highlight pre :is(span.n, span.p, span.w, span:empty)"
+# On a reader's first visit the theme shows a page without its colours, and styles all of it
+# anew once its script has asked the system. Here it asks before anything is shown.
+ASKED_LATE = 'localStorage.getItem("theme") || "auto"'
+ASKED = """{ light: "light", dark: "dark" }[localStorage.getItem("mode")]
+      ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")"""
+# Names, punctuation and blanks have the colour of code itself. (Elsewhere ``pre`` keeps a
+# word of code in one line.)
+PLAIN = (
+    ".highlight pre :is(span.n, span.p, span.w, span:empty),"
+    "dt.sig :is(span.n, span.p, span.w, span.pre), nav .pre"
+)
+# A line does not begin with what belongs to the word before it.
+PERCENT = re.compile(r"(?<=\d)\s+%")
+CLINGS = re.compile(r"[.,;:!?)’-][^\s<]*")
 
 
 # Styles
@@ -264,12 +276,36 @@ def lighter(name: str, page: BeautifulSoup, sheet: str, site: Path) -> str:
     order_scripts(name, page)
     for mark in page.select(PLAIN):
         mark.unwrap()
+    # The type of a parameter has a mark for each of its words.
+    for word in page.select("dl.field-list em"):
+        if getattr(word.previous_sibling, "name", None) == "em":
+            word.previous_sibling.extend(list(word.children))
+            word.extract()
+    keep_together(page)
     for picture in page.select('img[src^="_images/"][src$=".png"]:not([loading])'):
         # A PNG tells its width and height in bytes 16 to 23.
         start = (site / picture["src"]).read_bytes()[16:24]
         width, height = map(str, struct.unpack(">II", start))
         picture.attrs |= {"loading": "lazy", "width": width, "height": height}
     return page.decode(formatter=AS_WRITTEN)
+
+
+def keep_together(page: BeautifulSoup) -> None:
+    r"""Let no line begin with a per cent sign, or with what follows a formula at once.
+
+    >>> page = parsed('<p>9\n%, <span class="math">n</span>-th time</p>')
+    >>> keep_together(page)
+    >>> str(page).replace("\xa0", "~")
+    '<p>9~%, <span class="math">n-th</span> time</p>'
+    """
+    for text in page.find_all(string=PERCENT):
+        if text.find_parent(["pre", "code", "script", "style"]) is None:
+            text.replace_with(PERCENT.sub("\N{NO-BREAK SPACE}%", text))
+    for formula in page.select("span.math"):
+        after = formula.next_sibling
+        if isinstance(after, NavigableString) and (clings := CLINGS.match(after)):
+            formula.append(clings[0])
+            after.replace_with(after[clings.end() :])
 
 
 def order_scripts(name: str, page: BeautifulSoup) -> None:
@@ -284,6 +320,8 @@ def order_scripts(name: str, page: BeautifulSoup) -> None:
             take(script)
         elif STATE.match(script.get("type", "")):
             last.append(take(script))  # figures' contents, the longest to fetch
+        elif ASKED_LATE in script.get_text():
+            script.string = script.get_text().replace(ASKED_LATE, ASKED)
         elif file and script.get("type") != "module" and "async" not in script.attrs:
             script.attrs.setdefault("defer", "")
         elif not script.attrs and script.get_text().startswith("DOCUMENTATION_"):
@@ -296,7 +334,7 @@ def order_scripts(name: str, page: BeautifulSoup) -> None:
 def set_formulas(page: BeautifulSoup, made: dict[str, str]) -> list[str]:
     r"""Put what MathJax made of each formula in its place; return those it lacks.
 
-    >>> page = parsed(r'<p class="math">\(n\) <span class="math">\(k\)</span></p>')
+    >>> page = parsed(r'<i class="math">\(n\)</i> <i class="math">\(k\)</i>')
     >>> set_formulas(page, {r"\(n\)": "<i>n</i>"})
     ['\\(k\\)']
     """

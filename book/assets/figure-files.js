@@ -2,7 +2,11 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const LICENCE = "https://creativecommons.org/licenses/by/4.0/";
-const INK = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "opacity"];
+// What the look of a drawing is made of, beside its colours.
+const INK = ["stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "opacity", "visibility", "display",
+  "font-size", "font-family", "font-weight", "text-anchor", "dominant-baseline"];
+// What only works on the page.
+const NOT_DRAWN = "figcaption, style, .cf-hint, .cf-controls, .cf-line, button, label";
 
 function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, tag);
@@ -35,20 +39,40 @@ const asData = (blob) =>
 
 const where = ({ x, y, width, height }) => ({ x, y, width, height });
 
+const ink = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+
+/** A colour as every program reads it: without names, variables and mixtures. */
+function coloured(name, value) {
+  if (value === "none" || value.startsWith("url")) return { [name]: value };
+  ink.clearRect(0, 0, 1, 1);
+  ink.fillStyle = value;
+  ink.fillRect(0, 0, 1, 1);
+  const [r, g, b, a] = ink.getImageData(0, 0, 1, 1).data;
+  return { [name]: `rgb(${r}, ${g}, ${b})`, [`${name}-opacity`]: a / 255 };
+}
+
 /** A copy of a drawing, with the look that its page gives it; its lines do not scale by themselves. */
 function inked(drawing, box, scale) {
   const copy = drawing.cloneNode(true);
   const all = drawing.querySelectorAll("*");
   copy.querySelectorAll("*").forEach((element, n) => {
     const style = getComputedStyle(all[n]);
+    element.removeAttribute("style"); // it names variables of the page
     for (const name of INK) element.setAttribute(name, style.getPropertyValue(name));
+    for (const name of ["fill", "stroke"]) {
+      const { [`${name}-opacity`]: alpha, ...rest } = coloured(name, style[name]);
+      const opacity = (alpha ?? 1) * style.getPropertyValue(`${name}-opacity`);
+      for (const [key, value] of Object.entries({ ...rest, [`${name}-opacity`]: opacity })) element.setAttribute(key, value);
+    }
     if (style.vectorEffect === "none") return;
     element.setAttribute("vector-effect", style.vectorEffect);
     for (const name of ["stroke-width", "stroke-dasharray"])
       element.setAttribute(name, element.getAttribute(name).replace(/[\d.]+/g, (n) => n * scale));
   });
   for (const [name, value] of Object.entries(where(box))) copy.setAttribute(name, value);
-  copy.setAttribute("overflow", "visible");
+  const cut = [drawing, drawing.parentElement].some((each) => getComputedStyle(each).overflow !== "visible");
+  copy.setAttribute("overflow", cut ? "hidden" : "visible");
+  copy.removeAttribute("style");
   return copy;
 }
 
@@ -62,48 +86,62 @@ function pictured(picture, box) {
   return svg("image", { href: canvas.toDataURL(), ...where(box), preserveAspectRatio: "none", style });
 }
 
-/** The words of an element, each piece of text where it stands. */
+/** The words that stand in an element itself, one text for each line that they fill. */
 function* written(element) {
-  const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const range = document.createRange();
-    range.selectNodeContents(texts.currentNode);
-    const box = range.getBoundingClientRect();
-    const { fontSize, fontFamily, fontWeight, color } = getComputedStyle(texts.currentNode.parentElement);
-    const look = { "font-size": fontSize, "font-family": fontFamily, "font-weight": fontWeight, fill: color };
-    if (box.width) yield [box, svg("text", { x: box.x, y: box.y + box.height * 0.8, ...look }, texts.currentNode.data)];
+  const { fontSize, fontFamily, fontWeight, color } = getComputedStyle(element);
+  const look = { "font-size": fontSize, "font-family": fontFamily, "font-weight": fontWeight, ...coloured("fill", color) };
+  for (const text of element.childNodes) {
+    if (text.nodeType !== Node.TEXT_NODE) continue;
+    const lines = [];
+    for (const word of text.data.matchAll(/\S+/g)) {
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const box = range.getBoundingClientRect();
+      const last = lines.at(-1);
+      if (last?.box.top === box.top) last.words.push(word[0]);
+      else lines.push({ box, words: [word[0]] });
+      lines.at(-1).right = box.right;
+    }
+    for (const { box, words, right } of lines) {
+      const place = new DOMRect(box.x, box.y, right - box.x, box.height);
+      yield [place, svg("text", { x: box.x, y: box.y + box.height * 0.8, ...look }, words.join(" "))];
+    }
   }
 }
 
-/** A line of a legend. */
-function key(element, box) {
-  const { borderTopColor: stroke, borderTopWidth, borderTopStyle } = getComputedStyle(element);
-  const dashes = { dashed: "8 3", dotted: "2 3" }[borderTopStyle] ?? "none";
-  const ends = { x1: box.left, x2: box.right, y1: box.top, y2: box.top };
-  return svg("line", { ...ends, stroke, "stroke-width": borderTopWidth, "stroke-dasharray": dashes });
-}
-
-/** A box around a number, filled as high as the number is large. */
-function* boxed(element, box) {
+/** The ground of an element, its outline and the lines along its sides. */
+function* framed(element, box) {
   const style = getComputedStyle(element);
-  const high = (box.height * parseFloat(style.getPropertyValue("--cf-fill") || 0)) / 100;
-  const filled = { ...where(box), y: box.bottom - high, height: high };
-  if (high) yield [box, svg("rect", { ...filled, fill: style.getPropertyValue("--cf-a"), "fill-opacity": 0.45 })];
-  yield [box, svg("rect", { ...where(box), fill: "none", stroke: style.borderTopColor })];
+  const { left, top, right, bottom, width, height } = box;
+  const ground = coloured("fill", style.backgroundColor);
+  if (ground["fill-opacity"]) yield [box, svg("rect", { ...where(box), ...ground })];
+  const full = parseFloat(style.getPropertyValue("--cf-fill")) / 100;
+  if (full && style.backgroundImage !== "none") {
+    const bar = { x: left, y: bottom - full * height, width, height: full * height };
+    yield [box, svg("rect", { ...bar, fill: style.getPropertyValue("--cf-a"), "fill-opacity": 0.45 })];
+  }
+  if (style.outlineStyle !== "none")
+    yield [box, svg("rect", { ...where(box), fill: "none", ...coloured("stroke", style.outlineColor), "stroke-width": style.outlineWidth })];
+  const sides = { Top: [left, right, top, top], Right: [right, right, top, bottom], Bottom: [left, right, bottom, bottom], Left: [left, left, top, bottom] };
+  for (const [side, [x1, x2, y1, y2]] of Object.entries(sides)) {
+    const [kind, stroke, thick] = ["Style", "Color", "Width"].map((what) => style[`border${side}${what}`]);
+    const dashes = { dashed: "8 3", dotted: "2 3" }[kind] ?? "none";
+    const line = { x1, x2, y1, y2, ...coloured("stroke", stroke), "stroke-width": thick, "stroke-dasharray": dashes };
+    if (parseFloat(thick)) yield [box, svg("line", line)];
+  }
 }
 
-/** The parts of an interactive figure: pictures, drawings, boxes, keys and words. */
+/** The parts of a figure that is not a picture: grounds and lines, pictures, drawings and words. */
 function* drawn(figure, scale) {
-  const boxes = ".cf-numbers span";
-  const words = ".cf-title, .cf-numbers, .cf-axis, .cf-legend";
-  for (const part of figure.querySelectorAll(`canvas, img, svg, ${boxes}, .cf-key, ${words}`)) {
+  for (const part of figure.querySelectorAll("*")) {
+    if (part.matches(".cf") || part.ownerSVGElement || part.closest(NOT_DRAWN) || !part.checkVisibility()) continue;
     const box = part.getBoundingClientRect();
     if (!box.width) continue;
+    yield* framed(part, box);
     if (part.matches("canvas, img")) yield [box, pictured(part, box)];
     else if (part.matches("svg")) yield [box, inked(part, box, scale)];
-    else if (part.matches(".cf-key")) yield [box, key(part, box)];
-    else if (part.matches(boxes)) yield* boxed(part, box);
-    if (part.matches(words)) yield* written(part);
+    else yield* written(part);
   }
 }
 

@@ -57,18 +57,31 @@ async function show(place, state) {
   await module.default.render({ model, el });
 }
 
+/** The browser went to the place that the address names while the figures were empty: go there
+ *  again, unless the reader has moved since, or came back to where the page was left. */
+function settle(shown) {
+  const named = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!named || performance.getEntriesByType("navigation")[0]?.type !== "navigate") return;
+  let moved = false;
+  for (const event of ["wheel", "pointerdown", "keydown"])
+    addEventListener(event, () => (moved = true), { once: true, passive: true });
+  Promise.all(shown).then(() => moved || named.scrollIntoView());
+}
+
 const stored = document.querySelector(STATE);
 if (stored) {
   const models = JSON.parse(stored.textContent).state;
-  for (const view of document.querySelectorAll(VIEW))
+  const shown = Array.from(document.querySelectorAll(VIEW), (view) =>
     show(view, models[JSON.parse(view.textContent).model_id]?.state).catch((error) => {
       console.error(error);
       const note = document.createElement("p");
       note.textContent = "This figure could not be shown in this browser.";
       view.after(note);
-    });
+    }),
+  );
   // A folded answer makes room for the question that takes a guess.
   const keyed = new Map(Object.values(models).map(({ state }) => [state.key, state]));
   for (const folded of document.querySelectorAll("details[data-figure]"))
-    show(folded, keyed.get(folded.dataset.figure)).then(() => folded.remove(), console.error);
+    shown.push(show(folded, keyed.get(folded.dataset.figure)).then(() => folded.remove(), console.error));
+  settle(shown);
 }

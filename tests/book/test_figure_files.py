@@ -99,6 +99,81 @@ def test_an_interactive_figure_is_saved_as_it_stands_with_its_words(tab):
     assert marks
 
 
+def landed(browser, page: str, figure: str, width: int) -> float:
+    """Return how far below the top of the window a figure stands that was asked for."""
+    tab = Tab(browser, width)
+    tab.open(f"{page}.html{figure}")
+    tab.page.wait_for_selector(f"{figure} .cf")
+    tab.page.wait_for_function(
+        """() => document.querySelectorAll(".cf-line").length
+            >= document.querySelectorAll('script[type*="widget-view"]').length"""
+    )
+    tab.page.wait_for_timeout(100)
+    top = tab.page.locator(figure).evaluate("e => e.getBoundingClientRect().top")
+    tab.close()
+    return top
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("page", PAGES)
+def test_the_address_of_an_interactive_figure_leads_to_its_beginning(
+    browser, page, width
+):
+    tab = Tab(browser)
+    tab.open(f"{page}.html")
+    alive = tab.page.locator("figure[id]:has(script[type*='widget-view'])")
+    figures = [f"#{e.get_attribute('id')}" for e in alive.all()]
+    tab.close()
+    for figure in figures:
+        assert 0 <= landed(browser, page, figure, width) <= 130, figure
+
+
+def test_who_moved_while_figures_were_drawn_is_left_alone(browser):
+    tab = Tab(browser)
+    tab.page.add_init_script(
+        "addEventListener('DOMContentLoaded', () => dispatchEvent(new Event('wheel')))"
+    )
+    tab.open(f"{CHAPTER}.html{ALIVE}")
+    tab.page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    tab.page.wait_for_selector(f"{ALIVE} .cf-line")
+    tab.page.wait_for_timeout(300)
+    assert tab.page.evaluate("scrollY") == 0
+    tab.close()
+
+
+# What the reader sees of the figures of a page that are drawn in it, by their addresses:
+# the words without what only works there, and how many lines there are.
+SEEN = """() => Object.fromEntries(
+    [...document.querySelectorAll(".cell_output figure[id]")]
+        .filter((figure) => !figure.querySelector(":scope > img, :scope > a > img"))
+        .map((figure) => {
+            const works = "figcaption, style, .cf-hint, .cf-controls, .cf-line, button, label";
+            const parts = [...figure.querySelectorAll("*")];
+            const own = (part) => part.closest(works) || !part.checkVisibility()
+                ? [] : [...part.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+            const words = parts.flatMap(own).map((text) => text.data).join(" ");
+            const lined = (part) => part.ownerSVGElement && getComputedStyle(part).stroke !== "none";
+            return ["#" + figure.id, [words, parts.filter(lined).length]];
+        }),
+)"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_drawn_in_a_page_is_saved_whole(browser, page):
+    tab = Tab(browser)
+    tab.open(f"{page}.html")
+    for figure, (words, lines) in tab.page.evaluate(SEEN).items():
+        file = saved(tab, figure, "SVG").decode()
+        # What only the page knows is drawn nowhere else.
+        assert "var(" not in file and "color(" not in file
+        root = ET.fromstring(file)
+        texts = " ".join(text.text or "" for text in root.iter(f"{SVG}text"))
+        assert sorted(texts.split()) == sorted(words.split()), figure
+        inner = (e for drawing in root.findall(f"{SVG}svg") for e in drawing.iter())
+        assert sum(e.get("stroke") not in (None, "none") for e in inner) == lines
+    tab.close()
+
+
 def test_without_a_clipboard_the_reader_is_told(browser):
     tab = Tab(browser)
     tab.page.add_init_script(

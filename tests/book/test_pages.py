@@ -68,6 +68,36 @@ SCROLLED = """() => {
         .map((e) => e.textContent.trim().slice(0, 60));
 }"""
 
+# What a line begins with though it belongs to the word before it, and names of signatures
+# that are broken.
+TORN = r"""() => {
+    const torn = [];
+    const lines = (text, start, end) => {
+        const range = document.createRange();
+        range.setStart(text, start);
+        range.setEnd(text, end);
+        return [...range.getClientRects()].filter(({ width }) => width > 1);
+    };
+    const article = document.querySelector(".bd-article") ?? document.body;
+    const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode;
+        const before = text.data.slice(0, 20) + " after " + text.previousSibling?.textContent;
+        if (text.parentElement.closest("dt.sig"))
+            for (const { index, 0: name } of text.data.matchAll(/\w+/g))
+                if (lines(text, index, index + name.length).length > 1) torn.push(name);
+        const formula = text.previousSibling;
+        if (formula?.nodeName === "MJX-CONTAINER") {
+            const [box] = lines(text, 0, text.length);
+            if (box.left < formula.getBoundingClientRect().right - 1) torn.push(before);
+        } else if (formula?.matches?.("span.math") && /^[.,;:!?)]/.test(text.data))
+            torn.push(before);
+        const code = text.parentElement.closest("pre, code, script, style");
+        if (!code && /\d\s+%/.test(text.data.replaceAll("\u00a0", ""))) torn.push(text.data);
+    }
+    return torn;
+}"""
+
 # Figures that are wider than the screen and do not say so, or the other way round.
 SILENT = """async () => {
     for (let n = 0; n < 2; n++) await new Promise(requestAnimationFrame);
@@ -181,6 +211,13 @@ def test_no_heading_ends_in_an_empty_line(tab):
     tab.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
 
 
+def test_what_belongs_together_stands_in_one_line(tab):
+    for width in WIDTHS:
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        assert not tab.page.evaluate(TORN), width
+    tab.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+
+
 def test_a_phone_tells_what_scrolls_and_what_is_touched_is_high(tab):
     tab.page.set_viewport_size({"width": WIDTHS[-1], "height": 900})
     assert not tab.page.evaluate(SILENT)
@@ -234,6 +271,42 @@ def test_axe_finds_no_violation(tab, axe):
     tab.page.evaluate(THIN)
     tab.page.evaluate(axe)
     assert not tab.page.evaluate(AXE)
+
+
+def test_of_an_example_what_was_typed_is_copied(browser):
+    tab = Tab(browser)
+    tab.open("reference.html")
+    example = tab.page.locator(".highlight:has(.gp)").first
+    shown = example.locator("pre").text_content()
+    example.hover()
+    example.locator("button.copybtn").click()
+    typed = [line[4:] for line in shown.splitlines() if line[:4] in (">>> ", "... ")]
+    place = "document.body.appendChild(document.createElement('textarea'))"
+    tab.page.evaluate(f"{place}.focus()")
+    tab.page.keyboard.press("Control+V")
+    assert tab.page.locator("textarea").input_value() == "\n".join(typed) != shown
+    tab.close()
+
+
+def test_filters_that_leave_no_claim_say_so(browser):
+    tab = Tab(browser)
+    tab.open("ledger.html")
+    none = tab.page.locator(".ledger-none")
+    rows = tab.page.locator("table.ledger tr[id]")
+    have = {
+        tuple(row.get_attribute(f"data-{name}") for name in ("source", "chapter"))
+        for row in rows.all()
+    }
+    chapters = {chapter for _, chapter in have}
+    assert none.is_hidden()
+    for source in {source for source, _ in have}:
+        tab.page.locator("[name=source]").select_option(source)
+        for chapter in sorted(chapters):
+            tab.page.locator("[name=chapter]").select_option(chapter)
+            assert none.is_hidden() == ((source, chapter) in have)
+        tab.page.locator("[name=chapter]").select_option("")
+        assert none.is_hidden()
+    tab.close()
 
 
 def test_a_link_to_the_laboratory_on_its_old_page_leads_to_its_new_one(browser):

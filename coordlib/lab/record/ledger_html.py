@@ -62,8 +62,8 @@ def folded(entries: list[Entry]) -> str:
 def filters(entries: list[Entry]) -> str:
     """Lists to choose a verdict, a source and a chapter from.
 
-    Style sheets hide the other rows, without a script and without a kernel; a browser
-    that cannot shows them all.
+    Style sheets hide the other rows, without a script and without a kernel, and say so
+    where none is left; a browser that cannot shows them all.
     """
     check_sequence("entries", entries, Entry, "entries")
     have = {entry.verdict for entry in entries}
@@ -90,8 +90,26 @@ def filters(entries: list[Entry]) -> str:
             f'table.ledger tr[id]:not(:target):not([data-{name}="{value}"])'
             for value in options
         ]
-    style = f"<style>{','.join(rules)}{{display:none!important}}</style>"
-    return f'<form class="ledger-filters">{" ".join(lists)}</form>{style}'
+    hidden = f"{','.join(rules)}{{display:none!important}}"
+    # Silent where a claim has all three, or a list does not choose.
+    have_all = {
+        (slug(entry.verdict), entry.claim.source, entry.claim.page) for entry in entries
+    }
+    silent = ",".join(
+        "body"
+        + "".join(
+            f':has([name="{name}"] :is([value=""],[value="{value}"]):checked)'
+            for name, value in zip(chosen, values, strict=True)
+        )
+        + " .ledger-none"
+        for values in sorted(have_all)
+    )
+    style = (
+        f"<style>{hidden}.ledger-none{{display:none}}@supports selector(:has(*))"
+        f"{{.ledger-none{{display:block}}{silent}{{display:none}}}}</style>"
+    )
+    none = '<p class="ledger-none">No claim has all three.</p>'
+    return f'<form class="ledger-filters">{" ".join(lists)}</form>{none}{style}'
 
 
 def download(text: str, name: str, kind: str) -> str:
