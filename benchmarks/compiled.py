@@ -42,10 +42,11 @@ def measure(rounds: int, **grid: list) -> Iterator[Row]:
             torch.compiler.reset()
             steps = {
                 key: make(torch.compile(block(candidates[key]), fullgraph=True), x)
-                for key in ("plain", "ours")
+                for key in ("plain", "ours", "ready")
             }
             times = paired(steps, rounds=rounds)
             axes = case | {"work": work}
             plain = 1000 * sorted(times["plain"])[rounds // 2]
             yield from rows({"milliseconds": plain}, **axes, of="plain")
-            yield from ratio(times, "ours", "plain").rows(**axes, of="ours/plain")
+            for of, to in (("ours", "plain"), ("ready", "plain"), ("ours", "ready")):
+                yield from ratio(times, of, to).rows(**axes, of=f"{of}/{to}")

@@ -1,8 +1,9 @@
 // Written by tools/race.py.
+const TIED = [/(\d) %/g, "$1\u00a0%"];
 function h(tag, attributes = {}, ...children) {
 const element = document.createElement(tag);
 for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-element.append(...children);
+element.append(...children.map((child) => child.replace?.(...TIED) ?? child));
 return element;
 }
 function s(tag, attributes = {}) {
@@ -17,7 +18,11 @@ function text(value, decimals = 0) {
 const written = value.toFixed(decimals);
 return (Number(written) === 0 ? written.replace("-", "") : written).replace("-", "−");
 }
-const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+function bytes(base64) {
+const letters = atob(base64), out = new Uint8Array(letters.length);
+for (let n = 0; n < out.length; n++) out[n] = letters.charCodeAt(n);
+return out;
+}
 function grid(rows, columns, f) {
 const out = new Array(rows * columns);
 for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[i * columns + j] = f(i, j);
@@ -45,7 +50,7 @@ const style = `--cf-columns: ${columns}; --cf-narrow: ${narrow}`;
 const root = h("div", { class: "cf", role: "group", "aria-label": label, style });
 root.append(how, panels, controls, line);
 host.append(root);
-return { root, panels, controls, say: (words) => (line.textContent = words) };
+return { root, panels, controls, say: (words) => (line.textContent = words.replace(...TIED)) };
 }
 const keyed = (kind, words) =>
 h("span", { class: "cf-keyed" }, h("b", { class: `cf-key ${kind}`, "aria-hidden": "true" }), words);
@@ -347,7 +352,7 @@ map.marks.append(s("path", { class: "cf-halo", d }), s("path", { class: "cf-answ
 one.hit = best === y * SIZE + x;
 }
 const also = one?.unseen === null ? "" : `, hidden ${percent(one?.unseen)}`;
-count.textContent = one?.steps ? `seen ${percent(one.seen)}${also}, step ${one.at} of ${one.steps}` : "not started";
+count.textContent = one?.steps ? `seen ${percent(one.seen)}${also}, step ${one.at} of ${one.steps}`.replace(...TIED) : "not started";
 const path = (k) => one?.curve.map((p, n) => `${n ? "L" : "M"}${100 * p[0]} ${100 - 100 * (p[k] ?? 0)}`).join("") ?? "";
 curve.replaceChildren(
 s("path", { class: "cf-zero", d: "M0 0H100M0 100H100" }),

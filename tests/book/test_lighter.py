@@ -114,6 +114,19 @@ def test_code_is_marked_where_its_colour_differs(site):
     )
 
 
+def test_signatures_and_types_have_few_marks(site):
+    types = (
+        '<dl class="field-list"><dd><em>int</em><em> or </em><em>None</em>, <em>a</em>'
+        '</dd></dl><dl><dt class="sig"><span class="pre">f</span><span class="o">='
+        '<span class="pre">1</span></span></dt></dl><code><span class="pre">a-b</span>'
+    )
+    assert lighter("a.html", parsed(types), "_static/site.css", site) == (
+        '<dl class="field-list"><dd><em>int or None</em>, <em>a</em></dd></dl>'
+        '<dl><dt class="sig">f<span class="o">=1</span></dt></dl>'
+        '<code><span class="pre">a-b</span></code>'
+    )
+
+
 def test_what_is_not_changed_stays_as_it_was_written(site):
     page = """<!DOCTYPE html>
 <html><head><meta charset="utf-8"></head><body>
@@ -179,6 +192,30 @@ def test_every_rule_that_reaches_an_element_is_there(browser, name):
 @pytest.mark.skipif(not PAGES, reason="the site is not built: make book")
 def test_the_theme_does_not_ask_what_scrolls():
     assert "scrollWidth" not in (SITE / "_static" / THEME).read_text("utf-8")
+
+
+# How often the colours of a page are chosen again while it loads.
+WATCHED = """
+    window.changes = [];
+    new MutationObserver(() => changes.push(document.documentElement.dataset.theme))
+        .observe(document, { subtree: true, attributeFilter: ["data-theme"] });
+"""
+
+
+@pytest.mark.site
+@pytest.mark.skipif(not PAGES, reason="the site is not built: make book")
+@pytest.mark.parametrize("system", ["light", "dark"])
+@pytest.mark.parametrize("chosen", [None, "auto", "light", "dark"])
+def test_a_page_has_its_readers_colours_from_the_start(browser, system, chosen):
+    tab = Tab(browser, 1280, system)
+    if chosen:
+        tab.page.add_init_script(f"localStorage.setItem('mode', '{chosen}')")
+    tab.page.add_init_script(WATCHED)
+    tab.open("intro.html")
+    tab.page.wait_for_load_state("networkidle")
+    theme = system if chosen in (None, "auto") else chosen
+    assert set(tab.page.evaluate("changes")) == {theme}
+    tab.close()
 
 
 @pytest.mark.site

@@ -1,11 +1,14 @@
 // What all figures share. Python puts this text in front of each figure's module,
 // so that a figure is one module and asks for nothing over the network.
 
+// No line begins with a per cent sign.
+const TIED = [/(\d) %/g, "$1\u00a0%"];
+
 /** Make an element; strings among the children become text, never markup. */
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
+  element.append(...children.map((child) => child.replace?.(...TIED) ?? child));
   return element;
 }
 
@@ -27,7 +30,11 @@ function text(value, decimals = 0) {
 }
 
 /** Bytes of a base64 text. */
-const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+function bytes(base64) {
+  const letters = atob(base64), out = new Uint8Array(letters.length);
+  for (let n = 0; n < out.length; n++) out[n] = letters.charCodeAt(n);
+  return out;
+}
 
 /** Build rows x columns numbers from a function of (i, j), in one flat array. */
 function grid(rows, columns, f) {
@@ -63,7 +70,7 @@ function frame(host, label, hint, columns = 4, narrow = 2) {
   const root = h("div", { class: "cf", role: "group", "aria-label": label, style });
   root.append(how, panels, controls, line);
   host.append(root);
-  return { root, panels, controls, say: (words) => (line.textContent = words) };
+  return { root, panels, controls, say: (words) => (line.textContent = words.replace(...TIED)) };
 }
 
 /** A line's key in a legend, and its words: on a phone they stay together. */

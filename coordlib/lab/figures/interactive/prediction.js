@@ -24,14 +24,15 @@ function keep(all) {
   window.dispatchEvent(new Event(NEWS));
 }
 
+/** Make an element; no line of its words begins with a per cent sign. */
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
+  element.append(...children.map((child) => child.replace?.(/(\d) %/g, "$1\u00a0%") ?? child));
   return element;
 }
 
-const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 const minus = (number) => String(number).replace("-", "−");
 const place = (n, columns) => `row ${Math.floor(n / columns)}, column ${n % columns}`;
 

@@ -227,7 +227,7 @@ function render({ model, el }) {
         one.hit = best === y * SIZE + x;
       }
       const also = one?.unseen === null ? "" : `, hidden ${percent(one?.unseen)}`;
-      count.textContent = one?.steps ? `seen ${percent(one.seen)}${also}, step ${one.at} of ${one.steps}` : "not started";
+      count.textContent = one?.steps ? `seen ${percent(one.seen)}${also}, step ${one.at} of ${one.steps}`.replace(...TIED) : "not started";
       const path = (k) => one?.curve.map((p, n) => `${n ? "L" : "M"}${100 * p[0]} ${100 - 100 * (p[k] ?? 0)}`).join("") ?? "";
       curve.replaceChildren(
         s("path", { class: "cf-zero", d: "M0 0H100M0 100H100" }),
