@@ -54,6 +54,7 @@ PLAIN = (
     ".highlight pre :is(span.n, span.p, span.w, span:empty),"
     "dt.sig :is(span.n, span.p, span.w, span.pre), nav .pre"
 )
+LONG_NAME = 20  # letters, more than half of a line on a phone
 # A line does not begin with what belongs to the word before it.
 PERCENT = re.compile(r"(?<=\d)\s+%")
 CLINGS = re.compile(r"[.,;:!?)’-][^\s<]*")
@@ -282,6 +283,8 @@ def lighter(name: str, page: BeautifulSoup, sheet: str, site: Path) -> str:
             word.previous_sibling.extend(list(word.children))
             word.extract()
     keep_together(page)
+    for name in page.select("code.xref span.pre"):
+        break_at_dots(page, name)
     for picture in page.select('img[src^="_images/"][src$=".png"]:not([loading])'):
         # A PNG tells its width and height in bytes 16 to 23.
         start = (site / picture["src"]).read_bytes()[16:24]
@@ -306,6 +309,22 @@ def keep_together(page: BeautifulSoup) -> None:
         if isinstance(after, NavigableString) and (clings := CLINGS.match(after)):
             formula.append(clings[0])
             after.replace_with(after[clings.end() :])
+
+
+def break_at_dots(page: BeautifulSoup, name: Tag) -> None:
+    """Let a long name be broken behind its dots and between its words.
+
+    >>> page = parsed("<b>coordlib.lab.probe_panel()</b>")
+    >>> break_at_dots(page, page.b)
+    >>> str(page.b)
+    '<b>coordlib.<wbr/>lab.<wbr/>probe_<wbr/>panel()</b>'
+    """
+    parts = re.split(r"(?<=[._])(?=\w)", name.get_text())
+    if len(name.get_text()) > LONG_NAME:
+        name.clear()
+        for part in parts[:-1]:
+            name.extend([part, page.new_tag("wbr")])
+        name.append(parts[-1])
 
 
 def order_scripts(name: str, page: BeautifulSoup) -> None:

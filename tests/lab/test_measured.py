@@ -62,10 +62,12 @@ def test_points_beside_each_other_show_the_means_within_the_limits(ax):
     assert ax.get_legend_handles_labels()[1] == ["both"]
 
 
-def test_effects_stand_on_both_sides_of_a_reference_in_the_middle(ax):
+@pytest.mark.parametrize("reference", [-1, 0, 1])
+def test_effects_stand_beside_a_reference_that_is_in_sight(ax, reference):
     series = {"one": {"a": A, "b": B}, "other": {"b": A}}
-    measured.effects(ax, GAINS, series)
-    assert sum(ax.get_xlim()) == pytest.approx(0)
+    measured.effects(ax, GAINS, series, reference=reference)
+    low, high = ax.get_xlim()
+    assert low < reference < high
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
@@ -73,7 +75,8 @@ def test_the_limits_of_effects_hold_every_interval_whole(ax):
     wide = result(2, a_gain=[-0.5, 0.6])  # the mean is small, the interval is not
     measured.effects(ax, wide, {"one": {"a": A}})
     _, low, high = measured.estimate(wide, A)
-    assert ax.get_xlim()[0] < low < high < ax.get_xlim()[1]
+    left, right = ax.get_xlim()
+    assert left < low < high < right < left + 1.2 * (high - low)
 
 
 def test_effects_of_a_single_seed_are_drawn_without_arms(ax):

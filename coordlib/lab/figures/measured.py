@@ -195,7 +195,7 @@ def effects(
 ) -> Axes:
     """Draw effects one below the other, with their intervals and a line for none.
 
-    The line stands in the middle, and the limits hold every interval whole.
+    The limits hold every interval whole, and the line.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def effects(
     """
     rows = list(dict.fromkeys(row for series in quantities.values() for row in series))
     _check_count("quantities", quantities)
-    ends = []
+    ends = [reference]
     for k, (name, series) in enumerate(quantities.items()):
         found = [estimate(result, quantity) for quantity in series.values()]
         height = [
@@ -228,8 +228,8 @@ def effects(
     ax.axvline(reference, color="0.5", lw=1, zorder=0)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    reach = 1.1 * max(np.abs(np.array(ends) - reference).max(), 1e-3)
-    ax.set_xlim(reference - reach, reference + reach)
+    beyond = 0.06 * max(np.ptp(ends), 2e-3)
+    ax.set_xlim(min(ends) - beyond, max(ends) + beyond)
     return ax
 
 

@@ -21,10 +21,10 @@ function render({ model, el }) {
   const [rows, columns] = [model.get("rows"), model.get("columns")];
   const [places, right] = [model.get("places"), model.get("right")];
   const ui = frame(el, "Which dots fail", "Choose a suspect. Click a held-out dot, or select the map and use the arrow keys: its group lights up.", 2, 1);
-  const map = picture(rows, columns, "held out: drawn (yellow), missed (orange)", "the canvas with its held-out dots: yellow ones were drawn, orange ones missed");
-  const plot = s("svg", { class: "cf-plot", preserveAspectRatio: "none", role: "img" });
-  const heading = h("div", { class: "cf-title" }, "drawn exactly, by group (0 to 100 %)");
-  const axis = h("div", { class: "cf-axis" });
+  const map = picture(rows, columns, "drawn (yellow), missed (orange); bright: its group", "the canvas with its held-out dots: yellow ones were drawn, orange ones missed");
+  const plot = s("svg", { class: "cf-plot cf-tall", preserveAspectRatio: "none", role: "img" });
+  const heading = h("div", { class: "cf-title" });
+  const axis = h("div", { class: "cf-axis", style: "justify-content: space-around" });
   ui.panels.append(map.element, h("div", {}, heading, plot, axis));
   const nearest = ([i, j]) => {
     const far = places.map(([a, b]) => (a - i) ** 2 + (b - j) ** 2);
@@ -55,11 +55,12 @@ function render({ model, el }) {
     plot.replaceChildren(
       s("path", { d: `M0 0H${end}M0 -1H${end}`, class: "cf-zero" }),
       ...r.groups.map((g, k) =>
-        s("path", { d: `M${k + 0.5} 0V${-g.share}`, class: `cf-stem ${k === r.chosen ? "cf-net1" : "cf-gray"}`, style: "stroke-dasharray: none" }),
+        s("path", { d: `M${k + 0.5} 0V${-g.share}`, class: `cf-stem ${k === r.chosen ? "cf-net0" : "cf-gray"}` }),
       ),
-      s("path", { d: `M0 ${-r.all}H${end}`, class: "cf-fold" }),
+      s("path", { d: `M0 ${-r.all}H${end}`, style: "stroke-width: 1.5px; stroke-dasharray: 4 4" }),
     );
-    axis.replaceChildren(h("span", {}, `${r.groups[0].name}`), h("span", {}, now.suspect), h("span", {}, `${r.groups[end - 1].name}`));
+    heading.textContent = `drawn exactly, by ${now.suspect} (dashed: of all)`;
+    axis.replaceChildren(...r.groups.map(({ name }) => h("span", {}, `${name}`)));
     const percent = (v) => `${text(100 * v)} %`;
     ui.say(
       `Row ${i}, column ${j}: ${right[now.at] ? "drawn" : "missed"}. By ${now.suspect} it is in group ${own.name}: ` +

@@ -2,7 +2,8 @@ const TRAITS = ["picture", "rows", "columns", "kernels", "kernel", "i", "j"];
 
 /** What the kernel reads at (i, j), its products, their sum, and the whole map. */
 export function compute({ picture, rows, columns, kernels, kernel, i, j }) {
-  const x = Array.from(bytes(picture), (v) => v / 255);
+  // In hundredths, as they are written: a reader may add them up.
+  const x = Array.from(bytes(picture), (v) => Math.round(v / 2.55) / 100);
   const weights = Object.fromEntries(kernels)[kernel].flat();
   const patch = (a, b) =>
     grid(3, 3, (p, q) => {
@@ -63,8 +64,9 @@ function render({ model, el }) {
     outline(before.marks, 3, now.i + 0, now.j);
     outline(after.marks, 1, now.i, now.j);
     patch.write(r.patch, 2);
-    weights.write(r.weights, r.weights.every(Number.isInteger) ? 0 : 2);
-    const terms = r.products.filter((v, n) => r.weights[n]).map((v) => text(v, 2));
+    const whole = r.weights.every(Number.isInteger);
+    weights.write(r.weights, whole ? 0 : 2);
+    const terms = r.products.filter((v, n) => r.weights[n]).map((v) => text(v, whole ? 2 : 3));
     const written = terms.join(" + ").replaceAll("+ −", "− ");
     ui.say(`Row ${now.i}, column ${now.j}: ${written} = ${text(r.sum, 2)}`);
   });
