@@ -83,3 +83,11 @@ def test_colours_are_right_without_a_style_sheet():
         "var(--book-blue, #0072B2)",
         "var(--book-vermilion, #D55E00)",
     }
+
+
+def test_what_nothing_is_judged_by_is_an_open_square():
+    open_square = 'width="6" height="6" fill="none"'
+    closed = judge(FIVE, gates={"a is large": "a >= 1000"})
+    assert closed.verdict == "not tested"
+    assert open_square in row_figure(closed) and "<circle" not in row_figure(closed)
+    assert open_square not in row_figure(judge(FIVE))

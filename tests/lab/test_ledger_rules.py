@@ -111,3 +111,26 @@ def test_a_row_tells_the_interval_by_which_each_clause_is_judged():
         shown = ledger.to_html([entry])
         assert f"found {found.estimate:.3g} ({told} interval {low:.3g} to" in shown
         assert f"{high:.3g}, 5 seeds)" in shown
+
+
+def test_the_rules_of_other_readings_are_told_with_what_was_found():
+    other = (Clause("a tenth", "difference", "a / 10", {"delta": 3, "reason": "r"}),)
+    asked = Reading({"a is large": "a >= 40"}, other)
+    main = Clause("more", "difference", "a - b", MATTERS)
+    entry = decide(claim(main, also={"another way": asked}), {"trial": result(FIVE)})
+    told = ledger.to_html([entry]).partition("another way:</i></p>")[2]
+    found = entry.also["another way"].clauses["a tenth"]
+    assert "gate: a is large" in told and "a tenth (difference)" in told
+    assert f"found {found.estimate:.3g} (95 % interval" in told
+
+
+def test_an_interval_beyond_what_is_possible_is_said_to_be_there():
+    options = {"delta": 1, "reason": "r", "possible": [0, 2.35]}
+    row = claim(Clause("more", "difference", "a - b", options))
+    shown = ledger.to_html([decide(row, {"trial": result(FIVE)})])
+    assert "5 seeds, whose 95 % interval reaches beyond what is possible" in shown
+
+
+def test_trainings_are_taken_from_their_neighbours_two_and_two():
+    numbers = {"x": np.array([1.0, 4.0, 2.0, 1.5, 9.0])}
+    assert value("apart(x)", numbers).tolist() == [3.0, 0.5]

@@ -47,6 +47,8 @@ MODULES = {
     "normalisation": "normalisation.painters",
     "normalisation-company": "normalisation.company",
     "normalisation-extremes": "normalisation.extremes",
+    "normalisation-fastest": "normalisation.fastest",
+    "normalisation-fastest-tuning": "normalisation.fastest_tuning",
     "normalisation-full-size": "normalisation.full_size",
     "normalisation-mechanism": "normalisation.mechanism",
     "normalisation-rates": "normalisation.rates",

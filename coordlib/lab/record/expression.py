@@ -3,8 +3,8 @@
 Names stand for numbers, one a seed along the last axis. They may be added, taken away,
 multiplied and divided; ``mean``, ``low`` and ``high`` (the ends of the 95 % interval),
 ``least``, ``most`` and ``spread`` (the standard deviation) take the seeds together;
-``log10`` acts on each; and
-``count(x, k)`` says how many of several are at least ``k``. Python's own parser reads
+``log10`` acts on each; ``apart`` takes each seed from its neighbour, two and two, without
+the sign; and ``count(x, k)`` says how many of several are at least ``k``. Python's own parser reads
 it; anything else is refused before a number is seen.
 """
 
@@ -32,6 +32,7 @@ _TAKEN = {
     "high": "the upper end of",
     "spread": "the standard deviation of",
     "log10": "log10 of",
+    "apart": "the difference of two trainings in",
 }
 _COMPARISONS = {
     "<=": operator.le,
@@ -57,6 +58,7 @@ FUNCTIONS = {
     "high": lambda x: interval(x)[1],
     "spread": lambda x: x.std(-1, ddof=1),
     "log10": np.log10,
+    "apart": lambda x: np.abs(x[..., : x.shape[-1] // 2 * 2 : 2] - x[..., 1::2]),
     "count": lambda x, least: int((np.asarray(x) >= least).sum()),
 }
 

@@ -9,7 +9,13 @@ import numpy as np
 
 from coordlib.arguments import check_instance
 from coordlib.lab.record import derived, expression, verdicts
-from coordlib.lab.record.claims import NOT_MEASURED, Claim, Clause, Reading
+from coordlib.lab.record.claims import (
+    DECIDED,
+    NOT_MEASURED,
+    Claim,
+    Clause,
+    Reading,
+)
 from coordlib.lab.record.result import Result, Row
 from coordlib.lab.record.results import Where
 from coordlib.lab.record.verdicts import LEAST_SEEDS, UNDECIDED, Verdict
@@ -85,6 +91,12 @@ class Entry:
     def because(self) -> str:
         """The clause that decides, or the gate that failed."""
         return self.judged.because
+
+    @property
+    def fixed(self) -> str:
+        """When the rule was fixed, in two words: a value of ``DECIDED``."""
+        said = self.claim.decided
+        return next(told for word, told in DECIDED.items() if said.startswith(word))
 
     @property
     def differing(self) -> dict[str, Judged]:

@@ -136,7 +136,12 @@ def _line(
     if clause.kind in COUNTED:
         parts += _seeds_as_marks(found, y)
         return parts
-    if ends:
+    if not entry.judged.decisive:  # a gate is closed: nothing is judged by it
+        parts.append(
+            f'<rect x="{x(found.estimate) - 3:.1f}" y="{y - 3}" width="6" height="6" '
+            f'fill="none" stroke="{BLUE}" stroke-width="1.4"/>'
+        )
+    elif ends:
         parts.append(_bar(*map(x, ends), y))
         if found.inner:
             parts.append(_bar(*map(x, found.inner), y, 5))

@@ -7,11 +7,17 @@ from urllib.parse import quote
 
 from coordlib.arguments import check_instance, check_sequence
 from coordlib.lab.record import expression
-from coordlib.lab.record.claims import DECIDED, NOT_MEASURED, OURS
+from coordlib.lab.record.claims import EVERY_CASE, NOT_MEASURED, OURS, Reading
 from coordlib.lab.record.judging import Entry, Judged
 from coordlib.lab.record.ledger_figure import MARKS, row_figure, slug
 from coordlib.lab.record.verdict import UNITS, Verdict
-from coordlib.lab.record.verdicts import NOT_TESTED, UNDECIDED, VERDICTS, amount
+from coordlib.lab.record.verdicts import (
+    LEAST_SEEDS,
+    NOT_TESTED,
+    UNDECIDED,
+    VERDICTS,
+    amount,
+)
 
 BOOK = "Where Is It?"
 SOURCES = {
@@ -211,18 +217,32 @@ def _mark(judged: Judged) -> str:
 
 def _setting(entry: Entry) -> str:
     """How many seeds, and in two words when the rule was fixed: the rest is folded."""
-    seeds = f"{entry.seeds} seed{'s' * (entry.seeds != 1)}"
-    when = next(word for word in DECIDED if entry.claim.decided.startswith(word))
-    return f"{seeds}; rule {DECIDED[when]}"
+    seeds = entry.claim.design
+    if seeds != EVERY_CASE:
+        seeds = f"{entry.seeds} seed{'s' * (entry.seeds != 1)}"
+    return f"{seeds}; rule {entry.fixed}"
 
 
 def _rule(entry: Entry) -> str:
-    """When it was fixed, and its gates and clauses, in words."""
+    """When it was fixed, and the gates and clauses of every reading, in words."""
     reading = entry.claim.reading
     if reading is None:
         return ""
-    lines = [f"rule: {entry.claim.decided.removeprefix('rule ')}"]
-    lines += [
+    fixed = f"rule: {entry.claim.decided.removeprefix('rule ')}"
+    told = _listed([fixed, *_asked(reading, entry.judged)])
+    for name, other in entry.claim.also.items():
+        lines = _asked(other, entry.also[name]) if name in entry.also else []
+        told += f"<p><i>{escape(name)}:</i></p>{_listed(lines)}" if lines else ""
+    return told
+
+
+def _listed(lines: list[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
+
+
+def _asked(reading: Reading, judged: Judged) -> list[str]:
+    """Of one reading each gate and clause, with what was found."""
+    lines = [
         f"gate: {name} ({rule if rule == NOT_MEASURED else expression.in_words(rule)})"
         for name, rule in reading.gates.items()
     ]
@@ -237,22 +257,25 @@ def _rule(entry: Entry) -> str:
         if "limit" in options:
             line += f", bound {options['limit']:g}"
         # Where nothing is measured no clause is judged.
-        found = entry.judged.clauses.get(clause.name)
-        if found and found.interval:
+        found = judged.clauses.get(clause.name)
+        if found and found.delta and found.points:
             line += f"; found {_found(found, unit)}"
         if found and found.detectable is not None:
             line += f"; could have shown {amount(found.detectable, unit, '.2g')}"
         lines.append(line)
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<ul>{items}</ul>"
+    return lines
 
 
 def _found(found: Verdict, unit: str) -> str:
     """A mean and the interval by which it is judged, in words."""
-    share, (low, high) = (90, found.inner) if found.inner else (95, found.interval)
     mean = amount(found.estimate, unit, ".3g")
-    ends = f"{UNITS[unit] * low:.3g} to {UNITS[unit] * high:.3g}"
-    return f"{mean} ({share} % interval {ends}, {len(found.points)} seeds)"
+    seeds = f"{len(found.points)} seed{'s' * (len(found.points) != 1)}"
+    share, ends = (90, found.inner) if found.inner else (95, found.interval)
+    if not ends:
+        beyond = f", whose {share} % interval reaches beyond what is possible"
+        return f"{mean} ({seeds}{beyond if len(found.points) >= LEAST_SEEDS else ''})"
+    low, high = (f"{UNITS[unit] * end:.3g}" for end in ends)
+    return f"{mean} ({share} % interval {low} to {high}, {seeds})"
 
 
 def _open_row(entry: Entry) -> str:
