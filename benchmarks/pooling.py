@@ -174,7 +174,9 @@ def compare(
             rounds=rounds,
         )
         axes = case | {"work": work}
-        yield from rows({"milliseconds": 1000 * median(times[fastest])}, **axes, of=fastest)
+        yield from rows(
+            {"milliseconds": 1000 * median(times[fastest])}, **axes, of=fastest
+        )
         yield from ratio(times, "ours", fastest).rows(**axes, of="ours/fastest")
         if "checked" in times:
             yield from ratio(times, "ours", "checked").rows(**axes, of="ours/checked")

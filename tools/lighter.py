@@ -43,13 +43,13 @@ NEVER = ("fontawesome.js", "tex-mml-chtml.js")
 # figure has changed, and lays a page out anew for each answer. book.js does it once.
 THEME = "scripts/pydata-sphinx-theme.js"
 ASKS = "e.tabIndex=e.scrollWidth>e.clientWidth||e.scrollHeight>e.clientHeight?0:-1"
-# On a reader's first visit the theme shows a page without its colours, and styles all of it
-# anew once its script has asked the system. Here it asks before anything is shown.
+# On a first visit the theme shows a page without its colours, and styles all of it anew
+# once its script has asked the system. Here it asks before anything is shown.
 ASKED_LATE = 'localStorage.getItem("theme") || "auto"'
 ASKED = """{ light: "light", dark: "dark" }[localStorage.getItem("mode")]
       ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")"""
-# Names, punctuation and blanks have the colour of code itself. (Elsewhere ``pre`` keeps a
-# word of code in one line.)
+# Names, punctuation and blanks have the colour of code itself. (Elsewhere ``pre`` keeps
+# a word of code in one line.)
 PLAIN = (
     ".highlight pre :is(span.n, span.p, span.w, span:empty),"
     "dt.sig :is(span.n, span.p, span.w, span.pre), nav .pre"

@@ -141,18 +141,20 @@ def test_who_moved_while_figures_were_drawn_is_left_alone(browser):
     tab.close()
 
 
-# What the reader sees of the figures of a page that are drawn in it, by their addresses:
-# the words without what only works there, and how many lines there are.
+# What the reader sees of the figures that are drawn in a page, by their addresses: the
+# words without what only works there, and how many lines there are.
 SEEN = """() => Object.fromEntries(
     [...document.querySelectorAll(".cell_output figure[id]")]
         .filter((figure) => !figure.querySelector(":scope > img, :scope > a > img"))
         .map((figure) => {
-            const works = "figcaption, style, .cf-hint, .cf-controls, .cf-line, button, label";
+            const works =
+                "figcaption, style, .cf-hint, .cf-controls, .cf-line, button, label";
             const parts = [...figure.querySelectorAll("*")];
-            const own = (part) => part.closest(works) || !part.checkVisibility()
-                ? [] : [...part.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
-            const words = parts.flatMap(own).map((text) => text.data).join(" ");
-            const lined = (part) => part.ownerSVGElement && getComputedStyle(part).stroke !== "none";
+            const shows = (part) => !part.closest(works) && part.checkVisibility();
+            const own = (part) => [...part.childNodes].filter((e) => e.nodeName === "#text");
+            const words = parts.filter(shows).flatMap(own).map((e) => e.data).join(" ");
+            const lined = (part) =>
+                part.ownerSVGElement && getComputedStyle(part).stroke !== "none";
             return ["#" + figure.id, [words, parts.filter(lined).length]];
         }),
 )"""

@@ -68,8 +68,8 @@ SCROLLED = """() => {
         .map((e) => e.textContent.trim().slice(0, 60));
 }"""
 
-# What a line begins with though it belongs to the word before it, and names of signatures
-# that are broken.
+# What a line begins with though it belongs to the word before it, and names of
+# signatures that are broken.
 TORN = r"""() => {
     const torn = [];
     const lines = (text, start, end) => {
@@ -82,7 +82,7 @@ TORN = r"""() => {
     const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
         const text = texts.currentNode;
-        const before = text.data.slice(0, 20) + " after " + text.previousSibling?.textContent;
+        const before = `${text.data} after ${text.previousSibling?.textContent}`;
         if (text.parentElement.closest("dt.sig"))
             for (const { index, 0: name } of text.data.matchAll(/\w+/g))
                 if (lines(text, index, index + name.length).length > 1) torn.push(name);
@@ -93,7 +93,7 @@ TORN = r"""() => {
         } else if (formula?.matches?.("span.math") && /^[.,;:!?)]/.test(text.data))
             torn.push(before);
         const code = text.parentElement.closest("pre, code, script, style");
-        if (!code && /\d\s+%/.test(text.data.replaceAll("\u00a0", ""))) torn.push(text.data);
+        if (!code && /\d[^\S\u00a0]+%/.test(text.data)) torn.push(text.data);
     }
     return torn;
 }"""

@@ -6,6 +6,8 @@ import torch
 from coordlib.lab import experiments
 from coordlib.lab.data.squares import squares, uniform_split
 from coordlib.lab.experiments.normalisation import (
+    fastest,
+    fastest_tuning,
     painters,
     released,
     rendering,
@@ -56,6 +58,21 @@ def test_the_rates_are_those_that_did_best_on_the_validation_dots():
             chosen = painters.PRESETS["cpu"]["arms"][name]["training"]["lr"]
             [of_the_chosen] = [r["test_accuracy"] for r in runs if r["lr"] == chosen]
             assert of_the_chosen == best
+
+
+def test_the_fastest_recipes_are_those_that_were_found_to_be():
+    tuned = results.best("normalisation-fastest-tuning")
+    arms = fastest_tuning.PRESETS["cpu"]["arms"]
+    assert len(tuned.runs) == sum(len(grid(arm["training"])) for arm in arms.values())
+    for painter, recipe in fastest.FASTEST.items():
+        there = [
+            run["training"] | run
+            for run in tuned.runs
+            if run["arm"].startswith(f"{painter}_")
+            and run["test_accuracy"] >= fastest_tuning.REACHED
+        ]
+        best = min(there, key=lambda run: run["seconds"])
+        assert {name: best[name] for name in recipe} == recipe
 
 
 def test_the_recipes_for_squares_did_best_on_the_validation_squares():

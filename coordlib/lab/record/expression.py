@@ -3,9 +3,9 @@
 Names stand for numbers, one a seed along the last axis. They may be added, taken away,
 multiplied and divided; ``mean``, ``low`` and ``high`` (the ends of the 95 % interval),
 ``least``, ``most`` and ``spread`` (the standard deviation) take the seeds together;
-``log10`` acts on each; ``apart`` takes each seed from its neighbour, two and two, without
-the sign; and ``count(x, k)`` says how many of several are at least ``k``. Python's own parser reads
-it; anything else is refused before a number is seen.
+``log10`` acts on each; ``apart`` takes each seed from its neighbour, two and two,
+without the sign; and ``count(x, k)`` says how many of several are at least ``k``.
+Python's own parser reads it; anything else is refused before a number is seen.
 """
 
 import ast

@@ -1,11 +1,12 @@
-"""How long each painter needs without batch normalisation, by its fastest recipe (L11).
+"""How long each painter needs without batch normalisation, by its best recipe (L11).
 
-The recipes are those of :mod:`.fastest_tuning`, found for both painters by one rule. The
-seconds are those of a whole training, which ends with the rate: what could be had sooner,
-from a training that goes on, is not counted.
+The recipes are those of :mod:`.fastest_tuning`, found for both painters by one rule.
+The seconds are those of a whole training, which ends with the rate: what could be had
+sooner, from a training that goes on, is not counted.
 
-What is judged, written before the first seed: the logarithm of the ratio of the seconds,
-seed by seed, if both painters draw 99 % of the dots held out, on average over ten seeds.
+What is judged, written before the first seed: the logarithm of the ratio of the
+seconds, seed by seed, if both painters draw 99 % of the dots held out, on average over
+ten seeds.
 """
 
 from coordlib.lab.experiments.normalisation.painters import arm, sweep

@@ -16,7 +16,7 @@ RATES = [0.005, 0.01, 0.02, 0.05]
 EPOCHS = {
     "deconv": {2: [2.5, 5, 10], 8: [2.5, 5, 10, 20], 32: [2.5, 5, 10, 20, 40]},
     # A step of CoordConv costs nearly the same for every dot, whatever its batch.
-    "coordconv": dict.fromkeys(BATCHES, [0.06, 0.12, 0.25, 0.5]),
+    "coordconv": {batch: [0.06, 0.12, 0.25, 0.5] for batch in BATCHES},
 }
 REACHED = 0.99
 
