@@ -151,8 +151,10 @@ SEEN = """() => Object.fromEntries(
                 "figcaption, style, .cf-hint, .cf-controls, .cf-line, button, label";
             const parts = [...figure.querySelectorAll("*")];
             const shows = (part) => !part.closest(works) && part.checkVisibility();
-            const own = (part) => [...part.childNodes].filter((e) => e.nodeName === "#text");
-            const words = parts.filter(shows).flatMap(own).map((e) => e.data).join(" ");
+            const texts = ({ childNodes }) =>
+                [...childNodes].filter(({ nodeName }) => nodeName === "#text");
+            const all = parts.filter(shows).flatMap(texts);
+            const words = all.map(({ data }) => data).join(" ");
             const lined = (part) =>
                 part.ownerSVGElement && getComputedStyle(part).stroke !== "none";
             return ["#" + figure.id, [words, parts.filter(lined).length]];
