@@ -6,23 +6,31 @@ sooner, from a training that goes on, is not counted.
 
 What is judged, written before the first seed: the logarithm of the ratio of the
 seconds, seed by seed, if both painters draw 99 % of the dots held out, on average over
-ten seeds.
+ten seeds. The recipe that was found first for CoordConv did not: one of its ten seeds
+drew 83 %. It stays here, dismissed, and the next one in seconds took its place.
 """
 
 from coordlib.lab.experiments.normalisation.painters import arm, sweep
 
 FASTEST = {
     "deconv": {"epochs": 20, "batch_size": 8, "lr": 0.005},
-    "coordconv": {"epochs": 0.25, "batch_size": 2, "lr": 0.02},
+    "coordconv": {"epochs": 0.25, "batch_size": 2, "lr": 0.05},
 }
-"""What :mod:`.fastest_tuning` chose; a test holds the two equal."""
+DISMISSED = {"coordconv": {"epochs": 0.25, "batch_size": 2, "lr": 0.02}}
+"""What :mod:`.fastest_tuning` found, in its order; a test holds them to it."""
 
 PRESETS = {
     "cpu": {
         "size": 64,
         "arms": {
-            f"{painter}_none": arm(painter, "none", measures=1, **recipe)
-            for painter, recipe in FASTEST.items()
+            f"{painter}_{name}": arm(
+                painter, "none", axes={"recipe": recipe}, measures=1, **options
+            )
+            for name, recipe, recipes in (
+                ("none", "fastest", FASTEST),
+                ("dismissed", "dismissed", DISMISSED),
+            )
+            for painter, options in recipes.items()
         },
     },
 }
