@@ -95,7 +95,9 @@ def test_the_commuting_square_is_the_probes(compute, padding, stride, by):
 def test_the_sliding_kernel_is_torchs_convolution(compute, kernel):
     figure = interactive.SlidingKernel(PICTURE, kernel=kernel, i=7, j=3)
     weight = torch.tensor(dict(figure.kernels)[kernel], dtype=torch.float64)
-    wanted = F.conv2d(as_image(PICTURE), weight[None, None], padding=1)[0, 0]
+    # It shows hundredths, and adds up what it shows.
+    shown = np.round(np.round(255 * PICTURE) / 255, 2)
+    wanted = F.conv2d(as_image(shown), weight[None, None], padding=1)[0, 0]
     got = compute(figure)
     near(got["map"], wanted)
     near([got["sum"], sum(got["products"])], [wanted[7, 3], wanted[7, 3]])
@@ -739,7 +741,7 @@ def test_a_dot_is_clicked_and_its_group_told(tab):
     assert line.text_content().startswith(f"Row {i}, column {j}: ")
     edge = PLACES.min(1) == min(i, j)
     share = OUTCOME[: len(PLACES)][edge].mean()
-    assert f"{100 * share:.0f} % of {edge.sum()} drawn" in line.text_content()
+    assert f"{100 * share:.0f}\xa0% of {edge.sum()} drawn" in line.text_content()
     press(tab, "ArrowLeft")
     i, j = PLACES[-2].tolist()
     assert line.text_content().startswith(f"Row {i}, column {j}: ")
