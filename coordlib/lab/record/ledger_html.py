@@ -150,7 +150,7 @@ def open_rows(entries: list[Entry]) -> str:
 
 
 def citation(entry: Entry) -> str:
-    """A line to quote, with the verdicts on other readings and the last date."""
+    """A line to quote: the claim, its verdicts, when the rule was fixed, the date."""
     check_instance("entry", entry, Entry, "an Entry")
     claim = entry.claim
     source = SOURCES.get(claim.source, claim.source)
@@ -159,9 +159,12 @@ def citation(entry: Entry) -> str:
         f"{name}: {_in_words(_beside(judged, entry))}"
         for name, judged in entry.also.items()
     ]
+    told += [f"rule {entry.fixed}"]
     told += [f"scale: {claim.scale}"] if claim.scale else []
+    if claim.where.startswith("not located"):
+        source += ", where we have not located it"
     date = f", measured until {entry.date}" if entry.date else ""
-    return f"{claim.id} ({source}): {'; '.join(told)}. {BOOK}{date}."
+    return f"{claim.id}, {claim.title} ({source}): {'; '.join(told)}. {BOOK}{date}."
 
 
 def _beside(judged: Judged, entry: Entry) -> Judged:
