@@ -38,6 +38,7 @@ def measure(rounds: int, **grid: list) -> Iterator[Row]:
         As in :func:`benchmarks.coordconv.measure`.
     """
     for case, candidates, x in cases(**grid):
+        candidates["ready"](x)  # makes its bias, as large as the output
         for work, make in (("forward", forward), ("training", training)):
             torch.compiler.reset()
             steps = {
