@@ -20,9 +20,9 @@ each row, which any decoder has to make. A training step of 1.10 times that of t
 layer was asked for, and neither form reaches it. And on a small picture a pool was to
 be as fast as one that checks nothing; now as one that checks as much.
 
-On 29 November 2026 one more went: a compiled layer was to take 1.05 times what the plain
-one takes. One that only adds a bias of its own at each place takes more, once trained,
-so ours is timed beside that one.
+On 29 November 2026 one more went: a compiled layer was to take 1.05 times what the
+plain one takes. In training even one that only adds a bias of its own at each place
+takes more, so ours is timed beside that one.
 """
 
 from collections.abc import Callable, Iterator
