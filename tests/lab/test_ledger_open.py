@@ -22,3 +22,10 @@ def test_cells_say_their_column_where_there_is_no_head():
     labels = set(re.findall(r'<td data-label="([^"]+)"', shown))
     assert labels == {"seeds", "next", "for δ", "command"}
     assert labels < set(re.findall(r'<th scope="col">([^<]*)</th>', shown))
+
+
+def test_a_command_that_cannot_decide_a_row_says_so():
+    entries = {entry.claim.id: entry for entry in ledger.ledger()}
+    for name, decides in (("L19", False), ("P04", False), ("L15", True)):
+        shown = ledger_html.open_rows([entries[name]])
+        assert ("does not decide it" in shown) == (not decides), name

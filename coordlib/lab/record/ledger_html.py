@@ -7,7 +7,13 @@ from urllib.parse import quote
 
 from coordlib.arguments import check_instance, check_sequence
 from coordlib.lab.record import expression
-from coordlib.lab.record.claims import EVERY_CASE, NOT_MEASURED, OURS, Reading
+from coordlib.lab.record.claims import (
+    EVERY_CASE,
+    NOT_MEASURED,
+    OURS,
+    Claim,
+    Reading,
+)
 from coordlib.lab.record.judging import Entry, Judged
 from coordlib.lab.record.ledger_figure import MARKS, row_figure, slug
 from coordlib.lab.record.verdict import UNITS, Verdict
@@ -292,6 +298,8 @@ def _open_row(entry: Entry) -> str:
         why = entry.because
         if entry.verdict == UNDECIDED:
             why = f"more seeds do not decide: {why}"
+        if entry.preferred and not _decides(entry.preferred):
+            why += "; the command measures it better, and does not decide it"
         width = 2 if command else 3
         rest = f'<td data-label="command">{command}</td>' if command else ""
         return f'{first}<td colspan="{width}">{escape(why)}</td>{rest}</tr>'
@@ -306,6 +314,13 @@ def _open_row(entry: Entry) -> str:
         for label, cell in zip(_OPEN[1:], (*cells, command), strict=True)
     )
     return f"{first}{shown}</tr>"
+
+
+def _decides(claim: Claim) -> bool:
+    """Whether evidence can decide: what is asked of many games needs them all."""
+    reading = claim.reading
+    many = any(clause.kind == "games" for clause in reading.clauses)
+    return not many and NOT_MEASURED not in reading.gates.values()
 
 
 def _command(line: str) -> str:
