@@ -165,7 +165,7 @@ def citation(entry: Entry) -> str:
         f"{name}: {_in_words(_beside(judged, entry))}"
         for name, judged in entry.also.items()
     ]
-    told += [f"rule {entry.fixed}"]
+    told += [f"rule {entry.fixed}"] if entry.fixed else []
     told += [f"scale: {claim.scale}"] if claim.scale else []
     if claim.where.startswith("not located"):
         source += ", where we have not located it"
