@@ -91,11 +91,10 @@ def given_up(read: Read) -> Iterator[GivenUp]:
     beside = "the better of both forms, case by case, beside the textbook's"
     for bound in _gains(layer, least=1):
         yield GivenUp(bound, beside)
-    pairs = (_values(read("compiled"), of=f"{f}/plain") for f in ("ours", "ready"))
-    least = max(map(min, zip(*pairs, strict=True)))
+    least = max(_best_of(read("compiled"), "ours", "ready"))
     ready = "case by case the better of ours and of one that adds a ready bias"
     yield GivenUp(Bound("compiled, worst", least, "<=", 1.05), ready)
-    memory = _best_memory(layer)
+    memory = _best_of(layer, "ours", "concatenated", work="memory")
     yield GivenUp(Bound("memory of training, worst", max(memory), "<=", 1.02), both)
     checks = "the plain definition, after the checks of the input that ours makes"
     for kind in ("blur", "max"):
@@ -164,12 +163,10 @@ def _best_form(layer: Result, work: str) -> list[float]:
     return [a * min(1, b) for a, b in zip(ours, joined, strict=True)]
 
 
-def _best_memory(layer: Result) -> list[float]:
-    forms = (
-        _values(layer, work="memory", of=f"{form}/plain")
-        for form in ("ours", "concatenated")
-    )
-    return [min(pair) for pair in zip(*forms, strict=True)]
+def _best_of(result: Result, *forms: str, **axes: object) -> list[float]:
+    """Case by case the least that any of some forms takes, plain being 1."""
+    taken = (_values(result, of=f"{form}/plain", **axes) for form in forms)
+    return [min(case) for case in zip(*taken, strict=True)]
 
 
 def _of_concatenation(layer: Result, work: str, **axes: object) -> list[float]:

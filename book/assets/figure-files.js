@@ -8,9 +8,13 @@ const INK = ["stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-linej
 // What only works on the page.
 const NOT_DRAWN = "figcaption, style, .cf-hint, .cf-controls, .cf-line, button, label";
 
+function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+}
+
 function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  set(element, attributes);
   element.append(...children);
   return element;
 }
@@ -60,18 +64,16 @@ function inked(drawing, box, scale) {
     element.removeAttribute("style"); // it names variables of the page
     for (const name of INK) element.setAttribute(name, style.getPropertyValue(name));
     for (const name of ["fill", "stroke"]) {
-      const { [`${name}-opacity`]: alpha, ...rest } = coloured(name, style[name]);
-      const opacity = (alpha ?? 1) * style.getPropertyValue(`${name}-opacity`);
-      for (const [key, value] of Object.entries({ ...rest, [`${name}-opacity`]: opacity })) element.setAttribute(key, value);
+      const [look, opacity] = [coloured(name, style[name]), `${name}-opacity`];
+      set(element, { ...look, [opacity]: (look[opacity] ?? 1) * style.getPropertyValue(opacity) });
     }
     if (style.vectorEffect === "none") return;
     element.setAttribute("vector-effect", style.vectorEffect);
     for (const name of ["stroke-width", "stroke-dasharray"])
       element.setAttribute(name, element.getAttribute(name).replace(/[\d.]+/g, (n) => n * scale));
   });
-  for (const [name, value] of Object.entries(where(box))) copy.setAttribute(name, value);
   const cut = [drawing, drawing.parentElement].some((each) => getComputedStyle(each).overflow !== "visible");
-  copy.setAttribute("overflow", cut ? "hidden" : "visible");
+  set(copy, { ...where(box), overflow: cut ? "hidden" : "visible" });
   copy.removeAttribute("style");
   return copy;
 }

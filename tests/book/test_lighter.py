@@ -102,29 +102,28 @@ def test_searching_keeps_the_scripts_that_it_uses(site):
     assert "searchindex" in light
 
 
-def test_code_is_marked_where_its_colour_differs(site):
-    code = (
+MARKED = {
+    "code": (
         '<div class="highlight"><pre><span></span><span class="k">if</span>'
         '<span class="w"> </span><span class="n">x</span><span class="p">:</span></pre>'
-        '<p><span class="n">a name in text</span></p></div>'
-    )
-    assert lighter("a.html", parsed(code), "_static/site.css", site) == (
+        '<p><span class="n">a name in text</span></p></div>',
         '<div class="highlight"><pre><span class="k">if</span> x:</pre>'
-        '<p><span class="n">a name in text</span></p></div>'
-    )
-
-
-def test_signatures_and_types_have_few_marks(site):
-    types = (
+        '<p><span class="n">a name in text</span></p></div>',
+    ),
+    "signatures and types": (
         '<dl class="field-list"><dd><em>int</em><em> or </em><em>None</em>, <em>a</em>'
         '</dd></dl><dl><dt class="sig"><span class="pre">f</span><span class="o">='
-        '<span class="pre">1</span></span></dt></dl><code><span class="pre">a-b</span>'
-    )
-    assert lighter("a.html", parsed(types), "_static/site.css", site) == (
+        '<span class="pre">1</span></span></dt></dl><code><span class="pre">a-b</span>',
         '<dl class="field-list"><dd><em>int or None</em>, <em>a</em></dd></dl>'
         '<dl><dt class="sig">f<span class="o">=1</span></dt></dl>'
-        '<code><span class="pre">a-b</span></code>'
-    )
+        '<code><span class="pre">a-b</span></code>',
+    ),
+}
+
+
+@pytest.mark.parametrize(("written", "light"), MARKED.values(), ids=MARKED)
+def test_what_looks_like_its_neighbours_has_no_mark(site, written, light):
+    assert lighter("a.html", parsed(written), "_static/site.css", site) == light
 
 
 def test_what_is_not_changed_stays_as_it_was_written(site):
