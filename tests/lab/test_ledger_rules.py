@@ -134,3 +134,9 @@ def test_an_interval_beyond_what_is_possible_is_said_to_be_there():
 def test_trainings_are_taken_from_their_neighbours_two_and_two():
     numbers = {"x": np.array([1.0, 4.0, 2.0, 1.5, 9.0])}
     assert value("apart(x)", numbers).tolist() == [3.0, 0.5]
+
+
+def test_a_bound_tells_what_was_found_too():
+    entries = {entry.claim.id: entry for entry in ledger.ledger()}
+    for name in ("L01", "L02", "L03"):
+        assert re.search(r"\(bound\)[^<]*; found", ledger.to_html([entries[name]]))

@@ -267,7 +267,7 @@ def _asked(reading: Reading, judged: Judged) -> list[str]:
             line += f", bound {options['limit']:g}"
         # Where nothing is measured no clause is judged.
         found = judged.clauses.get(clause.name)
-        if found and found.delta and found.points:
+        if found and (found.interval or (found.delta and found.points)):
             line += f"; found {_found(found, unit)}"
         if found and found.detectable is not None:
             line += f"; could have shown {amount(found.detectable, unit, '.2g')}"
