@@ -88,6 +88,11 @@ def test_a_claim_with_evidence_is_read(tmp_path):
         ("  evidence:", "  preferred:", "preferred needs an evidence"),
         ("delta: 1", "delta: 1\n        possible: 3", "possible must be a list"),
         ("- difference:", "- guess:", "clauses must be of one kind"),
+        (
+            "measured: m",
+            "measured: m\n    also: {o: {decided: now, clauses: [{some: {a: a > 1}}]}}",
+            "decided must begin with 'before'",
+        ),
         (EVIDENCE, "- {id: A}", "fields must have"),
         (EVIDENCE, "- A", "must hold a list of claims"),
         (EVIDENCE, "", "must hold a list of claims"),

@@ -19,6 +19,7 @@ from coordlib.arguments import (
 )
 from coordlib.lab.data import storage
 from coordlib.lab.record import expression
+from coordlib.lab.record.strict_yaml import read_strictly
 from coordlib.lab.record.verdicts import LEAST_SEEDS, UNITS
 
 OURS = "ours"
@@ -59,7 +60,8 @@ _OPTIONS = {
     "exact": (set(), {"how"}),
     "opinion": (set(), set()),
 }
-_COMPARED = ("always", "some", "exact")
+COMPARED = ("always", "some", "exact")
+"""The kinds of clauses that compare with a number."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,14 @@ class Clause:
 
 @dataclass(frozen=True)
 class Reading:
-    """Clauses that are judged together, once all gates hold: by name a comparison."""
+    """Clauses that are judged together, once all gates hold: by name a comparison.
+
+    ``decided`` says when its rule was fixed, where that is not when the claim's was.
+    """
 
     gates: dict[str, str]
     clauses: tuple[Clause, ...]
+    decided: str = ""
 
 
 @dataclass(frozen=True)
@@ -206,7 +212,7 @@ def read_claims(file: Path | None = None) -> list[Claim]:
         check_instance("file", file, Path, "a path or None")
     file = file or claims_file()
     try:
-        entries = _yaml(file.read_text("utf-8"))
+        entries = read_strictly(file.read_text("utf-8"))
     except ValueError as error:
         raise ValueError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
@@ -222,36 +228,6 @@ def read_claims(file: Path | None = None) -> list[Claim]:
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
         raise ValueError(f"{file}: claims listed twice: {', '.join(twice)}")
     return claims
-
-
-def _yaml(text: str) -> object:
-    """What YAML holds; a name that comes twice in one place is an error in it.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be read.
-    """
-    import yaml
-
-    # The one in C is ten times as fast, and not everywhere.
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        def flatten_mapping(self, node: yaml.MappingNode) -> None:
-            # Once, for this puts what is merged among the names of the node itself.
-            seen = self.__dict__.setdefault("seen", set())
-            names = (
-                [] if id(node) in seen else [str(key.value) for key, _ in node.value]
-            )
-            seen.add(id(node))
-            if twice := sorted({name for name in names if names.count(name) > 1}):
-                line = node.start_mark.line + 1
-                raise ValueError(f"{', '.join(twice)} twice from line {line} on")
-            super().flatten_mapping(node)
-
-    try:
-        return yaml.load(text, Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
 
 
 def _claim(entry: dict) -> Claim:
@@ -293,15 +269,11 @@ def _evidence(evidence: object) -> dict[str, Any]:
         raise ValueError(f"experiment must be a name, got {found['experiment']!r}")
     if found.get("preset", "cpu") not in COUNTING:
         raise ValueError(f"preset must be one of {COUNTING}, got {found['preset']!r}")
-    if not found["decided"].startswith(tuple(DECIDED)):
-        raise ValueError(
-            "decided must begin with 'before', 'post hoc' or 'rule changed', got "
-            f"{found['decided']!r}"
-        )
+    _check_decided(found["decided"])
     found["quantities"] = quantities = _quantities(evidence.get("quantities", {}))
     found["reading"] = _reading(evidence, quantities)
     found["also"] = {
-        name: _reading(reading, quantities, {"gates", "clauses"})
+        name: _reading(reading, quantities, {"gates", "clauses", "decided"})
         for name, reading in _mapping("also", evidence.get("also", {})).items()
     }
     for _, quantity, _, _ in Formatter().parse(found["measured"]):
@@ -333,7 +305,11 @@ def _reading(
     names = [clause.name for clause in clauses]
     if len(set(names)) < len(names):
         raise ValueError(f"clauses must have names of their own, got {names}")
-    return Reading(gates, tuple(clauses))
+    if not accepted:  # When the claim's own was fixed stands with its evidence.
+        return Reading(gates, tuple(clauses))
+    if decided := found.get("decided", ""):
+        _check_decided(_text("decided", decided))
+    return Reading(gates, tuple(clauses), decided)
 
 
 def _group(group: object, quantities: dict) -> list[Clause]:
@@ -364,13 +340,26 @@ def _group(group: object, quantities: dict) -> list[Clause]:
         _check_expression(key, options[key], quantities)
     clauses = _mapping(kind, group[kind])
     for name, of in clauses.items():
-        if kind in _COMPARED:
+        if kind in COMPARED:
             _check_comparison(f"{kind} {name!r}", of, quantities)
         elif kind == "opinion":
             _text(f"opinion {name!r}", of)
         else:
             _check_expression(f"{kind} {name!r}", of, quantities)
     return [Clause(name, kind, of, options) for name, of in clauses.items()]
+
+
+def _check_decided(text: str) -> None:
+    if not text.startswith(tuple(DECIDED)):
+        raise ValueError(
+            "decided must begin with 'before', 'post hoc' or 'rule changed', got "
+            f"{text!r}"
+        )
+
+
+def when_fixed(decided: str) -> str:
+    """When a rule was fixed: a value of :data:`DECIDED`, or empty if nobody says."""
+    return next((DECIDED[w] for w in DECIDED if decided.startswith(w)), "")
 
 
 def _check_possible(ends: object) -> None:

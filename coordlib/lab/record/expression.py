@@ -117,10 +117,16 @@ def in_words(text: str) -> str:
     """An expression or a comparison as a sentence can hold it.
 
     >>> in_words("low(a_b - c) > 0")
-    'the lower end of (a b minus c) is more than 0'
+    'the lower end of (“a b” minus “c”) is more than 0'
+    >>> in_words("count(a, 3) >= 4")
+    'at least 4 of “a” are at least 3'
     """
     if isinstance(text, str) and _COMPARISON.fullmatch(text):
         left, sign, number = split_comparison(text)
+        match _tree(left):
+            case ast.Call(func=ast.Name(id="count"), args=(of, least)):
+                some = f"{SIGNS[sign]} {number:g} of {_as_one(of)}"
+                return f"{some} are at least {_in_words(least)}"
         return f"{in_words(left)} is {SIGNS[sign]} {number:g}"
     return _in_words(_tree(text))
 
@@ -130,7 +136,7 @@ def _in_words(node: ast.expr) -> str:
         case ast.Constant(value=number):
             return f"{number:g}"
         case ast.Name(id=name):
-            return name.replace("_", " ")
+            return f"“{name.replace('_', ' ')}”"
         case ast.UnaryOp(operand=operand):
             return f"minus {_in_words(operand)}"
         case ast.BinOp(left=left, op=op, right=right):

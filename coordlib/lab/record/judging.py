@@ -10,18 +10,18 @@ import numpy as np
 from coordlib.arguments import check_instance
 from coordlib.lab.record import derived, expression, verdicts
 from coordlib.lab.record.claims import (
-    DECIDED,
     NOT_MEASURED,
     Claim,
     Clause,
     Reading,
+    when_fixed,
 )
 from coordlib.lab.record.result import Result, Row
 from coordlib.lab.record.results import Where
 from coordlib.lab.record.verdicts import LEAST_SEEDS, UNDECIDED, Verdict
 
 Numbers = dict[str, np.ndarray]
-_SELECTING = ("experiment", "apart", "by", "sparse")
+SELECTING = ("experiment", "apart", "by", "sparse")
 """What a quantity says beside its metric and axes."""
 
 
@@ -95,8 +95,7 @@ class Entry:
     @property
     def fixed(self) -> str:
         """When the rule was fixed: a value of ``DECIDED``, or empty if nobody says."""
-        told = (DECIDED[w] for w in DECIDED if self.claim.decided.startswith(w))
-        return next(told, "")
+        return when_fixed(self.claim.decided)
 
     @property
     def differing(self) -> dict[str, Judged]:
@@ -234,7 +233,7 @@ def asked_of(claim: Claim, experiment: str) -> list[Row]:
 
 
 def _axes(selected: dict) -> Row:
-    return {name: v for name, v in selected.items() if name not in _SELECTING}
+    return {name: v for name, v in selected.items() if name not in SELECTING}
 
 
 def _is_measured(claim: Claim, measured: Mapping[str, Result]) -> bool:

@@ -8,13 +8,15 @@ from urllib.parse import quote
 from coordlib.arguments import check_instance, check_sequence
 from coordlib.lab.record import expression
 from coordlib.lab.record.claims import (
+    COMPARED,
     EVERY_CASE,
     NOT_MEASURED,
     OURS,
     Claim,
     Reading,
+    when_fixed,
 )
-from coordlib.lab.record.judging import Entry, Judged
+from coordlib.lab.record.judging import SELECTING, Entry, Judged
 from coordlib.lab.record.ledger_figure import MARKS, row_figure, slug
 from coordlib.lab.record.verdict import UNITS, Verdict
 from coordlib.lab.record.verdicts import (
@@ -161,10 +163,10 @@ def citation(entry: Entry) -> str:
     claim = entry.claim
     source = SOURCES.get(claim.source, claim.source)
     told = [_in_words(entry.judged)]
-    told += [
-        f"{name}: {_in_words(_beside(judged, entry))}"
-        for name, judged in entry.also.items()
-    ]
+    for name, judged in entry.also.items():
+        fixed = when_fixed(claim.also[name].decided) if name in claim.also else ""
+        later = f" (its rule {fixed})" if fixed else ""
+        told.append(f"{name}: {_in_words(_beside(judged, entry))}{later}")
     told += [f"rule {entry.fixed}"] if entry.fixed else []
     told += [f"scale: {claim.scale}"] if claim.scale else []
     if claim.where.startswith("not located"):
@@ -241,8 +243,44 @@ def _rule(entry: Entry) -> str:
     told = _listed([fixed, *_asked(reading, entry.judged)])
     for name, other in entry.claim.also.items():
         lines = _asked(other, entry.also[name]) if name in entry.also else []
+        if lines and other.decided:
+            lines = [f"rule: {other.decided.removeprefix('rule ')}", *lines]
         told += f"<p><i>{escape(name)}:</i></p>{_listed(lines)}" if lines else ""
-    return told
+    return told + _numbers(entry.claim)
+
+
+def _numbers(claim: Claim) -> str:
+    """What the names in a row's rules stand for, in the words of the results."""
+    used = set()
+    for reading in (claim.reading, *claim.also.values()):
+        compared = [rule for rule in reading.gates.values() if rule != NOT_MEASURED]
+        for clause in reading.clauses:
+            if clause.kind in COMPARED:
+                compared.append(clause.of)
+            elif clause.kind != "opinion":
+                used |= expression.names(clause.of)
+            learned = (clause.options.get(key) for key in ("trained", "runs"))
+            used |= {name for name in learned if isinstance(name, str)}
+        used |= {
+            name
+            for rule in compared
+            for name in expression.names(expression.split_comparison(rule)[0])
+        }
+    told = [
+        f"{expression.in_words(name)}: {_selected(axes, claim.experiment)}"
+        for name, axes in claim.quantities.items()
+        if name in used
+    ]
+    return f"<p>The numbers, by their names:</p>{_listed(told)}" if told else ""
+
+
+def _selected(axes: dict, experiment: str) -> str:
+    """A metric of an experiment, with the axes that select it."""
+    said = {"metric", "derived", "experiment", *SELECTING}
+    where = [f"{axis} {value}" for axis, value in axes.items() if axis not in said]
+    metric = axes.get("metric") or f"{axes['derived']}, worked out of what is stored"
+    of = f"experiment {axes.get('experiment', experiment)}"
+    return "; ".join(filter(None, (metric, ", ".join(where), of)))
 
 
 def _listed(lines: list[str]) -> str:
@@ -268,17 +306,18 @@ def _asked(reading: Reading, judged: Judged) -> list[str]:
         # Where nothing is measured no clause is judged.
         found = judged.clauses.get(clause.name)
         if found and (found.interval or (found.delta and found.points)):
-            line += f"; found {_found(found, unit)}"
+            line += f"; found {_found(found, unit, pairs='apart(' in clause.of)}"
         if found and found.detectable is not None:
             line += f"; could have shown {amount(found.detectable, unit, '.2g')}"
         lines.append(line)
     return lines
 
 
-def _found(found: Verdict, unit: str) -> str:
+def _found(found: Verdict, unit: str, pairs: bool) -> str:
     """A mean and the interval by which it is judged, in words."""
     mean = amount(found.estimate, unit, ".3g")
-    seeds = f"{len(found.points)} seed{'s' * (len(found.points) != 1)}"
+    one = "pair" if pairs else "seed"
+    seeds = f"{len(found.points)} {one}{'s' * (len(found.points) != 1)}"
     share, ends = (90, found.inner) if found.inner else (95, found.interval)
     if not ends:
         beyond = f", whose {share} % interval reaches beyond what is possible"
