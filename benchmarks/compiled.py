@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from benchmarks.coordconv import cases, forward, training
-from benchmarks.timing import paired, ratio
+from benchmarks.timing import confirmed, ratio
 from coordlib.lab.record.result import Row, rows
 
 # Few cases, for each compiles four graphs.
@@ -45,7 +45,7 @@ def measure(rounds: int, **grid: list) -> Iterator[Row]:
                 key: make(torch.compile(block(candidates[key]), fullgraph=True), x)
                 for key in ("plain", "ours", "ready")
             }
-            times = paired(steps, rounds=rounds)
+            times = confirmed(steps, "ours", "ready", rounds=rounds)
             axes = case | {"work": work}
             plain = 1000 * sorted(times["plain"])[rounds // 2]
             yield from rows({"milliseconds": plain}, **axes, of="plain")

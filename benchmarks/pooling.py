@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.coordconv import FORMATS, forward, peak_memory, training
-from benchmarks.timing import paired, ratio
+from benchmarks.timing import confirmed, paired, ratio
 from coordlib.lab.record.result import Row, rows
 from coordlib.layers import BlurPool2d, MaxBlurPool2d
 from coordlib.layers._arguments import check_input
@@ -58,7 +58,7 @@ class PlainBlur(nn.Module):
 
 
 class Checked(nn.Module):
-    """Any layer, after the checks of its input that ours makes: ours takes no less."""
+    """A layer after the checks of its input that a layer of ours makes."""
 
     def __init__(self, layer: nn.Module, channels: int, padding_mode: str) -> None:
         super().__init__()
@@ -69,6 +69,13 @@ class Checked(nn.Module):
         check_channels(x, self.channels, 2)
         check_border(x, (1, 1), self.mode)
         return self.layer(x)
+
+
+def checked(layer: nn.Module, case: dict) -> nn.Module:
+    """As many checks as ours makes: a maximum and its blur, each can stand alone."""
+    if isinstance(layer, nn.Sequential):
+        return nn.Sequential(*(checked(part, case) for part in layer))
+    return Checked(layer, case["channels"], case["mode"])
 
 
 def blurs(channels: int, filter_size: int, padding_mode: str) -> dict[str, nn.Module]:
@@ -163,16 +170,14 @@ def compare(
     for work, make in (("forward", forward), ("training", training)):
         work_of = {k: make(layer, x) for k, layer in layers.items()}
         if case["count"] == 1:
-            checked = Checked(layers["torch"], case["channels"], case["mode"])
-            work_of["checked"] = make(checked, x)
+            work_of["checked"] = make(checked(layers["torch"], case), x)
         # The same rounds may not choose the fastest and tell by how much: among equals
         # they would choose the one that happened to be fast.
         tried = paired(work_of, rounds=rounds)
         fastest = min(layers.keys() - {"ours"}, key=lambda k: median(tried[k]))
-        times = paired(
-            {k: work_of[k] for k in ("ours", fastest, "checked") if k in work_of},
-            rounds=rounds,
-        )
+        beside = "checked" if "checked" in work_of else fastest
+        judged = {k: work_of[k] for k in ("ours", fastest, beside)}
+        times = confirmed(judged, "ours", beside, rounds=rounds)
         axes = case | {"work": work}
         yield from rows(
             {"milliseconds": 1000 * median(times[fastest])}, **axes, of=fastest

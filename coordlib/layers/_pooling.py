@@ -39,8 +39,8 @@ def applies(input: Tensor) -> bool:
         return False
     return (
         type(input) in (Tensor, nn.Parameter)
-        and input.device.type == "cpu"
         and input.numel() >= _LEAST
+        and input.device.type == "cpu"
         and input.dtype in (torch.float32, torch.float64)
         and input.is_contiguous()
         and not torch.is_autocast_enabled("cpu")
@@ -130,7 +130,8 @@ def _filter(
     rank = len(stride)
     channels = number_of_channels(input, rank)
     convolve = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
-    kernel = kernel.expand(channels, 1, *[-1] * rank)
+    if kernel.shape[0] != channels:
+        kernel = kernel.expand(channels, 1, *[-1] * rank)
     return convolve(input, kernel, None, stride, padding, groups=channels)
 
 

@@ -146,6 +146,7 @@ class _MaxBlurPool(nn.Module):
         )
 
     def forward(self, input: Tensor) -> Tensor:
+        blur = self.blur
         # The size that padding "same" keeps is rounded up as it is.
         ceil = self.ceil_mode and self.padding != "same"
         dense = dense_max(
@@ -153,10 +154,10 @@ class _MaxBlurPool(nn.Module):
             self.kernel_size,
             self.before,
             self.after,
-            self.blur.padding_mode == "circular",
-            self.blur.stride if ceil else None,
+            blur.padding_mode == "circular",
+            blur.stride if ceil else None,
         )
-        blurred: Tensor = self.blur(dense)
+        blurred: Tensor = blur(dense)
         return blurred
 
     def extra_repr(self) -> str:
@@ -305,9 +306,8 @@ def dense_max(
     if ceil is not None:
         input = _filled_up(input, window, before, ceil)
     _check_window(input, window, before, after, size)
-    # Beyond the border there is nothing that a maximum could find, unless the image
-    # wraps around.
-    check_border(input, after, "circular" if circular else "zeros")
+    if circular:  # else there is nothing beyond the border that could win
+        check_border(input, after, "circular")
     return _pooling.dense_max(input, window, before, after, circular)
 
 
@@ -321,12 +321,13 @@ def _check_window(
     """Refuse a map in which no window fits; its size as it was given is named."""
     if torch.jit.is_tracing():
         return
-    axes = zip(input.shape[-len(window) :], window, before, after, strict=True)
-    if any(n + b + a < k for n, k, b, a in axes):
-        raise ValueError(
-            f"input must hold a window of {window} padded by {before}, "
-            f"got size {tuple(size)}"
-        )
+    lengths = input.shape[-len(window) :]
+    for n, k, b, a in zip(lengths, window, before, after, strict=True):
+        if n + b + a < k:
+            raise ValueError(
+                f"input must hold a window of {window} padded by {before}, "
+                f"got size {tuple(size)}"
+            )
 
 
 def _filled_up(

@@ -155,20 +155,21 @@ def decode(images: Tensor) -> Tensor:
     if images.dtype == torch.bool:
         images = images.view(torch.uint8)  # the same bytes, which torch compares faster
     exact = {"dtype": dtype, "device": images.device}
-    length = torch.tensor([height, width], **exact)
     j = torch.arange(width, **exact)
+    decoded = torch.tensor([height, width], **exact).repeat(count, 1)
 
     # Where nothing is brighter than 0 the rectifiers stop everything, so one look at
     # each row tells which rows have to be computed: of a dot, a single one.
     rows = images.flatten(0, 1)
     where = (~(rows.amax(-1) <= 0)).nonzero()[:, 0]
-    passed = torch.zeros(count, 2, **exact)
     for part in where.split(max(_CHUNK // width, 1)):
-        row, i = rows.index_select(0, part).to(dtype), part % height
-        by_i = (height * row - i[:, None]).relu_().sum(1)
-        by_j = (width * row - j).relu_().sum(1)
-        passed = passed.index_add(0, part // height, torch.stack((by_i, by_j), 1))
-    return length - passed
+        row, i = rows.index_select(0, part).to(dtype), (part % height)[:, None]
+        passed = [
+            torch.add(-grid, row, alpha=length).relu_().sum(1)
+            for grid, length in ((i, height), (j, width))
+        ]
+        decoded.index_add_(0, part // height, torch.stack(passed, 1), alpha=-1)
+    return decoded
 
 
 def paint_pixel(positions: Tensor, size: int | tuple[int, int]) -> Tensor:
