@@ -14,6 +14,7 @@ import torch
 
 from benchmarks import NAMES
 from benchmarks.bounds import ON_DEVICES, bounds, given_up, lines, stored, stored_as
+from benchmarks.timing import keep_memory
 from coordlib.lab.record import results
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.result import Result
@@ -60,6 +61,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, mps ...")
     options = parser.parse_args(arguments)
+    keep_memory()
     measured: list[Result] = []
     try:
         if options.names == ["bounds"]:

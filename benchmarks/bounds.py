@@ -25,7 +25,8 @@ plain one takes; in training even one that only adds a bias of its own at each p
 takes more, so ours is timed beside that one. And of a batch of 100 pictures the decoder
 was to be nearly as fast as its pass; the calls that follow cost as much as that.
 
-Three ways of timing changed that day. The pass is one that finds the rows with anything
+Four ways of timing changed that day. The allocator is told to keep what is freed, for
+memory that is fetched anew can take as long as a layer. The pass is one that finds the rows with anything
 in them and takes them out, where before it only looked at them: no decoder can do less.
 On a small picture ours stands beside a maximum and a blur that check their input each,
 as ours do, for each can stand alone; before, both together checked once. And a case

@@ -16,7 +16,7 @@ CONFIG = {"size": [70, 100], "batches": [100, 1000, 7000], "rounds": 9}
 def lit_rows(images: Tensor) -> Tensor:
     """The rows with anything in them, taken out: the least that a decoder has to do."""
     rows = images.flatten(0, 2)
-    return rows[(rows.amax(-1) > 0).nonzero()[:, 0]]
+    return rows.index_select(0, (rows.amax(-1) > 0).nonzero()[:, 0])
 
 
 def measure(size: list[int], batches: list[int], rounds: int) -> Iterator[Row]:
@@ -26,10 +26,11 @@ def measure(size: list[int], batches: list[int], rounds: int) -> Iterator[Row]:
     ------
     Row
         By ``batch`` and ``of``, what is compared. ``scipy/ours`` compares the time for
-        one picture; ``found/ours`` the time of one pass over the pictures, which finds the
-        rows with anything in them and takes them out, with the time that decoding
+        one picture; ``found/ours`` the time of one pass over the pictures, which finds
+        the rows with anything in them and takes them out, with the time that decoding
         takes, so that 0.5 is half of the speed of that pass; ``calls/ours`` what the
-        calls after that pass cost where there is nothing to compute, of one picture.
+        calls after that pass cost where there is hardly anything to compute, of one
+        picture.
         ``rows/ours`` is a pass that only takes the largest number of each row, and
         ``reading/rows`` how much of that adding all pixels up takes.
     """

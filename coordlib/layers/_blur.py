@@ -153,9 +153,11 @@ def check_border(input: Tensor, reach: Sequence[int], mode: str) -> None:
     """Say clearly where an axis is too short for the mode."""
     if mode not in ("reflect", "circular") or torch.jit.is_tracing():
         return
+    size = input.shape[-len(reach) :]
+    if min(size) > max(reach):
+        return
     # A reflection needs one pixel more than it pads, a wrap exactly as many.
     spare = 1 if mode == "reflect" else 0
-    size = input.shape[-len(reach) :]
     for n, pad in zip(size, reach, strict=True):
         if pad and n < pad + spare:
             raise ValueError(

@@ -93,6 +93,30 @@ def test_with_batch_statistics_it_does(painter):
     assert (pair - all_nine).abs().max() > 0.01
 
 
+def test_instance_normalisation_leaves_a_deconvolution_painter_the_direction_alone():
+    torch.manual_seed(0)
+    tile, first, norm, *_ = DeconvPainter(size=32, normalisation="instance")
+    nn.init.normal_(first.bias)
+    dot, half_as_far, elsewhere = torch.tensor([[0.9, 0.3], [0.45, 0.15], [0.9, 0.36]])
+    with torch.no_grad():
+        kept = norm(first(tile(torch.stack((dot, half_as_far, elsewhere)))))
+    moved = (kept[1:] - kept[0]).flatten(1).norm(dim=1)
+    assert 2 * moved[0] < moved[1]
+    # What the small constant in the denominator lets through is gone without it.
+    norm.eps = 0
+    with torch.no_grad():
+        near, far = norm(first(tile(torch.stack((dot, half_as_far)))))
+    torch.testing.assert_close(near, far, atol=1e-3, rtol=0)
+
+
+def test_instance_normalisation_leaves_a_coordconv_painter_nothing():
+    torch.manual_seed(0)
+    tile, first, norm, *_ = CoordConvPainter(size=32, normalisation="instance")
+    with torch.no_grad():
+        one, other = norm(first(tile(torch.tensor([[0.9, 0.3], [-0.2, 0.5]]))))
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+
+
 def test_frozen_statistics_are_batch_statistics_until_they_freeze():
     options = {"eps": 1e-5, "momentum": 0.1}
     plain = nn.BatchNorm2d(3, **options)
