@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.timing import paired, ratio
+from coordlib.grid import unit_grid
 from coordlib.lab.record.result import Row, rows
 from coordlib.layers import AddCoords, CoordConv2d
 
@@ -26,11 +27,15 @@ FORMATS = {
 
 
 def layers(inputs: int, outputs: int, kernel: int) -> dict[str, nn.Module]:
-    """Plain, ours, the form that other ports use, and the least of any like ours."""
+    """Plain, ours, the form that other ports use, and the least of any like ours.
+
+    Two of these: one whose bias is ready, and one that computes it in each call.
+    """
     options = {"kernel_size": kernel, "padding": kernel // 2}
     return {
         "plain": nn.Conv2d(inputs, outputs, **options),
         "ready": WithReadyBias(inputs, outputs, **options),
+        "computed": WithComputedBias(inputs, outputs, **options),
         "ours": CoordConv2d(inputs, outputs, **options),
         "concatenated": nn.Sequential(
             AddCoords(), nn.Conv2d(inputs + 2, outputs, **options)
@@ -50,6 +55,27 @@ class WithReadyBias(nn.Conv2d):
         if not hasattr(self, "ready"):  # its size is known now; then it is trained, too
             self.ready = nn.Parameter(torch.randn_like(output[:1]))
         return output.add_(self.ready)
+
+
+class WithComputedBias(nn.Conv2d):
+    """A convolution whose output gets what another makes of coordinates.
+
+    What a layer takes at least that computes the share of the position in each call, as
+    it must while weights change: the coordinates are ready, their weights lie apart.
+    """
+
+    def __init__(self, inputs: int, outputs: int, **options: int) -> None:
+        super().__init__(inputs, outputs, **options)
+        self.share = nn.Conv2d(2, outputs, **options, bias=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        output = super().forward(input)
+        if not hasattr(self, "coordinates"):  # its size is known now
+            coordinates = unit_grid(input.shape[2:])[None]
+            if input.stride(1) == 1:
+                coordinates = coordinates.contiguous(memory_format=torch.channels_last)
+            self.register_buffer("coordinates", coordinates)
+        return output.add_(self.share(self.coordinates))
 
 
 def forward(layer: nn.Module, x: Tensor) -> Callable[[], Tensor]:
@@ -123,7 +149,10 @@ def measure(rounds: int, **grid: list) -> Iterator[Row]:
     """
     for case, candidates, x in cases(**grid):
         for work, make in (("forward", forward), ("training", training)):
-            steps = {key: make(layer, x) for key, layer in candidates.items()}
+            steps = {
+                key: make(candidates[key], x)
+                for key in ("plain", "ready", "ours", "concatenated")
+            }
             times = paired(steps, rounds=rounds)
             axes = case | {"work": work}
             plain = 1000 * sorted(times["plain"])[rounds // 2]
@@ -131,8 +160,8 @@ def measure(rounds: int, **grid: list) -> Iterator[Row]:
             for of, to in COMPARED:
                 yield from ratio(times, of, to).rows(**axes, of=f"{of}/{to}")
         peaks = {
-            key: peak_memory(training(layer, x)) + x.nbytes
-            for key, layer in candidates.items()
+            key: peak_memory(training(candidates[key], x)) + x.nbytes
+            for key in ("plain", "ours", "concatenated")
         }
         for of in ("ours", "concatenated"):
             share = peaks[of] / peaks["plain"]

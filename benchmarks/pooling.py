@@ -136,8 +136,8 @@ def measure(
     Row
         By case, ``work`` ("forward", "training", "memory") and ``of``, what is
         compared: the ``milliseconds`` of the fastest other library, or a ``ratio`` with
-        its quartiles: above 1, ours takes longer or more. Of a single picture the
-        plain definition with our checks, "checked", stands beside both.
+        its quartiles: above 1, ours takes longer or more. Where nothing is compiled
+        the plain definition with our checks, "checked", stands beside both.
     """
     for (kind, size, mode), (count, channels, side), layout in product(
         layers, inputs, formats
@@ -169,7 +169,7 @@ def compare(
     """Ours beside the fastest of the others, in evaluation and in training."""
     for work, make in (("forward", forward), ("training", training)):
         work_of = {k: make(layer, x) for k, layer in layers.items()}
-        if case["count"] == 1:
+        if not case["compiled"]:
             work_of["checked"] = make(checked(layers["torch"], case), x)
         # The same rounds may not choose the fastest and tell by how much: among equals
         # they would choose the one that happened to be fast.
