@@ -22,8 +22,9 @@ be as fast as one that checks nothing; now as one that checks as much.
 
 On 29 November 2026 two more went. A compiled layer was to take 1.05 times what the
 plain one takes; one that adds the share of the position in each call takes more, even
-if its coordinates are ready, so ours is timed beside that one. And of a batch of 100 pictures the decoder
-was to be nearly as fast as its pass; the calls that follow cost as much as that.
+if its coordinates are ready, so ours is timed beside that one. And of a batch of 100
+pictures the decoder was to be nearly as fast as its pass; the calls that follow cost as
+much as that.
 
 Four ways of timing changed that day. The allocator is told to keep what is freed, for
 memory that is fetched anew can take as long as a layer. The decoder's pass finds the

@@ -177,6 +177,13 @@ def test_decoding_has_gradients_at_the_lit_pixel():
     assert image.grad.count_nonzero() == 1
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_rectifier_at_rest_has_no_gradient(axis):
+    image = picture((0, 0, 1.0)).requires_grad_()  # its row and column begin at 0
+    decode(image)[0, axis].backward()
+    assert image.grad.count_nonzero() == 1
+
+
 def test_the_decoder_network_is_an_ordinary_network_and_exact_after_rounding():
     network = decoder_network(SIZE)
     assert [type(m).__name__ for m in network] == [
