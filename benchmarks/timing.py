@@ -127,8 +127,7 @@ def paired(
 def confirmed(
     candidates: Mapping[str, Callable[[], object]],
     of: str,
-    to: str,
-    *,
+    *to: str,
     most: float = MOST,
     rounds: int = ROUNDS,
     **how: Any,
@@ -144,15 +143,15 @@ def confirmed(
     candidates, rounds, how
         As in :func:`paired`.
     of, to : str
-        Names of candidates: it seems too slow if ``of`` takes more than ``most`` times
-        as long as ``to``.
+        Names of candidates: ``of`` seems too slow if it takes more than ``most`` times
+        as long as one of the others.
 
     Returns
     -------
     dict of str to list of float
     """
     times = paired(candidates, rounds=rounds, **how)
-    if ratio(times, of, to).median <= most:
+    if all(ratio(times, of, other).median <= most for other in to):
         return times
     return paired(candidates, rounds=4 * rounds, **how)
 
