@@ -166,11 +166,23 @@ def test_pairs_of_trainings_are_counted_as_pairs():
     assert "5 pairs)" in ledger.to_html([entry])
 
 
-def test_an_interval_beyond_what_is_possible_is_said_to_be_there():
-    options = {"delta": 1, "reason": "r", "possible": [0, 2.35]}
+@pytest.mark.parametrize(
+    ("possible", "told"),
+    [
+        ([0, 2.35], "95 % interval 2 to beyond what is possible, 5 seeds"),
+        ([2.1, 9], "95 % interval from beyond what is possible to 2.4, 5 seeds"),
+        ([2.1, 2.35], "from beyond what is possible to beyond what is possible, 5"),
+    ],
+)
+def test_of_an_interval_the_end_that_is_possible_is_told(possible, told):
+    options = {"delta": 1, "reason": "r", "possible": possible}
     row = claim(Clause("more", "difference", "a - b", options))
-    shown = ledger.to_html([decide(row, {"trial": result(FIVE)})])
-    assert "5 seeds, whose 95 % interval reaches beyond what is possible" in shown
+    assert told in ledger.to_html([decide(row, {"trial": result(FIVE)})])
+
+
+def test_games_are_counted_as_games():
+    (entry,) = (e for e in ledger.ledger() if e.claim.id == "L19")
+    assert "5 games)" in ledger.to_html([entry])
 
 
 def test_trainings_are_taken_from_their_neighbours_two_and_two():

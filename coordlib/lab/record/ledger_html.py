@@ -13,11 +13,13 @@ from coordlib.lab.record.claims import (
     NOT_MEASURED,
     OURS,
     Claim,
+    Clause,
     Reading,
     when_fixed,
 )
 from coordlib.lab.record.judging import SELECTING, Entry, Judged
 from coordlib.lab.record.ledger_figure import MARKS, row_figure, slug
+from coordlib.lab.record.result import interval
 from coordlib.lab.record.verdict import UNITS, Verdict
 from coordlib.lab.record.verdicts import (
     LEAST_SEEDS,
@@ -306,24 +308,35 @@ def _asked(reading: Reading, judged: Judged) -> list[str]:
         # Where nothing is measured no clause is judged.
         found = judged.clauses.get(clause.name)
         if found and (found.interval or (found.delta and found.points)):
-            line += f"; found {_found(found, unit, pairs='apart(' in clause.of)}"
+            line += f"; found {_found(found, clause)}"
         if found and found.detectable is not None:
             line += f"; could have shown {amount(found.detectable, unit, '.2g')}"
         lines.append(line)
     return lines
 
 
-def _found(found: Verdict, unit: str, pairs: bool) -> str:
+def _found(found: Verdict, clause: Clause) -> str:
     """A mean and the interval by which it is judged, in words."""
-    mean = amount(found.estimate, unit, ".3g")
-    one = "pair" if pairs else "seed"
-    seeds = f"{len(found.points)} {one}{'s' * (len(found.points) != 1)}"
-    share, ends = (90, found.inner) if found.inner else (95, found.interval)
-    if not ends:
-        beyond = f", whose {share} % interval reaches beyond what is possible"
-        return f"{mean} ({seeds}{beyond if len(found.points) >= LEAST_SEEDS else ''})"
-    low, high = (f"{UNITS[unit] * end:.3g}" for end in ends)
-    return f"{mean} ({share} % interval {low} to {high}, {seeds})"
+    unit = clause.options.get("unit", "")
+    one = "game" if clause.kind == "games" else "seed"
+    one = "pair" if "apart(" in clause.of else one
+    many = f"{len(found.points)} {one}{'s' * (len(found.points) != 1)}"
+    return f"{amount(found.estimate, unit, '.3g')} ({_between(found, clause)}{many})"
+
+
+def _between(found: Verdict, clause: Clause) -> str:
+    """The interval, as far as its ends are possible; empty where there is none."""
+    ends = found.inner or found.interval or interval(found.points)
+    low, high = (f"{UNITS[clause.options.get('unit', '')] * end:.3g}" for end in ends)
+    if found.inner or found.interval:
+        return f"{90 if found.inner else 95} % interval {low} to {high}, "
+    if len(found.points) < LEAST_SEEDS or "possible" not in clause.options:
+        return ""
+    least, most = clause.options["possible"]
+    beyond = "beyond what is possible"
+    if ends[0] >= least:
+        return f"95 % interval {low} to {beyond}, "
+    return f"95 % interval from {beyond} to {high if ends[1] <= most else beyond}, "
 
 
 def _open_row(entry: Entry) -> str:
