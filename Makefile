@@ -116,7 +116,7 @@ package: $(READY) ## Build coordlib's wheel into dist
 	rm -rf build dist
 	$(BIN)/python -m pip wheel -qq --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
-bench: $(READY) ## Time coordlib beside others on an idle machine, a quarter of an hour (ONLY=decoder for one)
+bench: $(READY) ## Time coordlib beside others on an idle machine, forty minutes (ONLY=decoder for one)
 	@KINETO_LOG_LEVEL=99 $(BIN)/python -m benchmarks $(ONLY)
 
 lint: $(READY) ## Check the style of the code, and who imports whom

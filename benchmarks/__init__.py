@@ -10,4 +10,4 @@ of a device, or how long networks take here side by side.
 """
 
 NAMES = ("coordconv", "compiled", "decoder", "pooling", "classification")
-"""The benchmarks, by module; last the one that has the process keep its memory."""
+"""The benchmarks, by module."""

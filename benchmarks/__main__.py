@@ -7,52 +7,15 @@ where its time is told after the device has done all its work.
 
 import argparse
 import sys
-from importlib import import_module
-from time import perf_counter
 
 import torch
 
 from benchmarks import NAMES
-from benchmarks.bounds import ON_DEVICES, bounds, given_up, lines, stored, stored_as
-from benchmarks.timing import keep_memory
+from benchmarks.bounds import ON_DEVICES, bounds, given_up, lines, stored
+from benchmarks.run import run
 from coordlib.lab.record import results
 from coordlib.lab.record.device import best_device
 from coordlib.lab.record.result import Result
-
-
-def run(name: str, device: str = "cpu") -> Result:
-    """Measure one benchmark.
-
-    Parameters
-    ----------
-    name : str
-        One of :data:`benchmarks.NAMES`.
-    device : str
-        Where; other than on "cpu" only those of :data:`benchmarks.bounds.ON_DEVICES`.
-
-    Returns
-    -------
-    Result
-        ``speed-NAME``, or ``speed-NAME-DEVICE``, at the size "cpu", with one seed.
-
-    Raises
-    ------
-    ValueError
-        If there is no such benchmark, or not for such a device.
-    """
-    known = NAMES if device == "cpu" else ON_DEVICES
-    if name not in known:
-        at = "" if device == "cpu" else f" on {device}"
-        raise ValueError(f"name must be one of {', '.join(known)}{at}, got {name!r}")
-    module = import_module(f"benchmarks.{name}")
-    start = perf_counter()
-    result = Result(stored_as(name, device), "cpu", module.CONFIG)
-    with torch.device(device):
-        measured = list(module.measure(**module.CONFIG))
-    result.add(0, [row | {"value": float(f"{row['value']:.4g}")} for row in measured])
-    seconds = perf_counter() - start
-    result.provenance["0"] = results.provenance(torch.device(device), seconds)
-    return result
 
 
 def main(arguments: list[str]) -> int:
@@ -61,7 +24,6 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, mps ...")
     options = parser.parse_args(arguments)
-    keep_memory()
     measured: list[Result] = []
     try:
         if options.names == ["bounds"]:

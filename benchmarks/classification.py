@@ -23,7 +23,6 @@ from coordlib.lab.models.common import he_normal_
 from coordlib.lab.models.handmade import Tile
 from coordlib.lab.models.painters import CoordConvPainter
 from coordlib.lab.record.result import Row, rows
-from coordlib.lab.training.device import spare_cpu
 from coordlib.lab.training.loop import fit
 from coordlib.lab.training.losses import pixel_cross_entropy
 from coordlib.layers import AddCoords
@@ -87,7 +86,6 @@ def measure(
         ``epochs``. An arm whose accuracies are not both 1 had not arrived when its
         epochs were over.
     """
-    spare_cpu()  # as pages and runs do
     world = squares(size, side)
     positions, targets = to_unit(world.positions, (size, size)), world.targets()
     both = splits(world).items()

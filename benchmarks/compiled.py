@@ -14,6 +14,7 @@ from benchmarks.timing import confirmed, ratio
 from coordlib.lab.record.result import Row, rows
 
 # Few cases, for each compiles four graphs.
+PROCESSES = 3
 CONFIG = {
     "kernels": [1, 3, 7],
     "channels": [[16, 16]],

@@ -10,6 +10,7 @@ from coordlib.grid import index_grid
 from coordlib.lab.models.handmade import decode, decode_scipy, paint_pixel
 from coordlib.lab.record.result import Row, rows
 
+PROCESSES = 3
 CONFIG = {"size": [70, 100], "batches": [100, 1000, 7000], "rounds": 9}
 
 

@@ -23,6 +23,7 @@ from coordlib.layers import BlurPool2d, MaxBlurPool2d
 from coordlib.layers._arguments import check_input
 from coordlib.layers._blur import check_border, check_channels
 
+PROCESSES = 3
 CONFIG = {
     "layers": [
         ["blur", 3, "reflect"],
@@ -181,9 +182,8 @@ def compare(
         judged = {name: work_of[name] for name in ("ours", *sorted(beside))}
         times = confirmed(judged, "ours", *doubted, rounds=rounds)
         axes = case | {"work": work}
-        yield from rows(
-            {"milliseconds": 1000 * median(times[fastest])}, **axes, of=fastest
-        )
+        middle = 1000 * median(times[fastest])
+        yield from rows({"milliseconds": middle}, **axes, of="fastest")
         yield from ratio(times, "ours", fastest).rows(**axes, of="ours/fastest")
         if "checked" in times:
             yield from ratio(times, "ours", "checked").rows(**axes, of="ours/checked")

@@ -5,8 +5,6 @@ here says how long a thing takes; it says how much longer than another thing tha
 timed a moment before and a moment after.
 """
 
-import ctypes
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -18,7 +16,7 @@ import torch
 
 from coordlib.lab.record.result import Row, rows
 
-__all__ = ["Ratio", "confirmed", "keep_memory", "paired", "ratio"]
+__all__ = ["Ratio", "confirmed", "paired", "ratio"]
 
 ROUNDS = 9
 MOST = 1.05  # times as long: what counts as no slower
@@ -43,20 +41,6 @@ class Ratio:
         """The median as ``ratio``, and the quartiles with ``_low`` and ``_high``."""
         parts = {"ratio": self.median, "ratio_low": self.low, "ratio_high": self.high}
         return rows(parts, **axes)
-
-
-def keep_memory() -> None:
-    """Let the allocator keep what is freed, where it can be told to.
-
-    A large tensor is otherwise given back to the system and fetched anew, page by page.
-    That takes as long as a blur does, and falls now on one candidate and now on
-    another.
-    """
-    mallopt = sys.platform == "linux" and getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:  # of glibc; the numbers are those of its malloc.h
-        trim_threshold, mmap_max = -1, -4
-        mallopt(trim_threshold, 2**31 - 1)
-        mallopt(mmap_max, 0)
 
 
 def finished() -> float:

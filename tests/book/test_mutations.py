@@ -32,8 +32,8 @@ MUTATIONS = {
     ),
     "a decoder that adds": Mutation(
         "lab/models/handmade.py",
-        "return length - passed",
-        "return length + passed",
+        "torch.stack((by_i, by_j), 1))",
+        "-torch.stack((by_i, by_j), 1))",
         "handmade-decoder",
     ),
     "a CoordConv that forgets the place": Mutation(
