@@ -232,7 +232,8 @@ def _setting(entry: Entry) -> str:
     """How many seeds, and in two words when the rule was fixed: the rest is folded."""
     seeds = entry.claim.design
     if seeds != EVERY_CASE:
-        seeds = f"{entry.seeds} seed{'s' * (entry.seeds != 1)}"
+        missing = f" of {entry.claim.seeds}" * (entry.seeds < entry.claim.seeds)
+        seeds = f"{entry.seeds}{missing} seed{'s' * (entry.claim.seeds != 1)}"
     return f"{seeds}; rule {entry.fixed}"
 
 
