@@ -15,6 +15,12 @@ for (const entry of document.querySelectorAll('[role="doc-biblioentry"]'))
 for (const corner of document.querySelectorAll("th:empty"))
   corner.replaceWith(document.createElement("td"));
 
+// The theme listens to the first toggle of a page, which is in a header that is hidden.
+for (const side of ["primary", "secondary"]) {
+  const [heard, ...shown] = document.querySelectorAll(`.${side}-toggle`);
+  for (const toggle of shown) toggle.addEventListener("click", () => heard.click());
+}
+
 // What scrolls is reached by the keyboard too. Sizes are told when all is laid out, of what is
 // folded when it is opened; a font may change what fits and no size. (All is read before
 // anything is changed: a browser would lay the page out anew between the two.)

@@ -130,7 +130,7 @@ def _filter(
     rank = len(stride)
     channels = number_of_channels(input, rank)
     convolve = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
-    if kernel.shape[0] != channels:
+    if torch.jit.is_tracing() or kernel.shape[0] != channels:
         kernel = kernel.expand(channels, 1, *[-1] * rank)
     return convolve(input, kernel, None, stride, padding, groups=channels)
 

@@ -273,6 +273,41 @@ def test_axe_finds_no_violation(tab, axe):
     assert not tab.page.evaluate(AXE)
 
 
+@pytest.mark.parametrize("width", [390, 393, 414, 1280])
+def test_what_tells_that_it_scrolls_stays_as_it_is(browser, width):
+    tab = Tab(browser, width)
+    tab.open("ledger.html")
+    changes = tab.page.evaluate(
+        """async () => {
+            await document.fonts.ready;
+            await new Promise((done) => setTimeout(done, 500));
+            let n = 0;
+            const seen = new MutationObserver((records) => { n += records.length; });
+            const options = { subtree: true, attributeFilter: ["tabindex"] };
+            seen.observe(document.body, options);
+            await new Promise((done) => setTimeout(done, 500));
+            return n;
+        }"""
+    )
+    assert changes == 0 and not tab.wrong
+    tab.close()
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_the_button_of_the_menu_opens_or_folds_it(browser, width):
+    tab = Tab(browser, width)
+    tab.open("coordconv.html")
+    menu = tab.page.locator(".bd-sidebar-primary")
+    left = "e => e.getBoundingClientRect().left"
+    folded = menu.evaluate(left) < 0
+    assert folded == (width < 992)
+    tab.page.locator(".primary-toggle").locator("visible=true").click()
+    there = "f => (document.querySelector('.bd-sidebar-primary')"
+    there += ".getBoundingClientRect().left < 0) !== f"
+    tab.page.wait_for_function(there, arg=folded)
+    tab.close()
+
+
 def test_of_an_example_what_was_typed_is_copied(browser):
     tab = Tab(browser)
     tab.open("reference.html")
