@@ -28,10 +28,15 @@ def missing(why: str) -> None:
 class Tab:
     """A page of the browser, what it loaded, and whatever went wrong on it."""
 
-    def __init__(self, browser, width: int = 1000, scheme: str = "light") -> None:
-        size = {"width": width, "height": 900}
+    def __init__(
+        self, browser, width: int = 1000, scheme: str = "light", scripts: bool = True
+    ) -> None:
         self.context = browser.new_context(
-            viewport=size, color_scheme=scheme, has_touch=True, reduced_motion="reduce"
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            has_touch=True,
+            reduced_motion="reduce",
+            java_script_enabled=scripts,
         )
         self.page = self.context.new_page()
         self.wrong: list[str] = []

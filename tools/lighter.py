@@ -48,6 +48,21 @@ ASKS = "e.tabIndex=e.scrollWidth>e.clientWidth||e.scrollHeight>e.clientHeight?0:
 ASKED_LATE = 'localStorage.getItem("theme") || "auto"'
 ASKED = """{ light: "light", dark: "dark" }[localStorage.getItem("mode")]
       ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")"""
+# Where a browser keeps nothing, what the theme wants kept lives as long as the page.
+STORES = """
+for (const name of ["localStorage", "sessionStorage"])
+  try {
+    window[name];
+  } catch {
+    const kept = new Map();
+    const value = {
+      getItem: (key) => kept.get(key) ?? null,
+      setItem: (key, text) => kept.set(key, `${text}`),
+      removeItem: (key) => kept.delete(key),
+    };
+    Object.defineProperty(window, name, { value });
+  }
+"""
 # Names, punctuation and blanks have the colour of code itself. (Elsewhere ``pre`` keeps
 # a word of code in one line.)
 PLAIN = (
@@ -296,15 +311,21 @@ def lighter(name: str, page: BeautifulSoup, sheet: str, site: Path) -> str:
 def keep_together(page: BeautifulSoup) -> None:
     r"""Let no line begin with a per cent sign, or with what follows a formula at once.
 
-    >>> page = parsed('<p>9\n%, <span class="math">n</span>-th time</p>')
+    Formulas that are still to be set, as they are written, stay alone.
+
+    >>> page = parsed('<p>9\n%, <i class="math" data-tex="n">n</i>-th time</p>')
     >>> keep_together(page)
     >>> str(page).replace("\xa0", "~")
-    '<p>9~%, <span class="math">n-th</span> time</p>'
+    '<p>9~%, <i class="math" data-tex="n">n-th</i> time</p>'
+    >>> page = parsed(r'<i class="math">\(n\)</i>, <b>or</b>')
+    >>> keep_together(page)
+    >>> str(page)
+    '<i class="math">\\(n\\)</i>, <b>or</b>'
     """
     for text in page.find_all(string=PERCENT):
         if text.find_parent(["pre", "code", "script", "style"]) is None:
             text.replace_with(PERCENT.sub("\N{NO-BREAK SPACE}%", text))
-    for formula in page.select("span.math"):
+    for formula in page.select(".math[data-tex]:not(div)"):
         after = formula.next_sibling
         if isinstance(after, NavigableString) and (clings := CLINGS.match(after)):
             formula.append(clings[0])
@@ -340,7 +361,8 @@ def order_scripts(name: str, page: BeautifulSoup) -> None:
         elif STATE.match(script.get("type", "")):
             last.append(take(script))  # figures' contents, the longest to fetch
         elif ASKED_LATE in script.get_text():
-            script.string = script.get_text().replace(ASKED_LATE, ASKED)
+            script.string = STORES + script.get_text().replace(ASKED_LATE, ASKED)
+            page.html["data-theme"] = "light"  # until, or unless, this script runs
         elif file and script.get("type") != "module" and "async" not in script.attrs:
             script.attrs.setdefault("defer", "")
         elif not script.attrs and script.get_text().startswith("DOCUMENTATION_"):

@@ -66,7 +66,7 @@ function figureTools(figure) {
     return "Copied.";
   });
   for (const kind of ["PNG", "SVG"])
-    add(kind, `${kind} of ${named}, CC BY 4.0`, async () => {
+    add(kind, `${kind} of ${named}, with its licence`, async () => {
       await (await files()).save(figure, kind);
       return "Saved, with its licence inside.";
     });

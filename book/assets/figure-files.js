@@ -24,12 +24,14 @@ export function about(figure) {
   const words = (selector) => figure.querySelector(selector)?.textContent.trim() ?? "";
   const published = document.querySelector('meta[property="og:url"]')?.content;
   const page = (published ?? location.href).replace(/#.*/, "");
+  const label = figure.querySelector("[aria-label]")?.getAttribute("aria-label");
+  const own = figure.querySelector("[data-own-picture]");
   return {
     title: `${words(".caption-number")} ${words(".caption-text")}`.trim(),
-    description: still(figure)?.alt ?? words(".cf-line"),
+    description: still(figure)?.alt || words(".cf-line") || label,
     source: `${page}#${figure.id}`,
-    licence: `CC BY 4.0, ${LICENCE}`,
-    credit: `The authors of Where Is It?, ${document.title}`,
+    licence: `${own ? "The picture is its owner's, all else " : ""}CC BY 4.0, ${LICENCE}`,
+    credit: `The authors of Where Is It?, ${document.title}${own ? ", with a picture of a reader's own" : ""}`,
   };
 }
 
@@ -156,6 +158,8 @@ export async function asSVG(figure, scale = 1) {
   const image = still(figure);
   let [box, parts, ground] = [null, [], "#fff"];
   if (image) {
+    image.loading = "eager"; // it has no size before the reader comes near
+    await image.decode();
     box = { x: 0, y: 0, width: image.naturalWidth, height: image.naturalHeight };
     const href = await asData(await (await fetch(image.src)).blob());
     parts.push(svg("image", { href, ...box }));

@@ -211,13 +211,14 @@ const count = h("div", { class: "cf-title cf-count" });
 const curve = s("svg", { class: "cf-plot", viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" });
 map.element.append(count);
 paint.element.append(curve);
-grab(map.stage, SIZE, SIZE, `Map of ${NAMES[kind]}. Arrow keys move the dot. The space bar hides the dots around it, or shows them.`, {
+const hides = small ? "" : " The space bar hides the dots around it, or shows them.";
+grab(map.stage, SIZE, SIZE, `Map of ${NAMES[kind]}. Arrow keys move the dot.${hides}`, {
 down: touch,
 move: touch,
 step: (a, b) => go([model.get("i") + a, model.get("j") + b]),
 });
 map.stage.addEventListener("keydown", (event) => {
-if (event.key !== " ") return;
+if (event.key !== " " || small) return;
 event.preventDefault();
 brush(here(), 1 - hidden[dotAt(here())]);
 });

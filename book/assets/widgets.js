@@ -57,15 +57,35 @@ async function show(place, state) {
   await module.default.render({ model, el });
 }
 
-/** The browser went to the place that the address names while the figures were empty: go there
- *  again, unless the reader has moved since, or came back to where the page was left. */
+/** What the address names, or null. */
+function named() {
+  try {
+    return document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  } catch {
+    return null; // a per cent sign that begins no letter
+  }
+}
+
+/** The browser went to the place that the address names, or to where the page was left, while
+ *  the figures were empty: go there again, unless the reader has moved since. */
 function settle(shown) {
-  const named = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (!named || performance.getEntriesByType("navigation")[0]?.type !== "navigate") return;
+  // Browsers that do not number the entries of their history are not helped with the second.
+  const entry = () => globalThis.navigation?.currentEntry.key;
+  const left = sessionStorage.getItem(`left ${entry()}`);
+  // A page that is being left is laid out as without scripts, so it is not asked then.
+  let top = 0;
+  addEventListener("scroll", () => (top = scrollY), { passive: true });
+  addEventListener("pagehide", () => entry() && sessionStorage.setItem(`left ${entry()}`, top));
   let moved = false;
   for (const event of ["wheel", "pointerdown", "keydown"])
     addEventListener(event, () => (moved = true), { once: true, passive: true });
-  Promise.all(shown).then(() => moved || named.scrollIntoView());
+  const place = () => {
+    if (!moved && left !== null) scrollTo({ top: left, behavior: "instant" });
+    else if (!moved) named()?.scrollIntoView();
+    top = scrollY;
+  };
+  // Two frames later what scrolls sideways has been told so, which takes a line.
+  Promise.all(shown).then(() => requestAnimationFrame(() => requestAnimationFrame(place)));
 }
 
 const stored = document.querySelector(STATE);

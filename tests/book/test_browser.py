@@ -555,8 +555,10 @@ def test_a_picture_of_the_readers_own_takes_the_place_of_the_first(tab, way):
     shown = np.reshape(canvas.evaluate(LEVELS), (rows, columns, 4))[..., 0]
     assert (shown[:, : columns // 2 - 1] < 30).all()
     assert (shown[:, columns // 2 + 1 :] > 225).all()
+    assert tab.page.locator("[data-own-picture]").count() == 1
     tab.page.get_by_role("button", name="First picture again").click()
     assert canvas.evaluate(LEVELS) == first
+    assert tab.page.locator("[data-own-picture]").count() == 0
 
 
 def test_what_is_no_picture_is_refused_in_words(tab):

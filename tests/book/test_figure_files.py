@@ -99,15 +99,59 @@ def test_an_interactive_figure_is_saved_as_it_stands_with_its_words(tab):
     assert marks
 
 
+def test_a_file_of_a_readers_own_picture_does_not_call_it_the_books(browser):
+    tab = Tab(browser)
+    tab.open(f"{CHAPTER}.html")
+    figure = tab.page.locator("figure:has(.cf-own)")
+    mine = BytesIO()
+    Image.new("L", (8, 8), 200).save(mine, "PNG")
+    file = {"name": "mine.png", "mimeType": "image/png", "buffer": mine.getvalue()}
+    figure.get_by_label("A picture of yours").set_input_files(file)
+    figure.locator("[data-own-picture]").wait_for()
+    address = f"#{figure.get_attribute('id')}"
+    told = Image.open(BytesIO(saved(tab, address, "PNG"))).text
+    assert told["Copyright"].startswith("The picture is its owner's")
+    assert told["Author"].endswith("with a picture of a reader's own")
+    figure.get_by_role("button", name="First picture again").click()
+    told = Image.open(BytesIO(saved(tab, address, "PNG"))).text
+    assert told["Copyright"].startswith("CC BY 4.0")
+    tab.close()
+
+
+# The files of all figures of a page, before the reader has come near one.
+UNSEEN = """async () => {
+    const { about, asSVG } = await import("/_static/figure-files.js");
+    const size = async (figure) => {
+        const text = await (await asSVG(figure)).text();
+        const { documentElement } = new DOMParser().parseFromString(text, "text/xml");
+        return Number(documentElement.getAttribute("width"));
+    };
+    const figures = [...document.querySelectorAll(".cell_output figure[id]")];
+    return Promise.all(figures.map(async (figure) =>
+        [figure.id, about(figure).description, await size(figure)]));
+}"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_file_of_every_figure_has_a_size_and_says_what_it_shows(browser, page):
+    tab = Tab(browser)
+    tab.open(f"{page}.html")
+    tab.page.wait_for_function(DRAWN)
+    for figure, description, size in tab.page.evaluate(UNSEEN):
+        assert len(description) >= 20 and size > 100, figure
+    tab.close()
+
+
+DRAWN = """() => document.querySelectorAll(".cf-line").length
+    >= document.querySelectorAll('script[type*="widget-view"]').length"""
+
+
 def landed(browser, page: str, figure: str, width: int) -> float:
     """Return how far below the top of the window a figure stands that was asked for."""
     tab = Tab(browser, width)
     tab.open(f"{page}.html{figure}")
     tab.page.wait_for_selector(f"{figure} .cf")
-    tab.page.wait_for_function(
-        """() => document.querySelectorAll(".cf-line").length
-            >= document.querySelectorAll('script[type*="widget-view"]').length"""
-    )
+    tab.page.wait_for_function(DRAWN)
     tab.page.wait_for_timeout(100)
     top = tab.page.locator(figure).evaluate("e => e.getBoundingClientRect().top")
     tab.close()
@@ -126,6 +170,54 @@ def test_the_address_of_an_interactive_figure_leads_to_its_beginning(
     tab.close()
     for figure in figures:
         assert 0 <= landed(browser, page, figure, width) <= 130, figure
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_address_of_a_question_leads_to_it(browser, width):
+    tab = Tab(browser, width)
+    tab.open("coordconv.html")
+    question = tab.page.locator(".guess[id]").last
+    question.wait_for()
+    address = question.get_attribute("id")
+    tab.close()
+    tab = Tab(browser, width)
+    tab.open(f"coordconv.html#{address}")
+    question = tab.page.locator(f"#{address}")
+    question.wait_for()
+    tab.page.wait_for_function(DRAWN)
+    tab.page.wait_for_timeout(100)
+    assert 0 <= question.evaluate("e => e.getBoundingClientRect().top") <= 130
+    tab.close()
+
+
+@pytest.mark.parametrize("again", ["reload", "back"])
+@pytest.mark.parametrize("page", ["coordconv", "translation-equivariance"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_who_comes_back_finds_what_was_left(browser, page, again, width):
+    tab = Tab(browser, width)
+    tab.open(f"{page}.html{'' if again == 'reload' else '#exercises'}")
+    tab.page.wait_for_function(DRAWN)
+    heading = tab.page.locator(".bd-article h2").last
+    heading.evaluate("e => scrollTo({ top: e.offsetTop - 321, behavior: 'instant' })")
+    top = "e => Math.round(e.getBoundingClientRect().top)"
+    before = heading.evaluate(top)
+    if again == "reload":
+        tab.page.reload()
+    else:
+        tab.open("bibliography.html")
+        tab.page.go_back()
+    tab.page.wait_for_function(DRAWN)
+    tab.page.wait_for_timeout(300)
+    assert abs(heading.evaluate(top) - before) <= 2
+    tab.close()
+
+
+def test_an_address_that_cannot_be_read_leads_to_the_top(browser):
+    tab = Tab(browser)
+    tab.open(f"{CHAPTER}.html#%")
+    tab.page.wait_for_function(DRAWN)
+    assert tab.page.evaluate("scrollY") == 0
+    tab.close()
 
 
 def test_who_moved_while_figures_were_drawn_is_left_alone(browser):

@@ -150,6 +150,29 @@ def test_all_answers_are_forgotten_by_one_press(tab):
     assert not questions.nth(0).get_by_label("that").is_checked()
 
 
+def test_the_answers_of_other_chapters_are_forgotten_by_their_own_button(tab):
+    questions = show(tab, *a_chapter())
+    tab.page.evaluate(
+        """localStorage.setItem("where-is-it.guesses", '{"of another chapter": 1}')"""
+    )
+    questions.nth(0).get_by_label("that").check()
+    commit(questions.nth(0))
+    end = questions.nth(3)
+    end.get_by_role("button", name="Forget my answers").click()
+    assert "You have not guessed yet" in end.text_content()
+    assert "of another chapter" in tab.page.evaluate("Object.values(localStorage)[0]")
+    end.get_by_role("button", name="Forget those of all chapters").click()
+    assert tab.page.evaluate("localStorage.length") == 0
+
+
+def test_a_choice_stays_while_another_question_is_committed(tab):
+    questions = show(tab, *a_chapter())
+    questions.nth(1).get_by_role("spinbutton").fill("7")
+    questions.nth(0).get_by_label("that").check()
+    commit(questions.nth(0))
+    assert questions.nth(1).get_by_role("spinbutton").input_value() == "7"
+
+
 def test_where_the_browser_keeps_nothing_the_guess_lives_as_long_as_the_page(tab):
     refused = """Object.defineProperty(window, "localStorage", {
         get() { throw new DOMException("refused", "SecurityError"); } })"""

@@ -10,6 +10,7 @@ from browsing import PAGES, Tab
 from repository import BOOK
 
 WIDTHS = [1280, 768, 390]
+SMALLEST = 320  # WCAG 2.2, 1.4.10: no page is scrolled in two directions
 PAPER = 658  # what is left of A4 between the margins, in CSS pixels
 SCHEMES = ["light", "dark"]
 FIGURE_BYTES = 60_000
@@ -146,7 +147,8 @@ THIN = """() => {
 
 AXE = """async () => {
     const { violations } = await axe.run(document, {
-        resultTypes: ["violations"], preload: false });
+        resultTypes: ["violations"], preload: false,
+        rules: { "target-size": { enabled: true } } });
     return violations.flatMap(({ id, nodes }) =>
         nodes.map(({ target, failureSummary }) => `${id} ${target} ${failureSummary}`));
 }"""
@@ -196,7 +198,7 @@ def test_nothing_went_wrong_and_nothing_foreign_was_asked_for(tab):
 
 
 def test_nothing_is_cut_off_at_any_width(tab):
-    for width in WIDTHS:
+    for width in [*WIDTHS, SMALLEST]:
         tab.page.set_viewport_size({"width": width, "height": 900})
         assert not tab.page.evaluate(CUT), width
         if width == max(WIDTHS):
@@ -271,6 +273,41 @@ def test_axe_finds_no_violation(tab, axe):
     tab.page.evaluate(THIN)
     tab.page.evaluate(axe)
     assert not tab.page.evaluate(AXE)
+
+
+# A browser that keeps nothing, as one does whose reader has blocked all cookies.
+REFUSED = """for (const name of ["localStorage", "sessionStorage"])
+    Object.defineProperty(window, name, { configurable: true, get() {
+        throw new DOMException("refused", "SecurityError"); } });"""
+
+
+def test_where_the_browser_keeps_nothing_colours_change_and_search_opens(browser):
+    tab = Tab(browser, 1280)
+    tab.page.add_init_script(REFUSED)
+    tab.open("translation-equivariance.html")
+    theme = tab.page.locator("html")
+    switch = tab.page.locator("button.theme-switch-button:visible").first
+    seen = set()
+    for _ in range(3):
+        switch.click()
+        seen.add(theme.get_attribute("data-theme"))
+    assert seen == {"light", "dark"}
+    tab.page.locator("button.search-button__button:visible").first.click()
+    tab.page.locator("input[type=search]:visible").wait_for()
+    tab.close()
+
+
+def test_without_scripts_a_page_is_light_and_tells_what_it_lacks(browser):
+    tab = Tab(browser, 1280, "dark", scripts=False)
+    tab.open("translation-equivariance.html")
+    ground = tab.page.locator("body").evaluate("e => getComputedStyle(e).background")
+    assert "255, 255, 255" in ground
+    missing = tab.page.locator("#fig-sliding-kernel").evaluate(
+        "e => getComputedStyle(e, '::before').content"
+    )
+    assert "scripts are off" in missing
+    assert tab.page.locator("html").get_attribute("data-theme") == "light"
+    tab.close()
 
 
 @pytest.mark.parametrize("width", [390, 393, 414, 1280])

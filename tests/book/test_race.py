@@ -367,6 +367,15 @@ def test_dots_are_hidden_by_keys_and_by_hand(tab):
     assert line.text_content().startswith("121 of 576")
 
 
+def test_a_small_race_which_has_no_way_back_keeps_what_it_hides(tab):
+    line = show(tab, interactive.Race(small=True))
+    before = line.text_content()
+    press(tab, " ")
+    assert line.text_content() == before
+    label = tab.page.locator(".cf-grab").first.get_attribute("aria-label")
+    assert "space bar" not in label
+
+
 def test_nothing_learns_from_nothing(tab):
     line = show(tab, interactive.Race(hidden=np.ones((24, 24))))
     tab.page.get_by_role("button", name="Start").click()

@@ -173,6 +173,8 @@ def citation(entry: Entry) -> str:
     told += [f"scale: {claim.scale}"] if claim.scale else []
     if claim.where.startswith("not located"):
         source += ", where we have not located it"
+    elif "not located" in claim.where:
+        source += ", where we have not located all of it"
     date = f", measured until {entry.date}" if entry.date else ""
     return f"{claim.id}, {claim.title} ({source}): {'; '.join(told)}. {BOOK}{date}."
 

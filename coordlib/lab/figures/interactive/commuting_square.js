@@ -162,6 +162,7 @@ function render({ model, el }) {
   };
   const use = (picture) => {
     own = picture;
+    ui.root.toggleAttribute("data-own-picture", own !== null); // files of the figure say so
     draw();
   };
   const { control, stop } = ownPicture(ui.root, rows, columns, use, ui.say);

@@ -16,7 +16,7 @@ function guesses() {
 function keep(all) {
   globalThis[STORE] = all;
   try {
-    if (all) localStorage.setItem(STORE, JSON.stringify(all));
+    if (Object.keys(all).length) localStorage.setItem(STORE, JSON.stringify(all));
     else localStorage.removeItem(STORE);
   } catch {
     // A browser that keeps nothing: the guess lives as long as the page.
@@ -130,10 +130,12 @@ function renderQuestion(el, question) {
     const guess = input.read();
     if (guess !== null && !field.disabled) keep({ ...guesses(), [key]: guess });
   });
+  let before; // a choice that is not committed yet stays when another question is
   return () => {
     const guess = guesses()[key] ?? null;
     const open = guess !== null;
-    input.write(guess);
+    if (guess !== before) input.write(guess);
+    before = guess;
     field.disabled = open;
     // It keeps the keyboard's place, so it does not go.
     button.setAttribute("aria-disabled", open);
@@ -150,10 +152,18 @@ function renderScore(el, questions) {
   const rows = h("tbody");
   const heads = ["Question", "You", "Measured"].map((name) => h("th", { scope: "col" }, name));
   const table = h("table", {}, h("thead", {}, h("tr", {}, ...heads)), rows);
-  const forget = h("button", { type: "button" }, "Forget my answers");
-  const note = h("p", { class: "guess-note" }, "Guesses of all chapters are kept by this browser, on this device alone.");
-  el.append(h("div", { class: "guess", role: "group", "aria-label": "You against the measurement" }, line, table, note, forget));
-  forget.addEventListener("click", () => keep(null));
+  const forget = (label, left) => {
+    const button = h("button", { type: "button" }, label);
+    button.addEventListener("click", () => keep(left()));
+    return button;
+  };
+  const asked = new Set(questions.map(({ key }) => key));
+  const others = () => Object.entries(guesses()).filter(([key]) => !asked.has(key));
+  const note = h("p", { class: "guess-note" }, "Guesses are kept by this browser, on this device alone.");
+  const buttons = h("div", { class: "guess-forget" },
+    forget("Forget my answers", () => Object.fromEntries(others())),
+    forget("Forget those of all chapters", () => ({})));
+  el.append(h("div", { class: "guess", role: "group", "aria-label": "You against the measurement" }, line, table, note, buttons));
   return () => {
     const all = guesses();
     const judged = questions.map((q) => (q.key in all ? judge(q, all[q.key]) : null));
