@@ -294,3 +294,18 @@ def test_pictures_in_the_prose_have_alt_text(path):
         assert not re.search(r"!\[\s*\]\(", cell.source), cell.source
         for tag in re.findall(r"<img\b[^>]*>", cell.source):
             assert re.search(r"""\balt=["'][^"']""", tag), tag
+
+
+WRITTEN_AS_CODE = re.compile(
+    r"```(?!\{).*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)", re.DOTALL
+)
+
+
+def test_a_negative_number_has_a_minus_and_no_hyphen(path):
+    captions = [
+        cell.metadata.get("mystnb", {}).get("figure", {}).get("caption", "")
+        for cell in cells(path)
+    ]
+    texts = [cell.source for cell in cells(path, "markdown")] + captions
+    prose = [WRITTEN_AS_CODE.sub("", text) for text in texts if "\\begin" not in text]
+    assert not re.findall(r".*(?<![\w/–-])-\d.*", "\n".join(prose))
