@@ -351,13 +351,8 @@ def test_each_row_has_an_address_and_a_line_to_quote(entries):
         assert shown.count(f'id="{entry.claim.id}"') == 1
         line = ledger_html.citation(entry)
         assert entry.claim.id in line and entry.verdict in line and entry.date in line
+        assert ("not located" in entry.claim.where) == ("have not located" in line)
     assert "measured until 2026-" in ledger_html.citation(entries[0])
-
-
-def test_a_line_to_quote_says_where_the_source_was_not_found_to_claim_it(entries):
-    for entry in entries:
-        told = "where we have not located" in ledger_html.citation(entry)
-        assert told == ("not located" in entry.claim.where)
 
 
 def test_no_short_form_keeps_silent_about_another_reading(entries):
