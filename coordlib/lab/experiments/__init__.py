@@ -46,6 +46,8 @@ MODULES = {
     "layer-maps": "aliasing.layer_maps",
     "normalisation": "normalisation.painters",
     "normalisation-company": "normalisation.company",
+    "normalisation-coordinates": "normalisation.coordinates",
+    "normalisation-coordinates-tuning": "normalisation.coordinates_tuning",
     "normalisation-extremes": "normalisation.extremes",
     "normalisation-fastest": "normalisation.fastest",
     "normalisation-fastest-tuning": "normalisation.fastest_tuning",

@@ -24,7 +24,7 @@ from coordlib.grid import unit_grid
 from coordlib.lab.models.common import Stack, he_normal_, parameter_count
 from coordlib.lab.models.handmade import Tile
 from coordlib.lab.models.normalisation import NORMALISATIONS, normalisation_layer
-from coordlib.layers import CoordConv2d
+from coordlib.layers import AddCoords, CoordConv2d
 
 # The last two stood here once.
 __all__ = [
@@ -84,6 +84,9 @@ class DeconvPainter(Stack):
     normalisation : {"batch", "none", "group", "instance", "batch-frozen"}
         What stands between a transposed convolution and its rectifier; "batch" in
         the paper.
+    coordinates : bool
+        Append coordinate channels to what each transposed convolution reads, as
+        CoordConv does. The paper has no such painter.
     **options
         Of the normalisation: ``momentum``, ``frozen_after``; see
         :func:`~coordlib.lab.models.normalisation.normalisation_layer`.
@@ -100,17 +103,22 @@ class DeconvPainter(Stack):
         kernel_size: int = 3,
         size: int = 64,
         normalisation: str = "batch",
+        coordinates: bool = False,
         **options,
     ) -> None:
         check_integer("width", width)
         check_integer("size", size)
         check_choice("normalisation", normalisation, NORMALISATIONS)
+        check_flag("coordinates", coordinates)
         if size < 8 or size & (size - 1):
             raise ValueError(f"size must be a power of two from 8, got {size}")
         doublings = size.bit_length() - 1
         channels = [2, *[64 * width] * (doublings - 3), 32 * width, 32 * width, 1]
         layers: list[nn.Module] = [Tile(1)]
         for inputs, outputs in pairwise(channels):
+            if coordinates:
+                layers.append(AddCoords())
+                inputs += 2
             layers.append(SameConvTranspose2d(inputs, outputs, kernel_size))
             if outputs > 1:
                 if normalisation != "none":
