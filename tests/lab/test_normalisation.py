@@ -6,6 +6,7 @@ import torch
 from coordlib.lab import experiments
 from coordlib.lab.data.squares import squares, uniform_split
 from coordlib.lab.experiments.normalisation import (
+    coordinates,
     fastest,
     fastest_tuning,
     painters,
@@ -80,6 +81,21 @@ def test_the_fastest_recipes_are_those_that_were_found_to_be():
         "test_accuracy", painter="coordconv", recipe="dismissed"
     )
     assert drawn.mean() < fastest_tuning.REACHED and len(drawn) == 10
+
+
+def test_the_rate_with_coordinates_did_best_on_the_validation_dots():
+    tuned = results.best("normalisation-coordinates-tuning").runs
+    best = max(tuned, key=lambda run: run["test_accuracy"])
+    assert best["lr"] == coordinates.RATE
+    assert {run["lr"] for run in tuned} == {*RATES["deconv"]}
+
+
+def test_with_coordinates_and_without_painters_differ_in_these_and_their_rate():
+    (told,) = coordinates.PRESETS["cpu"]["arms"].values()
+    plain = painters.PRESETS["cpu"]["arms"]["deconv_none"]
+    told, plain = ({**arm["network"], **arm["training"]} for arm in (told, plain))
+    differing = {name for name in told if told[name] != plain.get(name)}
+    assert differing <= {"coordinates", "lr"} and plain.keys() <= told.keys()
 
 
 def test_the_recipes_for_squares_did_best_on_the_validation_squares():

@@ -63,6 +63,24 @@ def test_a_normalisation_adds_a_scale_and_a_shift_for_each_channel(
     assert parameter_count(CoordConvPainter(normalisation=normalisation)) == coordconv
 
 
+def test_coordinates_add_two_channels_to_what_each_layer_reads_and_no_more():
+    plain = DeconvPainter(normalisation="none")
+    told = DeconvPainter(normalisation="none", coordinates=True)
+    added = parameter_count(told) - parameter_count(plain)
+    assert added == 2 * 9 * (64 + 64 + 64 + 32 + 32 + 1)
+    transposed = [
+        [layer for layer in painter if isinstance(layer, SameConvTranspose2d)]
+        for painter in (plain, told)
+    ]
+    with torch.no_grad():
+        for one, other in zip(*transposed, strict=True):
+            other.weight.zero_()
+            other.weight[:-2] = one.weight
+            other.bias.copy_(one.bias)
+    positions = to_unit(torch.tensor([[4.0, 59.0], [30.0, 7.0]]), (64, 64))
+    assert torch.equal(told(positions), plain(positions))
+
+
 def test_normalisation_is_as_published_unless_asked_otherwise():
     kinds = [type(layer) for layer in DeconvPainter()]
     assert kinds.count(nn.BatchNorm2d) == 5
@@ -346,6 +364,7 @@ def test_positions_are_pairs_of_unit_coordinates(painter):
         (lambda: DeconvPainter(size=48), ValueError, "power of two"),
         (lambda: DeconvPainter(size=4), ValueError, "power of two"),
         (lambda: DeconvPainter(width=0), ValueError, "width must be at least 1"),
+        (lambda: DeconvPainter(coordinates=2), TypeError, "coordinates must be"),
         (lambda: DeconvPainter(width=1.5), TypeError, "width must be an integer"),
         (lambda: DeconvPainter(size="64"), TypeError, "size must be an integer"),
         (lambda: CoordConvPainter(width=0), ValueError, "width must be at least 1"),
