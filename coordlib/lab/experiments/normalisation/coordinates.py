@@ -7,7 +7,7 @@ channels more before each transposed convolution, and the rate that suits each.
 
 from coordlib.lab.experiments.normalisation.painters import arm, sweep
 
-RATE = 0.01
+RATE = 0.02
 """The best on validation dots, which :mod:`.coordinates_tuning` found; a test holds
 the two equal."""
 
