@@ -52,7 +52,7 @@ ASKED = """{ light: "light", dark: "dark" }[localStorage.getItem("mode")]
 STORES = """
 for (const name of ["localStorage", "sessionStorage"])
   try {
-    window[name];
+    window[name].length; // some browsers give null, others throw
   } catch {
     const kept = new Map();
     const value = {

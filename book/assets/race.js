@@ -279,6 +279,7 @@ return true;
 function rewind() {
 for (const kind of KINDS) runners?.[kind]?.worker?.terminate();
 [runners, running] = [null, false];
+taken.replaceChildren();
 show();
 }
 function pause() {
@@ -378,7 +379,6 @@ ui.say(`${held} of ${hidden.length} dots are hidden. ${asked}; seed ${model.get(
 const stops = [
 follow(model, TRAITS, () => {
 ({ hidden } = compute(state(model, TRAITS)));
-taken.replaceChildren();
 rewind();
 }),
 follow(model, ["i", "j"], () => {

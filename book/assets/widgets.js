@@ -69,20 +69,29 @@ function named() {
 /** The browser went to the place that the address names, or to where the page was left, while
  *  the figures were empty: go there again, unless the reader has moved since. */
 function settle(shown) {
-  // Browsers that do not number the entries of their history are not helped with the second.
-  const entry = () => globalThis.navigation?.currentEntry.key;
-  const left = sessionStorage.getItem(`left ${entry()}`);
-  // A page that is being left is laid out as without scripts, so it is not asked then.
-  let top = 0;
-  addEventListener("scroll", () => (top = scrollY), { passive: true });
-  addEventListener("pagehide", () => entry() && sessionStorage.setItem(`left ${entry()}`, top));
-  let moved = false;
+  // Places are kept by the entries of the tab's history, where the browser numbers these.
+  const { navigation } = globalThis;
+  const came = performance.getEntriesByType("navigation")[0]?.type;
+  const name = (entry) => `left ${entry?.key}`;
+  const left = came === "navigate" ? null : sessionStorage.getItem(name(navigation?.currentEntry));
+  let [top, moved, placed] = [left ?? 0, false, false];
   for (const event of ["wheel", "pointerdown", "keydown"])
     addEventListener(event, () => (moved = true), { once: true, passive: true });
+  // A page that is being left is laid out as without scripts, so it is not asked then.
+  addEventListener("scroll", () => (top = moved || placed ? scrollY : top), { passive: true });
+  const keep = (entry) => {
+    try {
+      sessionStorage.setItem(name(entry), top);
+    } catch {
+      // Full: the browser's own place has to do.
+    }
+  };
+  if (navigation) addEventListener("pagehide", () => keep(navigation.currentEntry));
+  navigation?.addEventListener("currententrychange", ({ from }) => keep(from));
   const place = () => {
     if (!moved && left !== null) scrollTo({ top: left, behavior: "instant" });
     else if (!moved) named()?.scrollIntoView();
-    top = scrollY;
+    [top, placed] = [scrollY, true];
   };
   // Two frames later what scrolls sideways has been told so, which takes a line.
   Promise.all(shown).then(() => requestAnimationFrame(() => requestAnimationFrame(place)));

@@ -565,7 +565,9 @@ def test_what_is_no_picture_is_refused_in_words(tab):
     line = show(tab, interactive.CommutingSquare(PICTURE))
     file = {"name": "essay.txt", "mimeType": "text/plain", "buffer": b"no picture"}
     tab.page.get_by_label("A picture of yours").set_input_files(file)
-    line.get_by_text("essay.txt is no picture that this browser can read.").wait_for()
+    told = "essay.txt is no picture that this browser can read."
+    tab.page.locator(".cf-own [role=status]", has_text=told).wait_for()
+    assert line.text_content().startswith("Moved ")
 
 
 def test_the_kernel_is_moved_by_touch_and_keys(tab):

@@ -212,6 +212,57 @@ def test_who_comes_back_finds_what_was_left(browser, page, again, width):
     tab.close()
 
 
+def scrolled(tab: Tab, to: int) -> None:
+    tab.page.wait_for_function(DRAWN)
+    tab.page.wait_for_timeout(300)
+    tab.page.evaluate(f"scrollTo({{ top: {to}, behavior: 'instant' }})")
+    tab.page.wait_for_timeout(100)
+
+
+def test_a_page_that_is_opened_anew_begins_at_the_top(browser):
+    tab = Tab(browser)
+    tab.open(f"{CHAPTER}.html")
+    scrolled(tab, 9000)
+    tab.page.evaluate("location.replace(location.href)")
+    tab.page.wait_for_load_state()
+    tab.page.wait_for_function(DRAWN)
+    tab.page.wait_for_timeout(300)
+    assert tab.page.evaluate("scrollY") == 0
+    tab.close()
+
+
+def test_a_place_outlives_a_page_that_is_left_before_it_is_drawn(browser):
+    tab = Tab(browser)
+    tab.open("bibliography.html")
+    tab.open(f"{CHAPTER}.html")
+    scrolled(tab, 9000)
+    tab.open("gallery.html")
+    tab.page.go_back(wait_until="commit")
+    tab.page.go_back(wait_until="commit")
+    tab.page.go_forward()
+    tab.page.wait_for_function(DRAWN)
+    tab.page.wait_for_timeout(300)
+    assert abs(tab.page.evaluate("scrollY") - 9000) <= 2
+    tab.close()
+
+
+def test_who_left_for_another_part_of_the_page_finds_the_first_again(browser):
+    tab = Tab(browser)
+    tab.open(f"{CHAPTER}.html")
+    scrolled(tab, 2000)
+    tab.page.reload()
+    scrolled(tab, 9000)
+    tab.page.evaluate("location.hash = 'exercises'")
+    tab.page.wait_for_timeout(300)
+    tab.open("gallery.html")
+    tab.page.evaluate("history.go(-2)")
+    tab.page.wait_for_url(f"**/{CHAPTER}.html")
+    tab.page.wait_for_function(DRAWN)
+    tab.page.wait_for_timeout(300)
+    assert abs(tab.page.evaluate("scrollY") - 9000) <= 2
+    tab.close()
+
+
 def test_an_address_that_cannot_be_read_leads_to_the_top(browser):
     tab = Tab(browser)
     tab.open(f"{CHAPTER}.html#%")

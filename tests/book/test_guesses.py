@@ -184,6 +184,27 @@ def test_where_the_browser_keeps_nothing_the_guess_lives_as_long_as_the_page(tab
     assert "right 1 of 1 times" in questions.nth(3).text_content()
 
 
+@pytest.mark.parametrize("kept", ["3", '"x"', "[]", "{bad", '{"KEY": null}'])
+def test_what_was_kept_by_somebody_else_is_no_guess(tab, kept):
+    chapter = a_chapter()
+    kept = kept.replace("KEY", chapter[0].key)
+    tab.page.add_init_script(f"localStorage['where-is-it.guesses'] ??= `{kept}`")
+    questions = show(tab, *chapter)
+    assert "You have not guessed yet" in questions.nth(3).text_content()
+    questions.nth(0).get_by_label("that").check()
+    commit(questions.nth(0))
+    assert "right 1 of 1 times" in questions.nth(3).text_content()
+
+
+def test_where_the_browser_has_no_room_the_guess_lives_as_long_as_the_page(tab):
+    full = "Storage.prototype.setItem = () => { throw new DOMException('full'); }"
+    tab.page.add_init_script(full)
+    questions = show(tab, *a_chapter())
+    questions.nth(0).get_by_label("that").check()
+    commit(questions.nth(0))
+    assert "✓ Right" in questions.nth(0).text_content()
+
+
 def test_without_javascript_the_answer_is_folded(browser):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

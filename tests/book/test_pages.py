@@ -275,15 +275,19 @@ def test_axe_finds_no_violation(tab, axe):
     assert not tab.page.evaluate(AXE)
 
 
-# A browser that keeps nothing, as one does whose reader has blocked all cookies.
+# A browser that keeps nothing: one whose reader has blocked all cookies throws, one
+# that knows of no storage gives null.
 REFUSED = """for (const name of ["localStorage", "sessionStorage"])
-    Object.defineProperty(window, name, { configurable: true, get() {
-        throw new DOMException("refused", "SecurityError"); } });"""
+    Object.defineProperty(window, name, { configurable: true, get() { GIVES; } });"""
+NOTHING = ["throw new DOMException('refused', 'SecurityError')", "return null"]
 
 
-def test_where_the_browser_keeps_nothing_colours_change_and_search_opens(browser):
+@pytest.mark.parametrize("gives", NOTHING)
+def test_where_the_browser_keeps_nothing_colours_change_and_search_opens(
+    browser, gives
+):
     tab = Tab(browser, 1280)
-    tab.page.add_init_script(REFUSED)
+    tab.page.add_init_script(REFUSED.replace("GIVES", gives))
     tab.open("translation-equivariance.html")
     theme = tab.page.locator("html")
     switch = tab.page.locator("button.theme-switch-button:visible").first

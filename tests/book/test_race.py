@@ -376,6 +376,16 @@ def test_a_small_race_which_has_no_way_back_keeps_what_it_hides(tab):
     assert "space bar" not in label
 
 
+def test_after_a_rewind_no_cell_of_other_networks_is_offered(tab):
+    show(tab, interactive.Race())
+    for name in ("One step", "Take it with you"):
+        tab.page.get_by_role("button", name=name).click()
+    offered = tab.page.get_by_role("link", name="Save the Python cell")
+    offered.wait_for()
+    tab.page.get_by_role("button", name="Rewind").click()
+    assert offered.count() == 0
+
+
 def test_nothing_learns_from_nothing(tab):
     line = show(tab, interactive.Race(hidden=np.ones((24, 24))))
     tab.page.get_by_role("button", name="Start").click()

@@ -27,7 +27,7 @@ IDS = (
     [f"L{n:02}" for n in range(1, 21)]
     + [f"P{n:02}" for n in range(1, 7)]
     + [f"Z{n:02}" for n in range(1, 12)]
-    + [f"B{n:02}" for n in range(1, 10)]
+    + [f"B{n:02}" for n in range(1, 11)]
 )
 
 

@@ -65,13 +65,15 @@ async function gray(file, rows, columns) {
 }
 
 /** Let readers choose, drop or paste a picture. It goes to `use` and nowhere else. */
-function ownPicture(root, rows, columns, use, refuse) {
+function ownPicture(root, rows, columns, use) {
   const back = button("First picture again", () => {
     input.value = "";
     show(null);
   });
   back.hidden = true;
+  const refused = h("span", { role: "status" });
   const show = (picture) => {
+    refused.textContent = "";
     back.hidden = picture === null;
     use(picture);
   };
@@ -80,7 +82,7 @@ function ownPicture(root, rows, columns, use, refuse) {
     try {
       show(await gray(file, rows, columns));
     } catch {
-      refuse(`${file.name || "What was pasted"} is no picture that this browser can read.`);
+      refused.textContent = `${file.name || "What was pasted"} is no picture that this browser can read.`;
     }
   };
   const named = { "aria-label": "A picture of yours" };
@@ -96,7 +98,7 @@ function ownPicture(root, rows, columns, use, refuse) {
   };
   document.addEventListener("paste", paste);
   const legend = h("legend", {}, "A picture of yours (it stays here; drop or paste one too)");
-  const control = h("fieldset", { class: "cf-choice cf-own" }, legend, input, back);
+  const control = h("fieldset", { class: "cf-choice cf-own" }, legend, input, back, refused);
   return { control, stop: () => document.removeEventListener("paste", paste) };
 }
 
@@ -165,7 +167,7 @@ function render({ model, el }) {
     ui.root.toggleAttribute("data-own-picture", own !== null); // files of the figure say so
     draw();
   };
-  const { control, stop } = ownPicture(ui.root, rows, columns, use, ui.say);
+  const { control, stop } = ownPicture(ui.root, rows, columns, use);
   ui.controls.append(control);
   const unfollow = follow(model, TRAITS, draw);
   return () => {

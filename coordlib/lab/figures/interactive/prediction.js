@@ -6,20 +6,22 @@ const NEWS = "where-is-it-guessed";
 
 /** All guesses on this device, by question; where nothing can be kept, those of this page. */
 function guesses() {
+  let all = globalThis[STORE];
   try {
-    return JSON.parse(localStorage.getItem(STORE)) ?? {};
+    all ??= JSON.parse(localStorage.getItem(STORE));
   } catch {
-    return globalThis[STORE] ?? {};
+    // Nothing can be kept, or what was kept is no JSON.
   }
+  return Object(all) === all ? all : {};
 }
 
 function keep(all) {
-  globalThis[STORE] = all;
   try {
     if (Object.keys(all).length) localStorage.setItem(STORE, JSON.stringify(all));
     else localStorage.removeItem(STORE);
+    delete globalThis[STORE];
   } catch {
-    // A browser that keeps nothing: the guess lives as long as the page.
+    globalThis[STORE] = all; // it lives as long as the page
   }
   window.dispatchEvent(new Event(NEWS));
 }
@@ -166,7 +168,7 @@ function renderScore(el, questions) {
   el.append(h("div", { class: "guess", role: "group", "aria-label": "You against the measurement" }, line, table, note, buttons));
   return () => {
     const all = guesses();
-    const judged = questions.map((q) => (q.key in all ? judge(q, all[q.key]) : null));
+    const judged = questions.map((q) => (all[q.key] == null ? null : judge(q, all[q.key])));
     const made = judged.filter(Boolean);
     const right = made.filter((each) => each.right).length;
     const left = questions.length - made.length;

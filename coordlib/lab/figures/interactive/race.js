@@ -152,6 +152,7 @@ function render({ model, el }) {
   function rewind() {
     for (const kind of KINDS) runners?.[kind]?.worker?.terminate();
     [runners, running] = [null, false];
+    taken.replaceChildren();
     show();
   }
   function pause() {
@@ -256,7 +257,6 @@ function render({ model, el }) {
   const stops = [
     follow(model, TRAITS, () => {
       ({ hidden } = compute(state(model, TRAITS)));
-      taken.replaceChildren();
       rewind();
     }),
     follow(model, ["i", "j"], () => {
