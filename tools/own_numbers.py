@@ -7,7 +7,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 
-def from_one(env: BuildEnvironment, *_: object) -> None:
+def from_one(app: Sphinx, env: BuildEnvironment) -> None:
     """Count the figures of each page without a number by themselves."""
     for kinds in env.toc_fignumbers.values():
         for numbers in kinds.values():
@@ -18,5 +18,5 @@ def from_one(env: BuildEnvironment, *_: object) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to Sphinx, behind its own counting."""
-    app.connect("env-check-consistency", lambda app, env: from_one(env))
+    app.connect("env-check-consistency", from_one)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -190,6 +190,12 @@ def test_the_address_of_a_question_leads_to_it(browser, width):
     tab.close()
 
 
+def drawn(tab: Tab) -> None:
+    """Wait until the figures stand and the page has gone to its place."""
+    tab.page.wait_for_function(DRAWN)
+    tab.page.wait_for_timeout(300)
+
+
 @pytest.mark.parametrize("again", ["reload", "back"])
 @pytest.mark.parametrize("page", ["coordconv", "translation-equivariance"])
 @pytest.mark.parametrize("width", [1280, 390])
@@ -206,15 +212,13 @@ def test_who_comes_back_finds_what_was_left(browser, page, again, width):
     else:
         tab.open("bibliography.html")
         tab.page.go_back()
-    tab.page.wait_for_function(DRAWN)
-    tab.page.wait_for_timeout(300)
+    drawn(tab)
     assert abs(heading.evaluate(top) - before) <= 2
     tab.close()
 
 
 def scrolled(tab: Tab, to: int) -> None:
-    tab.page.wait_for_function(DRAWN)
-    tab.page.wait_for_timeout(300)
+    drawn(tab)
     tab.page.evaluate(f"scrollTo({{ top: {to}, behavior: 'instant' }})")
     tab.page.wait_for_timeout(100)
 
@@ -225,8 +229,7 @@ def test_a_page_that_is_opened_anew_begins_at_the_top(browser):
     scrolled(tab, 9000)
     tab.page.evaluate("location.replace(location.href)")
     tab.page.wait_for_load_state()
-    tab.page.wait_for_function(DRAWN)
-    tab.page.wait_for_timeout(300)
+    drawn(tab)
     assert tab.page.evaluate("scrollY") == 0
     tab.close()
 
@@ -240,8 +243,7 @@ def test_a_place_outlives_a_page_that_is_left_before_it_is_drawn(browser):
     tab.page.go_back(wait_until="commit")
     tab.page.go_back(wait_until="commit")
     tab.page.go_forward()
-    tab.page.wait_for_function(DRAWN)
-    tab.page.wait_for_timeout(300)
+    drawn(tab)
     assert abs(tab.page.evaluate("scrollY") - 9000) <= 2
     tab.close()
 
@@ -257,8 +259,7 @@ def test_who_left_for_another_part_of_the_page_finds_the_first_again(browser):
     tab.open("gallery.html")
     tab.page.evaluate("history.go(-2)")
     tab.page.wait_for_url(f"**/{CHAPTER}.html")
-    tab.page.wait_for_function(DRAWN)
-    tab.page.wait_for_timeout(300)
+    drawn(tab)
     assert abs(tab.page.evaluate("scrollY") - 9000) <= 2
     tab.close()
 

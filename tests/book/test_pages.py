@@ -349,6 +349,16 @@ def test_the_button_of_the_menu_opens_or_folds_it(browser, width):
     tab.close()
 
 
+@pytest.mark.parametrize("page", ["placement", "speed"])
+def test_a_page_without_a_number_counts_its_figures_from_one(browser, page):
+    tab = Tab(browser)
+    tab.open(f"{page}.html")
+    captions = tab.page.locator("figcaption .caption-number").all_text_contents()
+    numbers = [f"Fig. {n}" for n in range(1, len(captions) + 1)]
+    assert [caption.strip() for caption in captions] == numbers != []
+    tab.close()
+
+
 def test_of_an_example_what_was_typed_is_copied(browser):
     tab = Tab(browser)
     tab.open("reference.html")

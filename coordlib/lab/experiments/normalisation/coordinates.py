@@ -11,22 +11,15 @@ RATE = 0.02
 """The best on validation dots, which :mod:`.coordinates_tuning` found; a test holds
 the two equal."""
 
-PRESETS = {
-    "cpu": {
-        "size": 64,
-        "arms": {
-            "deconv_coordinates": arm(
-                "deconv",
-                "none",
-                splits=("quadrant",),
-                axes={"coordinates": True},
-                network={"coordinates": True},
-                lr=RATE,
-                measures=1,
-            ),
-        },
-    },
-}
+
+def presets(**options) -> dict[str, dict]:
+    """The painter with coordinates at full size, with these options of its arm."""
+    coordinates = {"coordinates": True}
+    told = arm("deconv", "none", axes=coordinates, network=coordinates, **options)
+    return {"cpu": {"size": 64, "arms": {"deconv_coordinates": told}}}
+
+
+PRESETS = presets(splits=("quadrant",), lr=RATE, measures=1)
 
 
 EXPERIMENT = sweep("normalisation-coordinates", __doc__, PRESETS)
